@@ -1,0 +1,165 @@
+// Package adapters is the contract of a wire: how bytes of one format are received and
+// answered, decoded to a message tree, encoded from one, sent, and receipted.
+//
+// The contract is its acknowledgement rule. A transport answer is positive only after
+// Intake has committed the message; negative with a reason; or absent, and then the
+// sender still owns the message. There is no fourth outcome. Package adaptertest holds
+// the suite that every adapter passes.
+package adapters
+
+import (
+	"context"
+	"time"
+
+	"stafett/handover"
+	"stafett/message"
+)
+
+// Address is a party as a message names it. Any field may be empty.
+type Address struct {
+	HER        string // HER-id level 1: the organisation
+	HERService string // HER-id level 2: the service or person
+	OrgNumber  string // nine digits
+	// Application and Facility are MSH-3/4 or MSH-5/6 (first components).
+	Application, Facility string
+	Name, ServiceName     string
+}
+
+// Envelope is what a wire says about a message, before any mapping.
+type Envelope struct {
+	// Type is as the wire spells it: "ADT^A16", "LOG_UTSKRIVNINGSKLAR", "APPREC".
+	Type string
+	// ID is MSH-10, MsgId, AppRec Id or Bundle.identifier.
+	ID       string
+	Version  string // MSH-12, MIGversion with the body's namespace version
+	Sender   Address
+	Receiver Address
+	Copies   []Address
+	// Time is the verbatim time of generation (MSH-7, GenDate), as receipts quote it.
+	Time string
+	// Conversation and Parent are ConversationRef's (HITS 1218:2019), empty in a first message.
+	Conversation, Parent string
+	// Receipt is set when the message is a receipt (AppRec, HL7 application ACK).
+	Receipt *Receipt
+	// CommitAnswer says that the sender uses enhanced acknowledgement (MSH-15).
+	CommitAnswer bool
+	// ReceiptWanted says that the sender wants an application receipt (MSH-16, Ack).
+	ReceiptWanted bool
+}
+
+// Receipt is a receiving system's word that it has, or does not take, a message.
+type Receipt struct {
+	Positive bool
+	// OriginalID, OriginalType and OriginalTime quote the message that is receipted.
+	OriginalID, OriginalType, OriginalTime string
+	Errors                                 []ReceiptError
+}
+
+// ReceiptError is one coded reason of a negative receipt (Volven 8221, HL7 table 0357).
+type ReceiptError struct{ Code, System, Text string }
+
+// Inbound is one message as a wire received it.
+type Inbound struct {
+	Wire handover.Wire
+	// Caller is the party that the transport authenticated (token, client certificate,
+	// listener); empty only where the wire has no authentication, and then it is refused.
+	Caller      handover.PartyID
+	Raw         []byte
+	ReceivedAt  time.Time
+	Correlation handover.CorrelationID
+}
+
+// Outcome is what the transport answer says.
+type Outcome string
+
+// The outcomes.
+const (
+	// OutcomeStored: durably stored here; Bytes is the positive answer.
+	OutcomeStored Outcome = "stored"
+	// OutcomeRefused: stored as refused with a reason; Bytes is the negative answer.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeUnanswered: nothing is stored; the sender must keep the message.
+	OutcomeUnanswered Outcome = "unanswered"
+)
+
+// Answer is the transport answer to one Inbound.
+type Answer struct {
+	Outcome Outcome
+	// Bytes is what the wire writes (an HL7 ACK); empty where the wire answers by status.
+	Bytes   []byte
+	Fault   *handover.Fault
+	Message handover.MessageID
+}
+
+// Intake takes messages from the wires; package gateway implements it.
+type Intake interface {
+	// Take returns only after the commit, or with OutcomeUnanswered. It never panics.
+	Take(ctx context.Context, in Inbound) Answer
+}
+
+// Codec is one format. All methods are pure and safe for concurrent use.
+type Codec interface {
+	Wire() handover.Wire
+	// Decode parses raw within limits. A *handover.Fault of kind malformed, too-large or
+	// unsupported says where; with it a non-nil Message may hold what was read so far.
+	Decode(raw []byte, limits message.Limits) (*message.Message, error)
+	// Envelope reads the envelope. With a fault the envelope holds what could be read.
+	Envelope(m *message.Message) (Envelope, error)
+	// Answer makes the transport answer's bytes: positive when fault is nil. env may be
+	// incomplete. It returns nil where the wire answers by status alone.
+	Answer(env Envelope, id handover.MessageID, fault *handover.Fault, at time.Time) []byte
+	// Encode writes a tree that a mapping built.
+	Encode(root *message.Node) ([]byte, error)
+	// Attach adds a readable document to a tree before Encode.
+	Attach(root *message.Node, doc Document) error
+	// Relay makes the receipt, in this format, that tells the sender of original about
+	// the receiver's receipt r. id is the new message's identity. Nil bytes with a nil
+	// error: this wire shows receipts in another way (FHIR: Task.status).
+	Relay(original Envelope, r Receipt, id string, at time.Time) ([]byte, error)
+	// Refusal makes the negative receipt of our own that the wire allows for fault, or
+	// nil where it allows none (KITH: only DOMAIN 3.3's causes; HL7 and FHIR: the
+	// transport answer has already said it).
+	Refusal(original Envelope, fault *handover.Fault, id string, at time.Time) ([]byte, error)
+}
+
+// Document is a readable document attached to an outgoing message.
+type Document struct {
+	Title       string
+	ContentType string // text/plain; charset=utf-8
+	Data        []byte
+}
+
+// Target is where a message is sent: a service of a party with its transport settings.
+type Target struct {
+	Party   handover.PartyID
+	Service string
+	// URL is mllp://host:port, mllps://host:port, http(s)://…
+	URL string
+	// Token is sent as a bearer token on HTTP, empty for none.
+	Token string
+	// CAFile, CertFile and KeyFile configure TLS; empty for the system's roots and no
+	// client certificate.
+	CAFile, CertFile, KeyFile string
+}
+
+// Outgoing is one message with its fixed identity; resent identical.
+type Outgoing struct {
+	Type, ID string
+	Raw      []byte
+}
+
+// Sent is a completed send: the receiver's transport has taken the message.
+type Sent struct {
+	// Reply is what came back, for the record; bounded.
+	Reply []byte
+	// Receipt is set where the reply is itself the receiving system's receipt
+	// (MLLP AA/AE/AR in original mode, FHIR 2xx).
+	Receipt *Receipt
+}
+
+// Sender sends on one wire. An error is a *handover.Fault: temporary kinds are retried,
+// all others end the delivery's attempts with that reason. Send obeys ctx's deadline.
+type Sender interface {
+	Send(ctx context.Context, to Target, out Outgoing) (Sent, error)
+	Close() error
+}

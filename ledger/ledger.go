@@ -1,0 +1,445 @@
+// Package ledger is the contract of the durable record: messages, resources, handovers,
+// deliveries, events and audit, chained by digest. A Unit is everything that one act
+// changes; a Store applies units, each whole or not at all. Package ledgertest holds the
+// suite that every Store passes.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"stafett/fhir/search"
+	"stafett/handover"
+)
+
+// Sentinels that a Store returns, wrapped.
+var (
+	// ErrConflict: a version or a precondition was not as expected; decide again.
+	ErrConflict = errors.New("ledger: version conflict")
+	// ErrRepeat: a message of this sender, external id and digest is stored already.
+	ErrRepeat = errors.New("ledger: message repeated")
+	// ErrNotFound: no such row.
+	ErrNotFound = errors.New("ledger: not found")
+	// ErrFull: the storage is full or read-only; nothing was stored.
+	ErrFull = errors.New("ledger: storage full")
+	// ErrClosed: the ledger is closing; nothing was stored.
+	ErrClosed = errors.New("ledger: closed")
+)
+
+// Disposition is how a received message ended, before its deliveries are looked at.
+type Disposition string
+
+// The dispositions. A message that is stored as applied and has deliveries counts as
+// moving while one of them is open, parked when one is parked, else delivered; Balance
+// and MessageState do that sum. Stored are: applied, repeated, refused, parked.
+const (
+	DispositionDelivered Disposition = "delivered"
+	DispositionApplied   Disposition = "applied"
+	DispositionRepeated  Disposition = "repeated"
+	DispositionRefused   Disposition = "refused"
+	DispositionParked    Disposition = "parked"
+	DispositionMoving    Disposition = "moving"
+)
+
+// Message is one received message.
+type Message struct {
+	ID          handover.MessageID
+	Sender      handover.PartyID // as the message names it and access confirmed it; may be empty
+	Caller      handover.PartyID // as the transport authenticated it
+	Wire        handover.Wire
+	Type        string
+	ExternalID  string
+	Digest      handover.Digest
+	Raw         []byte
+	ReceivedAt  time.Time
+	Correlation handover.CorrelationID
+	Disposition Disposition
+	Reason      handover.FaultKind // refused and parked: why
+	Detail      string             // Fault text and path; no content of the message
+	Handover    handover.ID        // the handover it was applied to; may be empty
+	// Conversation ids by which answers refer to it.
+	Conversation string
+	// Answer is the first transport answer, given again to a repeat. AnswerCode is an
+	// HTTP status where the wire has one.
+	Answer     []byte
+	AnswerCode int
+	// Envelope is the wire's envelope as JSON, for receipts that must quote it.
+	Envelope []byte
+	// Report is the translation report as JSON: fates by path, never by value.
+	Report []byte
+	// Repeats is the first message when Disposition is repeated.
+	Repeats handover.MessageID
+	// Contact, Deadline and Step are set while parked (invariant 2).
+	Contact  string
+	Deadline time.Time
+	Step     int
+	// Resolution says how a parked message was ended, and by which named person.
+	Resolution string
+	Person     string
+	Version    int64
+}
+
+// MessageUpdate changes a stored message; its raw bytes, digest and identity never change.
+// Message.Version is the version expected.
+type MessageUpdate struct{ Message Message }
+
+// DeliveryState is where a delivery is.
+type DeliveryState string
+
+// The delivery states, in life-cycle order.
+const (
+	DeliveryPending   DeliveryState = "pending"   // to be sent at NextAttempt
+	DeliverySending   DeliveryState = "sending"   // intent recorded; outcome unknown until Lease ends
+	DeliveryAwaiting  DeliveryState = "awaiting"  // the transport took it; a receipt is due by Deadline
+	DeliveryReceipted DeliveryState = "receipted" // positive receipt, or none is due on this wire; ended
+	DeliveryRefused   DeliveryState = "refused"   // negative receipt; parked until a named person acts
+	DeliveryParked    DeliveryState = "parked"    // undeliverable or no receipt; a named person must act
+	DeliveryClosed    DeliveryState = "closed"    // ended by a named person, or superseded by a resend
+)
+
+// Ended reports whether nothing more is due.
+func (s DeliveryState) Ended() bool { return s == DeliveryReceipted || s == DeliveryClosed }
+
+// Purpose says why a delivery exists.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeTell    Purpose = "tell"    // what happened, to a party of the handover
+	PurposeReceipt Purpose = "receipt" // a relayed receipt
+	PurposeRefusal Purpose = "refusal" // a negative receipt of our own
+	PurposeAlert   Purpose = "alert"   // an escalation or attention notice to a contact
+)
+
+// Delivery is one outgoing message to one receiver. Raw, ExternalID and Type are made
+// once and never change (resent identical).
+type Delivery struct {
+	ID         handover.DeliveryID
+	Message    handover.MessageID // the inbound message that caused it; empty for clock and person
+	Handover   handover.ID
+	Event      handover.EventName
+	Purpose    Purpose
+	Receiver   handover.PartyID
+	Service    string
+	Wire       handover.Wire
+	Type       string
+	ExternalID string
+	Raw        []byte
+	Digest     handover.Digest
+	GenTime    time.Time
+	// Report is the outbound translation report as JSON.
+	Report []byte
+	State  DeliveryState
+	// ReceiptDue says whether the wire owes a receipt after the transport took it.
+	ReceiptDue  bool
+	Attempts    int
+	NextAttempt time.Time // pending
+	WarnAt      time.Time // no receipt yet: raise attention, zero when done or none due
+	Deadline    time.Time // hard limit (96 h from GenTime)
+	LeaseOwner  string
+	LeaseUntil  time.Time
+	// Error is the last failure, without content.
+	Error     string
+	CreatedAt time.Time
+	SentAt    time.Time
+	EndedAt   time.Time
+	// Receipt is the inbound message that receipted it; empty for synchronous receipts.
+	Receipt handover.MessageID
+	// Contact and Step are set while parked or refused; Deadline then repeats.
+	Contact string
+	Step    int
+	// Order is the ledger's position, set by the store: deliveries of one handover to one
+	// receiver are sent in this order, one at a time.
+	Order   int64
+	Version int64
+}
+
+// ResourceWrite stores a new version of a resource.
+type ResourceWrite struct {
+	Type, ID string
+	// Expect is the version that must be the current one: 0 for none (create), -1 for any.
+	Expect  int64
+	Author  handover.PartyID
+	JSON    []byte // exact JSON with id and meta in place; nil deletes
+	Deleted bool
+	At      time.Time
+	Rows    []search.Row
+	// Visible are the parties that may read it; a nil slice keeps what is stored.
+	Visible  []handover.PartyID
+	Handover handover.ID // the handover it belongs to; may be empty
+}
+
+// Resource is one stored version.
+type Resource struct {
+	Type, ID string
+	Version  int64
+	Author   handover.PartyID
+	JSON     []byte // nil when deleted
+	Deleted  bool
+	At       time.Time
+	Handover handover.ID
+	Visible  []handover.PartyID // of the current version
+}
+
+// KeyKind is a way in which a later message finds its handover.
+type KeyKind string
+
+// The key kinds.
+const (
+	KeyConversation KeyKind = "conversation" // message id that answers refer to
+	KeyVisit        KeyKind = "visit"        // sender + PV1-19
+	KeyTask         KeyKind = "task"         // Task id or identifier
+	KeyPatient      KeyKind = "patient"      // keyed hash of a person's number; never the number
+)
+
+// HandoverKey lets a later message find a handover.
+type HandoverKey struct {
+	Kind     KeyKind
+	Party    handover.PartyID // whose namespace the value is of; empty for patient
+	Value    string
+	Handover handover.ID
+}
+
+// Event is one entry of the event sequence.
+type Event struct {
+	// Seq is the position in the sequence, from 1 without gaps, set by the store. It is
+	// the stream's sequence as well.
+	Seq      int64
+	ID       string // ledger epoch + "-" + Seq, set by the store
+	Handover handover.ID
+	Chain    handover.ChainID
+	Kind     handover.Kind
+	Name     handover.EventName
+	From, To handover.PartyID // the handover's sender and receiver
+	State    handover.State
+	Actor    handover.PartyID
+	Role     handover.ActorRole
+	Reason   handover.Reason
+	// Attention is set for attention events.
+	Attention handover.AttentionReason
+	Message   handover.MessageID
+	At        time.Time
+	// ChainHead is the ledger chain's head before the unit that holds this event, set by the store.
+	ChainHead handover.Digest
+}
+
+// AuditAction is a verb of the audit record.
+type AuditAction string
+
+// The audit actions.
+const (
+	AuditReceived   AuditAction = "received"
+	AuditRefused    AuditAction = "refused"
+	AuditParked     AuditAction = "parked"
+	AuditDecided    AuditAction = "decided"
+	AuditDelivered  AuditAction = "delivered"
+	AuditReceipted  AuditAction = "receipted"
+	AuditRead       AuditAction = "read"
+	AuditSearched   AuditAction = "searched"
+	AuditDenied     AuditAction = "denied"
+	AuditOperated   AuditAction = "operated" // a named person acted: reroute, resend, close …
+	AuditDisclosure AuditAction = "disclosure"
+)
+
+// Audit is one auditable act. It names ids and codes, never a person who is a patient.
+type Audit struct {
+	At          time.Time
+	Action      AuditAction
+	Party       handover.PartyID
+	Person      string // a named person of staff
+	Message     handover.MessageID
+	Handover    handover.ID
+	Delivery    handover.DeliveryID
+	Resource    string // Type/id
+	Outcome     string
+	Detail      string
+	Correlation handover.CorrelationID
+}
+
+// Unit is everything that one act changes; applied whole or not at all (invariants 1, 5).
+type Unit struct {
+	Message    *Message // insert
+	Messages   []MessageUpdate
+	Handovers  []handover.Handover // Version is the version expected; stored as Version+1
+	Keys       []HandoverKey
+	Resources  []ResourceWrite
+	Deliveries []Delivery // insert when Version is 0, else update with Version expected
+	Events     []Event
+	Audit      []Audit
+	// Hide ends a party's visibility of a handover's resources and keys.
+	Hide []Hidden
+}
+
+// Hidden ends one party's access to one handover's resources.
+type Hidden struct {
+	Party    handover.PartyID
+	Handover handover.ID
+}
+
+// Applied is what the store assigned to a unit.
+type Applied struct {
+	// Entry is the chain position of the unit, Head the chain's head after it.
+	Entry int64
+	Head  handover.Digest
+	// Events holds the assigned sequence numbers, Resources the assigned versions, in order.
+	Events    []int64
+	Resources []int64
+}
+
+// Result is one unit's outcome in a batch.
+type Result struct {
+	Applied Applied
+	Err     error
+}
+
+// Store is a database that keeps the ledger. Times come back in UTC with microseconds.
+// Methods return ErrNotFound where a single row is asked for and missing.
+type Store interface {
+	// Apply applies units in order in one transaction, each in a savepoint: a failing
+	// unit is rolled back alone and its error is in its Result. The error returned is of
+	// the whole batch (then nothing is stored): ErrFull, ErrClosed or a cause.
+	Apply(ctx context.Context, units []Unit) ([]Result, error)
+
+	Meta(ctx context.Context) (Meta, error)
+	Message(ctx context.Context, id handover.MessageID) (Message, error)
+	// MessagesByExternalID returns the stored messages of one sender and id, oldest
+	// first, repeats left out.
+	MessagesByExternalID(ctx context.Context, sender handover.PartyID, externalID string) ([]Message, error)
+	// MessageState is the message's disposition with its deliveries summed in.
+	MessageState(ctx context.Context, id handover.MessageID) (Disposition, error)
+	ParkedMessages(ctx context.Context, limit int) ([]Message, error)
+	// MessagesOf returns the messages applied to a handover, oldest first.
+	MessagesOf(ctx context.Context, id handover.ID) ([]Message, error)
+
+	Handover(ctx context.Context, id handover.ID) (handover.Handover, error)
+	Handovers(ctx context.Context, f HandoverFilter) ([]handover.Handover, error)
+	FindHandovers(ctx context.Context, kind KeyKind, party handover.PartyID, value string) ([]handover.Handover, error)
+
+	Resource(ctx context.Context, typ, id string) (Resource, error)
+	ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error)
+	// History returns versions newest first; id may be empty for a type, typ for all.
+	// before is the opaque position behind which to continue.
+	History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error)
+	// ResourcesOf returns the current resources that belong to a handover.
+	ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error)
+	// Search returns what viewer may see.
+	Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error)
+	// EachResource calls f with every current resource, in any order; for reindex.
+	EachResource(ctx context.Context, f func(Resource) error) error
+	// Reindex replaces search and visibility rows of current versions; derived data, so
+	// it makes no chain entry.
+	Reindex(ctx context.Context, rows []ResourceWrite) error
+
+	Delivery(ctx context.Context, id handover.DeliveryID) (Delivery, error)
+	DeliveriesOf(ctx context.Context, id handover.MessageID) ([]Delivery, error)
+	DeliveriesOfHandover(ctx context.Context, id handover.ID) ([]Delivery, error)
+	// DeliveryByExternalID finds what a receipt refers to.
+	DeliveryByExternalID(ctx context.Context, receiver handover.PartyID, externalID string) (Delivery, error)
+	// ClaimDeliveries leases up to limit deliveries that are due at now: pending with
+	// NextAttempt not after now, or sending with an expired lease; only the first open
+	// one in Order of each (handover, receiver). They are set to sending with attempts
+	// + 1 and the lease: this is the recorded intent (no chain entry).
+	ClaimDeliveries(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Delivery, error)
+	// DueDeliveries returns awaiting ones whose WarnAt or Deadline has passed, and parked
+	// or refused ones whose Deadline has passed.
+	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error)
+	// DueHandovers returns handovers whose Deadline or an attention's Deadline has passed.
+	DueHandovers(ctx context.Context, now time.Time, limit int) ([]handover.Handover, error)
+	// DueMessages returns parked messages whose Deadline has passed.
+	DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error)
+	// NextDue is the earliest time at which any of the Claim and Due calls has work; zero for none.
+	NextDue(ctx context.Context) (time.Time, error)
+
+	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+	LastEvent(ctx context.Context) (int64, error)
+	AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error)
+
+	Balance(ctx context.Context) (Balance, error)
+	// Verify walks the chain and every row it covers; a broken ledger is a Finding, not an error.
+	Verify(ctx context.Context, checkpoint *Checkpoint) (Verification, error)
+	Head(ctx context.Context) (Checkpoint, error)
+
+	// Ready fails when the store cannot commit now (full disk, lost connection).
+	Ready(ctx context.Context) error
+	Close() error
+}
+
+// Meta is fixed at the ledger's first start.
+type Meta struct {
+	// Epoch tells this ledger from any other, and from a restored copy of itself once
+	// the operator says so.
+	Epoch string
+	// Secret keys the hashes that stand for persons' numbers and the ids made from them.
+	Secret []byte
+	// Schema is the version of the store's schema.
+	Schema int
+}
+
+// HandoverFilter selects handovers; zero fields select all.
+type HandoverFilter struct {
+	Party    handover.PartyID // sender, receiver or copy
+	Chain    handover.ChainID
+	OpenOnly bool
+	// Attention keeps those with an open attention.
+	Attention bool
+	Limit     int
+}
+
+// AuditFilter selects audit records; zero fields select all.
+type AuditFilter struct {
+	Message  handover.MessageID
+	Handover handover.ID
+	Limit    int
+}
+
+// Page is a page of resources and the opaque position of the next one, empty at the end.
+type Page struct {
+	Resources []Resource
+	Next      string
+	// Total is -1 unless asked for.
+	Total int
+}
+
+// Balance is invariant 2's sum, per inbound message.
+type Balance struct {
+	Received, Delivered, Applied, Repeated, Refused, Parked, Moving int64
+	// Unaccounted are moving messages without a next attempt or deadline, and parked
+	// ones without a contact or deadline: each is a broken promise.
+	Unaccounted []handover.MessageID
+	// OpenHandoversWithoutDeadline break invariant 4.
+	OpenHandoversWithoutDeadline []handover.ID
+}
+
+// Holds reports whether every message is accounted for.
+func (b Balance) Holds() bool {
+	return b.Received == b.Delivered+b.Applied+b.Repeated+b.Refused+b.Parked+b.Moving &&
+		len(b.Unaccounted) == 0 && len(b.OpenHandoversWithoutDeadline) == 0
+}
+
+// Checkpoint is the chain's position, kept outside the ledger.
+type Checkpoint struct {
+	Epoch string          `json:"epoch"`
+	Entry int64           `json:"entry"`
+	Head  handover.Digest `json:"head"`
+	Event int64           `json:"event"`
+	At    time.Time       `json:"at"`
+}
+
+// Finding is the first place where the record is not whole.
+type Finding struct {
+	Entry int64
+	// Problem is removed, reordered, changed or cut-off.
+	Problem string
+	Detail  string
+}
+
+// Verification is the outcome of Verify.
+type Verification struct {
+	Entries int64
+	Events  int64
+	Erased  int64 // rows whose content was erased by law and whose digests still chain
+	Head    handover.Digest
+	Finding *Finding
+}
