@@ -23,14 +23,31 @@ type Address struct {
 	// Application and Facility are MSH-3/4 or MSH-5/6 (first components).
 	Application, Facility string
 	Name, ServiceName     string
+	// Detail is what a receipt must mirror beyond the fields above; nil where the wire
+	// has no more.
+	Detail *AddressDetail
 }
+
+// AddressDetail holds an address' identifiers as its message spells them, in order.
+type AddressDetail struct {
+	// Idents are level 1's, ServiceIdents level 2's.
+	Idents, ServiceIdents []Ident
+	// Person says that level 2 is a person and not a unit or a service.
+	Person bool
+}
+
+// Ident is one identifier with its type: KITH Ident and AdditionalId (TypeId's V, S, DN).
+type Ident struct{ ID, Type, System, TypeName string }
 
 // Envelope is what a wire says about a message, before any mapping.
 type Envelope struct {
 	// Type is as the wire spells it: "ADT^A16", "LOG_UTSKRIVNINGSKLAR", "APPREC".
 	Type string
 	// ID is MSH-10, MsgId, AppRec Id or Bundle.identifier.
-	ID       string
+	ID string
+	// ReceiptID is the id that a receipt quotes where it is not ID (AppRec 1.0 on
+	// Henvisning 1.0 and Epikrise 1.1, HIS 80415:2004 section 6.5); else empty.
+	ReceiptID string
 	Version  string // MSH-12, MIGversion with the body's namespace version
 	Sender   Address
 	Receiver Address
@@ -120,6 +137,13 @@ type Codec interface {
 	// nil where it allows none (KITH: only DOMAIN 3.3's causes; HL7 and FHIR: the
 	// transport answer has already said it).
 	Refusal(original Envelope, fault *handover.Fault, id string, at time.Time) ([]byte, error)
+}
+
+// Checker is what a Codec may add: the checks that its format's receipt rules prescribe,
+// in their order. The first that fails decides the answer; nil when none does. It is
+// called after the sender is known and a repeat is ruled out, before any mapping.
+type Checker interface {
+	Check(m *message.Message, env Envelope) *handover.Fault
 }
 
 // Document is a readable document attached to an outgoing message.

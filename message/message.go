@@ -14,6 +14,9 @@ import (
 type Message struct {
 	Wire handover.Wire
 	Raw  []byte
+	// Decoded is Raw as UTF-8, set only when Raw is in another encoding; then positions
+	// and slices of nodes are Decoded's.
+	Decoded []byte
 	// Root is the whole message: for XML the document element, for ER7 a node named
 	// "message" whose children are the segments.
 	Root *Node
@@ -35,16 +38,21 @@ type Node struct {
 	Children []*Node
 	// Line and Column are 1-based, of the first byte; 0 for a node that was built.
 	Line, Column int
-	// Start and End bound the verbatim slice in Message.Raw.
+	// Start and End bound the verbatim slice in Message.Raw, or in Decoded where it is set.
 	Start, End int
 }
 
-// Verbatim returns the bytes of n as they were received; nil for a node that was built.
+// Verbatim returns the bytes of n as they were received, in UTF-8 when the decoder set
+// Decoded; nil for a node that was built.
 func (m *Message) Verbatim(n *Node) []byte {
-	if n == nil || n.End <= n.Start || n.End > len(m.Raw) {
+	source := m.Raw
+	if m.Decoded != nil {
+		source = m.Decoded
+	}
+	if n == nil || n.Start < 0 || n.End <= n.Start || n.End > len(source) {
 		return nil
 	}
-	return m.Raw[n.Start:n.End]
+	return source[n.Start:n.End]
 }
 
 // DigestOf returns the SHA-256 of b.
