@@ -4,6 +4,8 @@
 package directory
 
 import (
+	"time"
+
 	"stafett/handover"
 )
 
@@ -19,7 +21,12 @@ const (
 	TypeCoordinator  PartyType = "coordinator" // koordinerende enhet
 )
 
-// Party is one organisation.
+// PartyTypes lists every party type.
+func PartyTypes() []PartyType {
+	return []PartyType{TypeHospital, TypeMunicipality, TypeInstitution, TypeGP, TypeCoordinator}
+}
+
+// Party is one organisation. What its slices hold is shared: read only.
 type Party struct {
 	ID        handover.PartyID
 	Name      string
@@ -44,6 +51,8 @@ type Party struct {
 	// StartPolicy decides which admissions start a handover.
 	StartPolicy StartPolicy
 	Line        int
+
+	location *time.Location // of TimeZone
 }
 
 // Service is one address of a party: it takes certain message types on one wire.
