@@ -1,0 +1,63 @@
+package fhir
+
+import "strings"
+
+// References calls f with every object in the tree that has a literal reference
+// ({"reference": "…"}), in order, contained resources and extensions included. f may
+// change the object.
+func References(n *Node, f func(ref *Node)) {
+	if n == nil {
+		return
+	}
+	if r := n.Get("reference"); r != nil && r.Kind == KindString {
+		f(n)
+	}
+	for i := range n.Members {
+		References(n.Members[i].Value, f)
+	}
+	for _, item := range n.Items {
+		References(item, f)
+	}
+}
+
+// SplitReference splits a literal reference "Type/id" or "Type/id/_history/v", relative
+// or at the end of an absolute URL, into base (with its final slash; "" when relative),
+// type and id. ok is false for anything else: a fragment, a urn or a search.
+func SplitReference(ref string) (base, typ, id string, ok bool) {
+	if strings.HasPrefix(ref, "#") || strings.HasPrefix(ref, "urn:") || strings.ContainsAny(ref, "?#") {
+		return "", "", "", false
+	}
+	if i := strings.Index(ref, "/_history/"); i >= 0 {
+		ref = ref[:i]
+	}
+	slash := strings.LastIndexByte(ref, '/')
+	if slash <= 0 {
+		return "", "", "", false
+	}
+	id = ref[slash+1:]
+	rest := ref[:slash]
+	typ = rest[strings.LastIndexByte(rest, '/')+1:]
+	base = rest[:len(rest)-len(typ)]
+	if !ValidID(id) || !typeName(typ) || base != "" && !strings.Contains(base, "://") {
+		return "", "", "", false
+	}
+	return base, typ, id, true
+}
+
+// ValidID reports whether id is a FHIR id: 1 to 64 of A-Z a-z 0-9 - . (R4 2.24.0.1).
+func ValidID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if c != '-' && c != '.' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func typeName(s string) bool {
+	return s != "" && s[0] >= 'A' && s[0] <= 'Z' && plainName(s)
+}

@@ -1,0 +1,77 @@
+package fhir
+
+// Identifier systems of Norwegian health care (hl7.fhir.no.basis 2.2.2 and the national
+// code-system package), in the form that is preferred in FHIR.
+const (
+	SystemFNR           = "urn:oid:2.16.578.1.12.4.1.4.1"   // fødselsnummer
+	SystemDNR           = "urn:oid:2.16.578.1.12.4.1.4.2"   // D-nummer
+	SystemFHN           = "urn:oid:2.16.578.1.12.4.1.4.3"   // felles hjelpenummer
+	SystemHPR           = "urn:oid:2.16.578.1.12.4.1.4.4"   // helsepersonellnummer
+	SystemDUF           = "urn:oid:2.16.578.1.12.4.1.4.5"   // DUF-nummer, 12 digits
+	SystemOrgNumber     = "urn:oid:2.16.578.1.12.4.1.4.101" // organisasjonsnummer (ENH)
+	SystemRESH          = "urn:oid:2.16.578.1.12.4.1.4.102" // RESH-id
+	SystemAKO           = "urn:oid:2.16.578.1.12.4.1.4.107" // apotekkonsesjon
+	SystemHER           = "urn:oid:2.16.578.1.12.4.1.2"     // HER-id, both levels
+	SystemKommunenummer = "https://register.geonorge.no/sosi-kodelister/kommunenummer"
+	SystemBydelsnummer  = "http://data.ssb.no/api/klass/v1/versions/919"
+
+	// SystemOrgNumberHelseID is what HelseID's authorization_details use for the same
+	// number; accepted from tokens, never written.
+	SystemOrgNumberHelseID = "urn:oid:2.16.578.1.12.4.1.2.101"
+)
+
+// Code systems of diagnoses and of Norwegian code lists.
+const (
+	SystemICPC2   = "http://hl7.org/fhir/sid/icpc-2"
+	SystemICD10NO = "http://hl7.org/fhir/sid/icd-10-no"
+	// VolvenPrefix before a number is the URI of that national code list.
+	VolvenPrefix = "urn:oid:2.16.578.1.12.4.1.1."
+	// OIDPrefix turns the bare OID that KITH XML writes in @S into the URI FHIR needs.
+	OIDPrefix = "urn:oid:"
+)
+
+// Systems of this gateway's own codes.
+const (
+	SystemHandoverKind  = "urn:stafett:handover-kind"
+	SystemHandoverEvent = "urn:stafett:event"
+	SystemNext          = "urn:stafett:next"
+	// LocalReferencePrefix before a name refers to a resource of the same translation.
+	LocalReferencePrefix = "urn:stafett:"
+)
+
+var preferredSystem = map[string]string{
+	"http://hl7.no/fhir/NamingSystem/FNR":    SystemFNR,
+	"http://hl7.no/fhir/NamingSystem/DNR":    SystemDNR,
+	"http://hl7.no/fhir/NamingSystem/FHNR":   SystemFHN,
+	"http://hl7.no/fhir/NamingSystem/HPR":    SystemHPR,
+	"http://hl7.no/fhir/NamingSystem/DUFN":   SystemDUF,
+	"http://data.brreg.no/begrep/28155":      SystemOrgNumber,
+	"http://hl7.no/fhir/NamingSystem/RESHid": SystemRESH,
+	"http://hl7.no/fhir/NamingSystem/AKO":    SystemAKO,
+	"http://hl7.no/fhir/NamingSystem/HERid":  SystemHER,
+	"urn:oid:2.16.578.1.12.4.1.1.3402":       SystemKommunenummer,
+	"urn:oid:2.16.578.1.12.4.1.1.3403":       SystemBydelsnummer,
+	"urn:oid:2.16.578.1.12.4.1.1.7170":       SystemICPC2,
+	"urn:oid:2.16.840.1.113883.6.139":        SystemICPC2,
+	"urn:oid:2.16.578.1.12.4.1.1.7110":       SystemICD10NO,
+}
+
+// PreferredSystem returns the preferred URI of an identifier or code system that is known
+// by another one, or system itself.
+func PreferredSystem(system string) string {
+	if s, ok := preferredSystem[system]; ok {
+		return s
+	}
+	return system
+}
+
+// IdentifierValue returns the value of the first identifier of n (a resource, or an
+// object with an identifier element) in system or an alternative of it, or "".
+func IdentifierValue(n *Node, system string) string {
+	for _, id := range n.Each("identifier") {
+		if PreferredSystem(id.Str("system")) == system {
+			return id.Str("value")
+		}
+	}
+	return ""
+}
