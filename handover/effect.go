@@ -20,12 +20,19 @@ const (
 
 // Effect is one consequence of a decision.
 type Effect struct {
-	Kind      EffectKind
-	Event     EventName
-	Party     PartyID
+	Kind EffectKind
+	// Event is what is published or told; of an alert, why it goes out: attention-raised,
+	// deadline-passed or attention-resolved (the end, announced once).
+	Event EventName
+	// Party is told, alerted, or loses access.
+	Party PartyID
+	// Attention is set for alerts and attention events; of deadline-passed it says which
+	// clock: overdue is the state's own.
 	Attention AttentionReason
 	Step      int
-	Handover  Handover
+	// Handover is the new one of open, and of publish and tell when they concern the
+	// opened handover; zero when they concern the one decided on.
+	Handover Handover
 }
 
 // Reason names why a decision came out as it did; it is logged, audited and shown.

@@ -40,6 +40,7 @@ const (
 	EventLeave               EventName = "leave"
 	EventUpdated             EventName = "updated"
 	EventHealthInfoSent      EventName = "health-info-sent"
+	EventReportSent          EventName = "report-sent" // Utskrivningsrapport
 	EventNextNamed           EventName = "next-named"
 	EventDeadlinePassed      EventName = "deadline-passed"
 	EventAttentionRaised     EventName = "attention-raised"
@@ -54,8 +55,8 @@ func EventNames() []EventName {
 		EventWithdrawalAsked, EventWithdrawalConsented, EventWithdrawalRefused, EventVoided,
 		EventStarted, EventDischarged, EventDischargeCancelled, EventPaused, EventResumed,
 		EventFinished, EventReadmitted, EventDied, EventMerged, EventMoved, EventLeave,
-		EventUpdated, EventHealthInfoSent, EventNextNamed, EventDeadlinePassed,
-		EventAttentionRaised, EventAttentionResolved}
+		EventUpdated, EventHealthInfoSent, EventReportSent, EventNextNamed,
+		EventDeadlinePassed, EventAttentionRaised, EventAttentionResolved}
 }
 
 // Event is something that happened, as told by an actor.
@@ -77,10 +78,16 @@ type Event struct {
 	Sender   PartyID
 	Receiver PartyID
 	Copies   []PartyID
-	// Attention is the reason that attention-raised raises and attention-resolved clears.
+	// Attention is the reason that attention-raised raises and attention-resolved clears;
+	// of merged, moved, leave and updated the one that follows, if any: chains-meet or
+	// receiver-may-be-wrong.
 	Attention AttentionReason
-	// Notice tells which outgoing message a receipt is for, by the event that caused it.
+	// Notice tells which outgoing message a receipt is for, by the event that caused it;
+	// empty: the request itself.
 	Notice EventName
+	// Wire is the receiver's, of ready, requested and forwarded: it says how soon a
+	// missing receipt is late. Empty counts as slow.
+	Wire Wire
 }
 
 // AttentionReason says why a named person must look.

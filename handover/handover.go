@@ -118,13 +118,21 @@ type Facts struct {
 	ReportReceipted          bool `json:"reportReceipted,omitempty"`
 	// WithdrawalAsked is set while a withdrawal awaits the receiver's consent.
 	WithdrawalAsked bool `json:"withdrawalAsked,omitempty"`
+	// NotReadyAt and DischargeCancelledAt are set while ReadyAt or DischargedAt is undone:
+	// they tell a repeated cancellation from one that arrived before its original.
+	NotReadyAt           time.Time `json:"notReadyAt,omitzero"`
+	DischargeCancelledAt time.Time `json:"dischargeCancelledAt,omitzero"`
+	// AccessEnded is set when the receiver was the wrong one: it is told nothing more.
+	AccessEnded bool `json:"accessEnded,omitempty"`
 }
 
 // Attention is a mark that a named person must resolve. It is not a state.
 type Attention struct {
 	Reason AttentionReason `json:"reason"`
 	// Parties whose contacts are told.
-	Parties  []PartyID `json:"parties"`
+	Parties []PartyID `json:"parties"`
+	// About are the parties that could not be reached (unreachable only).
+	About    []PartyID `json:"about,omitempty"`
 	RaisedAt time.Time `json:"raisedAt"`
 	// Deadline repeats until the attention is cleared (1 h, 4 h, 24 h, then daily).
 	Deadline time.Time `json:"deadline"`

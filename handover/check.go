@@ -1,0 +1,188 @@
+package handover
+
+import (
+	"slices"
+	"time"
+)
+
+const decideOp = "handover.Decide"
+
+func (d *decision) invalid(text string) *Fault {
+	return &Fault{Kind: FaultInvalid, Op: decideOp, Text: text}
+}
+
+func (d *decision) illegal(text string) *Fault {
+	return &Fault{Kind: FaultIllegal, Op: decideOp, Text: text}
+}
+
+func (d *decision) forbidden(text string) *Fault {
+	return &Fault{Kind: FaultForbidden, Op: decideOp, Text: text}
+}
+
+// dayWindow bounds the days that an event may name: a deadline further away would be
+// no deadline.
+const dayWindow = 366 * 24 * time.Hour
+
+func (d *decision) checkEvent() *Fault {
+	switch {
+	case !known(Kinds(), d.kind) || (d.h.Kind != "" && d.h.Kind != d.kind):
+		return d.invalid("the kind is not the handover's")
+	case !known(States(), d.h.State):
+		return d.invalid("the state is not known")
+	case rows[d.e.Name] == nil:
+		return d.invalid("the event is not known")
+	case !d.day.IsZero() && (d.day.Sub(d.now) > dayWindow || d.now.Sub(d.day) > dayWindow):
+		return d.invalid("the day named must lie within a year")
+	case d.e.Next.Handover != "" && d.e.Next.None != "":
+		return d.invalid("name either a handover that is next or the reason why there is none")
+	case d.e.Next.None != "" && !known(NoneReasons(), d.e.Next.None):
+		return d.invalid("the reason why nothing follows is not known")
+	}
+	return nil
+}
+
+// checkActor finds the capacity in which the actor speaks, and for receipts whose it is.
+func (d *decision) checkActor() *Fault {
+	switch d.a.Role {
+	case RoleSystem, RolePolicy, RoleClock:
+		d.as = d.a.Role
+		return d.checkAbout()
+	case RoleReader:
+		if d.a.Person == "" {
+			return d.forbidden("a reader must be a named person")
+		}
+	case RoleSender, RoleReceiver, RoleCopy:
+	default:
+		return d.forbidden("the actor's role is not known")
+	}
+	d.as = d.capacity()
+	switch {
+	case d.as == "" || (d.a.Role == RoleReader && d.as == RoleCopy):
+		return d.forbidden("the actor takes no part in this handover")
+	case d.a.Role != RoleReader && d.a.Role != d.as:
+		return d.forbidden("the actor is another party of this handover")
+	case d.as == RoleReceiver && d.h.Facts.AccessEnded:
+		return d.forbidden("the receiver's access has ended")
+	}
+	return d.checkAbout()
+}
+
+// capacity is the part that the actor's party has.
+func (d *decision) capacity() ActorRole {
+	sender, receiver := d.h.Sender, d.h.Receiver
+	if d.h.State == StateNone {
+		sender, receiver = or(sender, d.e.Sender), or(receiver, d.e.Receiver)
+	}
+	switch {
+	case d.a.Party == "":
+	case d.a.Party == sender:
+		return RoleSender
+	case d.a.Party == receiver:
+		return RoleReceiver
+	case slices.Contains(d.h.Copies, d.a.Party):
+		return RoleCopy
+	}
+	return ""
+}
+
+func (d *decision) checkAbout() *Fault {
+	d.about = or(d.a.Party, d.h.Receiver)
+	if d.e.Name != EventReceipted && d.e.Name != EventUnreachable {
+		return nil
+	}
+	if d.about != d.h.Sender && d.about != d.h.Receiver && !slices.Contains(d.h.Copies, d.about) {
+		return d.forbidden("the receipt is of no party of this handover")
+	}
+	return nil
+}
+
+func or[T ~string](v, otherwise T) T {
+	if v != "" {
+		return v
+	}
+	return otherwise
+}
+
+func (d *decision) checkOpening() *Fault {
+	sender, receiver := or(d.h.Sender, d.e.Sender), or(d.h.Receiver, d.e.Receiver)
+	switch {
+	case or(d.h.ID, d.e.NewID) == "":
+		return d.invalid("a new handover needs an id")
+	case or(d.h.Chain, d.e.Chain) == "":
+		return d.invalid("a new handover needs a chain")
+	case sender == "" || receiver == "":
+		return d.invalid("a new handover needs a sender and a receiver")
+	case sender == receiver:
+		return d.invalid("sender and receiver must be two parties")
+	}
+	return nil
+}
+
+func (d *decision) checkForward() *Fault {
+	to := d.e.ForwardTo
+	switch {
+	case to == "":
+		return d.invalid("name the receiver that the request is forwarded to")
+	case d.e.NewID == "" || d.e.NewID == d.h.ID:
+		return d.invalid("an id for the new handover is needed")
+	case to == d.h.Sender:
+		return d.illegal("a request cannot be forwarded to its sender")
+	case to == d.h.Receiver || slices.Contains(d.h.Hops, to):
+		return d.illegal("the request has been with that receiver already")
+	case len(d.h.Hops) >= d.p.ForwardsMax:
+		return d.illegal("the request has been forwarded too often")
+	}
+	return nil
+}
+
+func (d *decision) checkSuccessor() *Fault {
+	switch {
+	case d.e.NewID == "" || d.e.NewID == d.h.ID:
+		return d.invalid("an id for the new handover is needed")
+	case d.e.Receiver == d.h.Sender:
+		return d.invalid("sender and receiver must be two parties")
+	case d.e.Receiver == "" && d.h.Facts.AccessEnded:
+		return d.invalid("name the receiver of the new stay")
+	}
+	return nil
+}
+
+// checkResolve lets a person clear only what its own party was told to look at.
+func (d *decision) checkResolve() *Fault {
+	i := d.attention(d.e.Attention)
+	if i < 0 || d.a.Role != RoleReader || slices.Contains(d.h.Attentions[i].Parties, d.a.Party) {
+		return nil
+	}
+	return d.forbidden("the attention is for another party to resolve")
+}
+
+// AllowedEvents lists, in life-cycle order, what actor may cause on h now with an effect;
+// repeats and what the event itself would have to name are left out of account. It is
+// nil for an actor that has no part in h.
+func (p Policy) AllowedEvents(kind Kind, h Handover, actor Actor, now time.Time) []EventName {
+	var out []EventName
+	for _, name := range EventNames() {
+		d := newDecision(p, kind, h, Event{Name: name}, actor, now)
+		if d.h.State == StateNone && d.h.Sender == "" {
+			d.h.Sender = actor.Party
+		}
+		if d.checkEvent() != nil || d.checkActor() != nil {
+			continue
+		}
+		r := d.match()
+		if r == nil || r.waits || r.repeatsOnly() || (r.special == specialEscalate && !due(h, d.now)) {
+			continue
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
+func (r *rule) repeatsOnly() bool {
+	return r.quiet && len(r.facts) == 0 && len(r.raise) == 0 && len(r.clear) == 0 && r.special == ""
+}
+
+func due(h Handover, now time.Time) bool {
+	next := h.NextDue()
+	return !next.IsZero() && !next.After(now)
+}
