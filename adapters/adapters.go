@@ -48,10 +48,12 @@ type Envelope struct {
 	// ReceiptID is the id that a receipt quotes where it is not ID (AppRec 1.0 on
 	// Henvisning 1.0 and Epikrise 1.1, HIS 80415:2004 section 6.5); else empty.
 	ReceiptID string
-	Version  string // MSH-12, MIGversion with the body's namespace version
-	Sender   Address
-	Receiver Address
-	Copies   []Address
+	Version   string // MSH-12, MIGversion with the body's namespace version
+	Sender    Address
+	Receiver  Address
+	Copies    []Address
+	// Processing is MSH-11 (P, T, D), empty on wires without one.
+	Processing string
 	// Time is the verbatim time of generation (MSH-7, GenDate), as receipts quote it.
 	Time string
 	// Conversation and Parent are ConversationRef's (HITS 1218:2019), empty in a first message.

@@ -20,6 +20,9 @@ type Message struct {
 	// Root is the whole message: for XML the document element, for ER7 a node named
 	// "message" whose children are the segments.
 	Root *Node
+	// Tolerated names the departures from the wire's syntax that were read anyway, once
+	// each; the codec says which there are.
+	Tolerated []string
 }
 
 // Node is one element of a message.
