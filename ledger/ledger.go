@@ -269,6 +269,8 @@ type Unit struct {
 	Audit      []Audit
 	// Hide ends a party's visibility of a handover's resources and keys.
 	Hide []Hidden
+	// Erase removes content by law.
+	Erase []Erasure
 }
 
 // Hidden ends one party's access to one handover's resources.

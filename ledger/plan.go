@@ -1,0 +1,466 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+
+	"stafett/handover"
+)
+
+// plan turns one unit into statements without touching the database: a unit that cannot
+// be applied has written nothing.
+type plan struct {
+	w          *work
+	before     head
+	statements []statement
+	restore    []func()
+	items      []item
+	entry      int64
+	search     []any
+	visible    []any
+	lines      map[line]bool
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+// line is the queue of one handover's deliveries to one receiver.
+type line struct {
+	handover handover.ID
+	receiver handover.PartyID
+}
+
+func newPlan(w *work) *plan {
+	return &plan{w: w, before: w.head, entry: w.head.entry + 1}
+}
+
+func (p *plan) add(query string, args ...any) {
+	p.statements = append(p.statements, statement{query, args})
+}
+
+// undo takes back what the plan changed in the batch's picture.
+func (p *plan) undo() {
+	for i := len(p.restore) - 1; i >= 0; i-- {
+		p.restore[i]()
+	}
+	p.w.head = p.before
+}
+
+// put changes the batch's picture of a row, undone when the unit fails.
+func put[K comparable, V any](p *plan, m map[K]V, k K, v V) {
+	old := m[k]
+	p.restore = append(p.restore, func() { m[k] = old })
+	m[k] = v
+}
+
+// vouch notes a row for the chain entry.
+func (p *plan) vouch(kind itemKind, key int64, fields []field) {
+	p.items = append(p.items, item{kind, key, digestOf(tableOf(kind), fields)})
+}
+
+func (p *plan) unit(u *Unit) (Applied, error) {
+	var out Applied
+	p.w.head.entry = p.entry
+	if u.Message != nil {
+		if err := p.insertMessage(u.Message); err != nil {
+			return out, err
+		}
+	}
+	for i := range u.Messages {
+		if err := p.updateMessage(&u.Messages[i].Message); err != nil {
+			return out, err
+		}
+	}
+	for i := range u.Handovers {
+		if err := p.writeHandover(u.Handovers[i]); err != nil {
+			return out, err
+		}
+	}
+	for i := range u.Resources {
+		version, err := p.writeResource(&u.Resources[i])
+		if err != nil {
+			return out, err
+		}
+		out.Resources = append(out.Resources, version)
+	}
+	for i := range u.Deliveries {
+		if err := p.writeDelivery(&u.Deliveries[i]); err != nil {
+			return out, err
+		}
+	}
+	for _, e := range u.Erase {
+		if err := p.erase(e); err != nil {
+			return out, err
+		}
+	}
+	p.writeKeys(u.Keys)
+	for i := range u.Events {
+		out.Events = append(out.Events, p.writeEvent(u.Events[i]))
+	}
+	p.writeAudit(u.Audit)
+	p.flushRows()
+	p.hide(u.Hide)
+	p.writeEntry()
+	out.Entry, out.Head = p.entry, hexDigest(p.w.head.digest)
+	return out, nil
+}
+
+func (p *plan) insertMessage(m *Message) error {
+	if m.ID == "" {
+		return fmt.Errorf("ledger: message without id: %w", ErrConflict)
+	}
+	row := &messageRow{Message: *m, entry: p.entry}
+	clean(row.fields())
+	if p.w.messages[row.ID] != nil {
+		return fmt.Errorf("ledger: message id exists: %w", ErrConflict)
+	}
+	if row.Disposition != DispositionRepeated && row.ExternalID != "" {
+		key := repeatOf(&row.Message)
+		if p.w.repeats[key] {
+			return ErrRepeat
+		}
+		put(p, p.w.repeats, key, true)
+	}
+	p.w.head.message++
+	row.pos, row.Version = p.w.head.message, 1
+	row.content = contentOf(row.parts()...)
+	p.add(messageTable.insert, insertArgs(row.fields())...)
+	p.add("INSERT INTO message_content (pos, raw, answer, envelope, report) VALUES (?, ?, ?, ?, ?)",
+		row.pos, blob(row.Raw), blob(row.Answer), blob(row.Envelope), blob(row.Report))
+	p.vouch(itemMessage, row.pos, row.fields())
+	row.dropParts()
+	put(p, p.w.messages, row.ID, row)
+	return nil
+}
+
+// dropParts lets the bytes go once they are queued; the batch's picture needs digests only.
+func (r *messageRow) dropParts() {
+	for _, part := range r.parts() {
+		*part = nil
+	}
+}
+
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// updateMessage keeps what never changes: bytes, digest, ids, wire, caller, time of
+// receipt, and the sender once one is known. Nil answer, envelope or report keep theirs.
+func (p *plan) updateMessage(m *Message) error {
+	old := p.w.messages[m.ID]
+	if old == nil {
+		return fmt.Errorf("ledger: message: %w", ErrNotFound)
+	}
+	if old.Version != m.Version {
+		return fmt.Errorf("ledger: message: %w", ErrConflict)
+	}
+	row := &messageRow{Message: *m, pos: old.pos, entry: p.entry, erased: old.erased}
+	o := &old.Message
+	row.Wire, row.ExternalID, row.Digest = o.Wire, o.ExternalID, o.Digest
+	row.ReceivedAt, row.Caller, row.Version = o.ReceivedAt, o.Caller, o.Version+1
+	if o.Sender != "" {
+		row.Sender = o.Sender
+	}
+	clean(row.fields())
+	row.content = append([]byte(nil), old.content...)
+	if !old.erased {
+		for i, name := range []string{"raw", "answer", "envelope", "report"} {
+			part := row.parts()[i]
+			sum := contentOf(part)
+			if i == 0 || len(*part) == 0 || string(sum) == string(row.content[i*len(sum):(i+1)*len(sum)]) {
+				continue
+			}
+			copy(row.content[i*len(sum):], sum)
+			p.add("UPDATE message_content SET "+name+" = ? WHERE pos = ?", *part, row.pos)
+		}
+	}
+	row.dropParts()
+	p.add(messageTable.update, updateArgs(row.fields())...)
+	p.vouch(itemMessage, row.pos, row.fields())
+	put(p, p.w.messages, m.ID, row)
+	return nil
+}
+
+func (p *plan) writeHandover(h handover.Handover) error {
+	old := p.w.handovers[h.ID]
+	row := &handoverRow{Handover: h, entry: p.entry}
+	row.Version++
+	if err := row.fill(); err != nil {
+		return err
+	}
+	switch {
+	case old == nil && h.Version == 0:
+		p.w.head.handover++
+		row.pos = p.w.head.handover
+		p.add(handoverTable.insert, insertArgs(row.fields())...)
+	case old == nil || old.Version != h.Version:
+		return fmt.Errorf("ledger: handover: %w", ErrConflict)
+	default:
+		row.pos = old.pos
+		p.add(handoverTable.update, updateArgs(row.fields())...)
+	}
+	p.vouch(itemHandover, row.pos, row.fields())
+	put(p, p.w.handovers, h.ID, row)
+	return nil
+}
+
+func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
+	key := resourceKey{r.Type, r.ID}
+	old := p.w.resources[key]
+	current := int64(0)
+	if old != nil {
+		current = old.Version
+	}
+	if r.Expect >= 0 && r.Expect != current {
+		return 0, fmt.Errorf("ledger: %s: %w", r.Type, ErrConflict)
+	}
+	row := &versionRow{Resource: Resource{Type: r.Type, ID: r.ID, Version: current + 1, Author: r.Author,
+		JSON: r.JSON, Deleted: r.Deleted || len(r.JSON) == 0, At: r.At, Handover: r.Handover}, entry: p.entry}
+	if row.Deleted {
+		row.JSON = nil
+	}
+	if row.At.IsZero() {
+		row.At = p.w.now
+	}
+	if old != nil && row.Handover == "" {
+		row.Handover = old.Handover
+	}
+	clean(row.fields())
+	p.w.head.version++
+	row.vid = p.w.head.version
+	row.content = contentOf(&row.JSON)
+	row.rid = p.currentRow(old, row)
+	p.add(versionTable.insert, insertArgs(row.fields())...)
+	p.vouch(itemResource, row.vid, row.fields())
+	p.indexRows(row.rid, old != nil, row.Deleted, r)
+	if earlier, ok := p.w.erase[key]; ok {
+		put(p, p.w.erase, key, append(earlier[:len(earlier):len(earlier)], *row))
+	}
+	put(p, p.w.resources, key, &resourceRow{Resource: Resource{Version: row.Version, Handover: row.Handover}, rid: row.rid})
+	return row.Version, nil
+}
+
+// currentRow points the resource at its new version and returns its number.
+func (p *plan) currentRow(old *resourceRow, v *versionRow) int64 {
+	if old != nil {
+		p.add("UPDATE resource SET version = ?, vid = ?, deleted = ?, at = ?, handover = ? WHERE rid = ?",
+			v.Version, v.vid, intOf(v.Deleted), micros(v.At), string(v.Handover), old.rid)
+		return old.rid
+	}
+	p.w.head.res++
+	p.add("INSERT INTO resource (rid, type, id, version, vid, deleted, at, handover) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		p.w.head.res, v.Type, v.ID, v.Version, v.vid, intOf(v.Deleted), micros(v.At), string(v.Handover))
+	return p.w.head.res
+}
+
+// indexRows replaces the search rows of a resource, and its visibility where one is given.
+func (p *plan) indexRows(rid int64, replace, deleted bool, r *ResourceWrite) {
+	if replace {
+		p.add("DELETE FROM search WHERE rid = ?", rid)
+		p.search = removeRows(p.search, searchWidth, rid)
+	}
+	if !deleted {
+		p.search = appendSearchRows(p.search, rid, r.Type, r.Rows)
+	}
+	if r.Visible == nil {
+		return
+	}
+	if replace {
+		p.add("DELETE FROM visibility WHERE rid = ?", rid)
+		p.visible = removeRows(p.visible, 2, rid)
+	}
+	seen := map[handover.PartyID]bool{}
+	for _, party := range r.Visible {
+		if party != "" && !seen[party] {
+			seen[party] = true
+			p.visible = append(p.visible, rid, cleanText(string(party)))
+		}
+	}
+}
+
+// removeRows drops the collected rows of one resource, for a unit that writes it twice.
+func removeRows(rows []any, width int, rid int64) []any {
+	out := rows[:0]
+	for i := 0; i < len(rows); i += width {
+		if rows[i] != rid {
+			out = append(out, rows[i:i+width]...)
+		}
+	}
+	return out
+}
+
+// flushRows turns the collected search and visibility rows into inserts of many rows.
+func (p *plan) flushRows() {
+	p.statements = manyRows(p.statements, "INSERT INTO search (rid, n, param, value, system) VALUES ", searchWidth, p.search)
+	p.statements = manyRows(p.statements, "INSERT INTO visibility (rid, party) VALUES ", 2, p.visible)
+}
+
+// rowsPerInsert bounds the shapes of one statement, so that each is prepared once.
+const rowsPerInsert = 32
+
+func manyRows(out []statement, insert string, width int, args []any) []statement {
+	for len(args) > 0 {
+		n := min(len(args)/width, rowsPerInsert)
+		out = append(out, statement{insert + rowMarks(width, n), args[:n*width]})
+		args = args[n*width:]
+	}
+	return out
+}
+
+var rowMarksMade = func() (made [16][rowsPerInsert + 1]string) {
+	for width := range made {
+		for n := range made[width] {
+			group := "(" + strings.TrimSuffix(strings.Repeat("?, ", width), ", ") + ")"
+			made[width][n] = strings.TrimSuffix(strings.Repeat(group+", ", n), ", ")
+		}
+	}
+	return made
+}()
+
+// rowMarks is n groups of width placeholders.
+func rowMarks(width, n int) string { return rowMarksMade[width][n] }
+
+func (p *plan) writeDelivery(d *Delivery) error {
+	old := p.w.deliveries[d.ID]
+	if d.Version == 0 {
+		return p.insertDelivery(d, old)
+	}
+	if old == nil || old.Version != d.Version {
+		return fmt.Errorf("ledger: delivery: %w", ErrConflict)
+	}
+	row := &deliveryRow{Delivery: *d, entry: p.entry, erased: old.erased, content: old.content}
+	o := &old.Delivery
+	row.Message, row.Handover, row.Event, row.Purpose = o.Message, o.Handover, o.Event, o.Purpose
+	row.Receiver, row.Type, row.ExternalID, row.Digest = o.Receiver, o.Type, o.ExternalID, o.Digest
+	row.GenTime, row.CreatedAt, row.Order, row.Version = o.GenTime, o.CreatedAt, o.Order, o.Version+1
+	row.Raw, row.Report = nil, nil
+	row.fill()
+	p.add(deliveryTable.update, updateArgs(row.fields())...)
+	p.vouch(itemDelivery, row.Order, row.fields())
+	if row.Handover != "" && (row.ended != old.ended || row.queue == queueClaim) {
+		p.requeue(line{row.Handover, row.Receiver})
+	}
+	put(p, p.w.deliveries, d.ID, row)
+	return nil
+}
+
+func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
+	if old != nil || d.ID == "" {
+		return fmt.Errorf("ledger: delivery id: %w", ErrConflict)
+	}
+	row := &deliveryRow{Delivery: *d, entry: p.entry}
+	p.w.head.delivery++
+	row.Order, row.Version = p.w.head.delivery, 1
+	row.content = contentOf(row.parts()...)
+	row.fill()
+	p.add(deliveryTable.insert, insertArgs(row.fields())...)
+	p.add("INSERT INTO delivery_content (ord, raw, report) VALUES (?, ?, ?)", row.Order, blob(row.Raw), blob(row.Report))
+	p.vouch(itemDelivery, row.Order, row.fields())
+	if row.Handover != "" && row.queue == queueClaim {
+		p.requeue(line{row.Handover, row.Receiver})
+	}
+	row.Raw, row.Report = nil, nil
+	put(p, p.w.deliveries, row.ID, row)
+	return nil
+}
+
+// requeue makes the first open delivery of a line claimable, and no other.
+func (p *plan) requeue(l line) {
+	if p.lines[l] {
+		return
+	}
+	if p.lines == nil {
+		p.lines = map[line]bool{}
+	}
+	p.lines[l] = true
+}
+
+const requeueLine = `UPDATE delivery SET queue = CASE WHEN ord = (SELECT min(f.ord) FROM delivery f
+	WHERE f.handover = ? AND f.receiver = ? AND f.ended = 0 AND f.handover <> '') THEN 1 ELSE 0 END
+	WHERE handover = ? AND receiver = ? AND ended = 0 AND handover <> '' AND state IN ('pending', 'sending')`
+
+func (p *plan) writeKeys(keys []HandoverKey) {
+	for i, k := range keys {
+		args := columnsOf(string(k.Kind), cleanText(string(k.Party)), cleanText(k.Value), string(k.Handover))
+		p.add("INSERT INTO handover_key (kind, party, value, handover) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", args...)
+		kind, party, value, id := args[0].(string), args[1].(string), args[2].(string), args[3].(string)
+		p.items = append(p.items, item{itemKey, int64(i), digestOf("handover_key",
+			[]field{{"", &kind, 0}, {"", &party, 0}, {"", &value, 0}, {"", &id, 0}})})
+	}
+}
+
+// Invariant 5: an event takes its place in the sequence in the unit that causes it.
+func (p *plan) writeEvent(e Event) int64 {
+	p.w.head.event++
+	row := &eventRow{Event: e, entry: p.entry}
+	row.Seq, row.ChainHead = p.w.head.event, hexDigest(p.w.head.digest)
+	if row.At.IsZero() {
+		row.At = p.w.now
+	}
+	clean(row.fields())
+	p.add(eventTable.insert, insertArgs(row.fields())...)
+	p.vouch(itemEvent, row.Seq, row.fields())
+	return row.Seq
+}
+
+func (p *plan) writeAudit(list []Audit) {
+	var args []any
+	for _, a := range list {
+		p.w.head.audit++
+		row := &auditRow{Audit: a, id: p.w.head.audit, entry: p.entry}
+		if row.At.IsZero() {
+			row.At = p.w.now
+		}
+		fields := row.fields()
+		clean(fields)
+		p.vouch(itemAudit, row.id, fields)
+		args = append(args, insertArgs(fields)...)
+	}
+	p.statements = manyRows(p.statements, "INSERT INTO audit ("+auditTable.columns+") VALUES ", auditWidth, args)
+}
+
+const auditWidth = 13
+
+// hide ends visibility last, so that nothing in the same unit grants it again.
+func (p *plan) hide(list []Hidden) {
+	for i, h := range list {
+		id, party := string(h.Handover), string(h.Party)
+		p.add("DELETE FROM visibility WHERE party = ? AND rid IN (SELECT rid FROM resource WHERE handover = ? AND handover <> '')", party, id)
+		p.add("DELETE FROM handover_key WHERE handover = ? AND party = ?", id, party)
+		p.items = append(p.items, item{itemHidden, int64(i), digestOf("hidden", []field{{"", &id, 0}, {"", &party, 0}})})
+	}
+}
+
+func (p *plan) writeEntry() {
+	for l := range p.lines {
+		h, r := string(l.handover), string(l.receiver)
+		p.add(requeueLine, h, r, h, r)
+	}
+	body := encodeBody(p.entry, p.items)
+	p.w.head.digest = chainDigest(p.before.digest, body)
+	p.add("INSERT INTO entry (n, body, digest) VALUES (?, ?, ?)", p.entry, body, p.w.head.digest)
+}
+
+// Reindex replaces search and visibility rows of current versions.
+func reindex(tx Tx, rows []ResourceWrite) error {
+	for i := range rows {
+		r := &rows[i]
+		var rid, deleted int64
+		err := one(tx, "SELECT rid, deleted FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted)
+		if err != nil {
+			return err
+		}
+		p := &plan{}
+		p.indexRows(rid, true, deleted != 0, r)
+		p.flushRows()
+		for _, st := range p.statements {
+			tx.Queue(st.query, st.args...)
+		}
+	}
+	return tx.Flush()
+}

@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"time"
+
+	"stafett/handover"
+)
+
+type resourceKey struct{ typ, id string }
+
+type repeatKey struct {
+	sender     handover.PartyID
+	externalID string
+	digest     handover.Digest
+}
+
+// work is what a batch of units stands on: the rows they mention as they are now, kept up
+// to date while the units are planned, so that a unit sees those before it.
+type work struct {
+	head       head
+	now        time.Time
+	messages   map[handover.MessageID]*messageRow
+	repeats    map[repeatKey]bool
+	handovers  map[handover.ID]*handoverRow
+	deliveries map[handover.DeliveryID]*deliveryRow
+	resources  map[resourceKey]*resourceRow
+	erase      map[resourceKey][]versionRow
+}
+
+// prefetch locks the head and reads every row that units mention. The head's lock keeps
+// other batches out; delivery rows are locked as well, against claims.
+func prefetch(tx Tx, units []Unit, locks Locks) (*work, error) {
+	h, err := readHead(tx, locks.Wait)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{
+		head: h, messages: map[handover.MessageID]*messageRow{}, repeats: map[repeatKey]bool{},
+		handovers: map[handover.ID]*handoverRow{}, deliveries: map[handover.DeliveryID]*deliveryRow{},
+		resources: map[resourceKey]*resourceRow{}, erase: map[resourceKey][]versionRow{},
+	}
+	for i := range units {
+		w.mention(&units[i])
+	}
+	for _, f := range []func(Tx) error{w.readMessages, w.readRepeats, w.readHandovers,
+		func(tx Tx) error { return w.readDeliveries(tx, locks.Wait) }, w.readResources, w.readErased} {
+		if err := f(tx); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// mention notes the rows that a unit is about, as absent until they are read.
+func (w *work) mention(u *Unit) {
+	if m := u.Message; m != nil {
+		w.messages[handover.MessageID(cleanText(string(m.ID)))] = nil
+		if m.Disposition != DispositionRepeated && m.ExternalID != "" {
+			w.repeats[repeatOf(m)] = false
+		}
+	}
+	for i := range u.Messages {
+		w.messages[u.Messages[i].Message.ID] = nil
+	}
+	for i := range u.Handovers {
+		w.handovers[u.Handovers[i].ID] = nil
+	}
+	for i := range u.Deliveries {
+		w.deliveries[u.Deliveries[i].ID] = nil
+	}
+	for i := range u.Resources {
+		w.resources[resourceKey{u.Resources[i].Type, u.Resources[i].ID}] = nil
+	}
+	for _, e := range u.Erase {
+		switch {
+		case e.Message != "":
+			w.messages[e.Message] = nil
+		case e.Delivery != "":
+			w.deliveries[e.Delivery] = nil
+		default:
+			w.resources[resourceKey{e.Type, e.ID}] = nil
+			w.erase[resourceKey{e.Type, e.ID}] = nil
+		}
+	}
+}
+
+func repeatOf(m *Message) repeatKey {
+	return repeatKey{handover.PartyID(cleanText(string(m.Sender))), cleanText(m.ExternalID), handover.Digest(cleanText(string(m.Digest)))}
+}
+
+// lookUp runs query once per key and hands each row found to scan.
+func lookUp[K comparable, V any](tx Tx, query string, m map[K]V, args func(K) []any, scan func(K, Row) error) error {
+	if len(m) == 0 {
+		return nil
+	}
+	keys := make([]K, 0, len(m))
+	lists := make([][]any, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+		lists = append(lists, args(k))
+	}
+	return tx.Query(query, func(i int, r Row) error { return scan(keys[i], r) }, lists...)
+}
+
+func (w *work) readMessages(tx Tx) error {
+	return lookUp(tx, "SELECT "+messageTable.columns+" FROM message WHERE id = ?", w.messages,
+		func(k handover.MessageID) []any { return columnsOf(string(k)) },
+		func(k handover.MessageID, r Row) error {
+			row := new(messageRow)
+			w.messages[k] = row
+			return scanFields(r, row.fields())
+		})
+}
+
+func (w *work) readRepeats(tx Tx) error {
+	return lookUp(tx, `SELECT pos FROM message WHERE sender = ? AND external_id = ? AND digest = ?
+		AND disposition <> 'repeated' AND external_id <> ''`, w.repeats,
+		func(k repeatKey) []any { return columnsOf(string(k.sender), k.externalID, string(k.digest)) },
+		func(k repeatKey, r Row) error {
+			var pos int64
+			w.repeats[k] = true
+			return r.Scan(&pos)
+		})
+}
+
+func (w *work) readHandovers(tx Tx) error {
+	return lookUp(tx, "SELECT pos, version FROM handover WHERE id = ?", w.handovers,
+		func(k handover.ID) []any { return columnsOf(string(k)) },
+		func(k handover.ID, r Row) error {
+			row := new(handoverRow)
+			w.handovers[k] = row
+			return r.Scan(&row.pos, &row.Version)
+		})
+}
+
+func (w *work) readDeliveries(tx Tx, lock string) error {
+	return lookUp(tx, "SELECT "+deliveryTable.columns+" FROM delivery WHERE id = ?"+lock, w.deliveries,
+		func(k handover.DeliveryID) []any { return columnsOf(string(k)) },
+		func(k handover.DeliveryID, r Row) error {
+			row := new(deliveryRow)
+			w.deliveries[k] = row
+			return scanFields(r, row.fields())
+		})
+}
+
+func (w *work) readResources(tx Tx) error {
+	return lookUp(tx, "SELECT rid, version, handover FROM resource WHERE type = ? AND id = ?", w.resources,
+		func(k resourceKey) []any { return columnsOf(k.typ, k.id) },
+		func(k resourceKey, r Row) error {
+			row := new(resourceRow)
+			w.resources[k] = row
+			return r.Scan(&row.rid, &row.Version, (*string)(&row.Handover))
+		})
+}
+
+func (w *work) readErased(tx Tx) error {
+	return lookUp(tx, "SELECT "+prefixed("v", versionTable.columns)+` FROM resource r
+		JOIN resource_version v ON v.rid = r.rid WHERE r.type = ? AND r.id = ?`, w.erase,
+		func(k resourceKey) []any { return columnsOf(k.typ, k.id) },
+		func(k resourceKey, r Row) error {
+			var row versionRow
+			err := scanFields(r, row.fields())
+			w.erase[k] = append(w.erase[k], row)
+			return err
+		})
+}

@@ -1,0 +1,350 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"stafett/fhir/search"
+	"stafett/handover"
+)
+
+// condition is a piece of SQL with its parameters. Values reach SQL as parameters only.
+type condition struct {
+	sql  string
+	args []any
+}
+
+func or(list []condition) condition {
+	var out condition
+	parts := make([]string, len(list))
+	for i, c := range list {
+		parts[i] = c.sql
+		out.args = append(out.args, c.args...)
+	}
+	out.sql = "(" + strings.Join(parts, " OR ") + ")"
+	return out
+}
+
+const resourceColumns = "r.rid, r.type, r.id, v.version, v.author, r.deleted, v.at, r.handover, v.json"
+
+func scanResource(r Row) (resourceRow, error) {
+	var row resourceRow
+	var deleted, at int64
+	err := r.Scan(&row.rid, &row.Type, &row.ID, &row.Version, (*string)(&row.Author), &deleted, &at,
+		(*string)(&row.Handover), &row.JSON)
+	row.Deleted, row.At = deleted != 0, timeOf(at)
+	if row.Deleted || len(row.JSON) == 0 {
+		row.JSON = nil
+	}
+	return row, err
+}
+
+// Search returns a page of what viewer may see; viewer "" sees all and is for operators.
+func (s *SQL) Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error) {
+	from, where, err := searchParts(q, viewer)
+	if err != nil {
+		return Page{}, err
+	}
+	paged, order, err := pageParts(q, where)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Total: -1}
+	err = s.db.View(ctx, func(tx Tx) error {
+		page.Resources = nil
+		query := "SELECT " + resourceColumns + ", r.at FROM " + from.sql + " JOIN resource_version v ON v.vid = r.vid WHERE " +
+			paged.sql + order + " LIMIT " + strconv.Itoa(q.Count+1)
+		rows, keys, err := searchPage(tx, query, append(append([]any(nil), from.args...), paged.args...))
+		if err != nil {
+			return err
+		}
+		if len(rows) > q.Count {
+			rows = rows[:q.Count]
+			page.Next = fmt.Sprintf("%d.%d", keys[q.Count-1], rows[q.Count-1].rid)
+		}
+		if page.Resources, err = withVisible(tx, rows); err != nil || !q.Total {
+			return err
+		}
+		var total int64
+		err = one(tx, "SELECT count(*) FROM "+from.sql+" WHERE "+where.sql, append(append([]any(nil), from.args...), where.args...), &total)
+		page.Total = int(total)
+		return err
+	})
+	return page, err
+}
+
+func searchPage(tx Tx, query string, args []any) (rows []resourceRow, updated []int64, err error) {
+	err = tx.Query(query, func(_ int, r Row) error {
+		var at int64
+		row, err := scanResource(trailing{r, &at})
+		rows, updated = append(rows, row), append(updated, at)
+		return err
+	}, args)
+	return rows, updated, err
+}
+
+// trailing scans one more column than the scanner it is given to knows of.
+type trailing struct {
+	Row
+	last any
+}
+
+func (t trailing) Scan(dest ...any) error { return t.Row.Scan(append(dest, t.last)...) }
+
+// searchParts joins the clauses. The most selective one drives the query: its rows are
+// found by index first, whatever order the page has.
+func searchParts(q search.Query, viewer handover.PartyID) (from, where condition, err error) {
+	if q.Count < 1 || q.Count > 1000 {
+		return from, where, invalid("page size is not 1 to 1000", "_count")
+	}
+	from.sql = "resource r"
+	where = condition{"r.type = ? AND r.deleted = 0", columnsOf(q.Type)}
+	driver, rank := -1, 0
+	conditions := make([]condition, len(q.Clauses))
+	for i, c := range q.Clauses {
+		if conditions[i], err = clauseRows(q.Type, c); err != nil {
+			return from, where, err
+		}
+		if r := selectivity(c); r > rank {
+			driver, rank = i, r
+		}
+	}
+	for i, c := range q.Clauses {
+		cond := conditions[i]
+		switch {
+		case isColumn(c.Param):
+			where.sql += " AND " + cond.sql
+		case i == driver:
+			from = condition{"(SELECT DISTINCT s.rid FROM search s WHERE " + cond.sql + ") d CROSS JOIN resource r", cond.args}
+			where.sql += " AND r.rid = d.rid"
+			continue
+		case negated(c):
+			where.sql += " AND NOT EXISTS (SELECT 1 FROM search s WHERE s.rid = r.rid AND " + cond.sql + ")"
+		default:
+			where.sql += " AND EXISTS (SELECT 1 FROM search s WHERE s.rid = r.rid AND " + cond.sql + ")"
+		}
+		where.args = append(where.args, cond.args...)
+	}
+	if viewer != "" {
+		where.sql += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
+		where.args = append(where.args, string(viewer))
+	}
+	return from, where, nil
+}
+
+// pageParts continues behind q.After and orders by last update.
+func pageParts(q search.Query, where condition) (condition, string, error) {
+	compare, order := ">", " ORDER BY r.at, r.rid"
+	if q.SortDescending {
+		compare, order = "<", " ORDER BY r.at DESC, r.rid DESC"
+	}
+	if q.After == "" {
+		return where, order, nil
+	}
+	at, rid, ok := strings.Cut(q.After, ".")
+	a, err1 := strconv.ParseInt(at, 10, 64)
+	r, err2 := strconv.ParseInt(rid, 10, 64)
+	if !ok || err1 != nil || err2 != nil {
+		return where, "", invalid("page link is not one of ours", "")
+	}
+	args := append(append([]any(nil), where.args...), a, a, r)
+	return condition{where.sql + " AND (r.at " + compare + " ? OR (r.at = ? AND r.rid " + compare + " ?))", args}, order, nil
+}
+
+func invalid(text, path string) error {
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: "ledger.Search", Text: text, Path: path}
+}
+
+func isColumn(param string) bool { return param == "_id" || param == "_lastUpdated" }
+
+func negated(c search.Clause) bool {
+	return c.Modifier == search.ModifierNot ||
+		c.Modifier == search.ModifierMissing && len(c.Values) > 0 && c.Values[0].Value == "true"
+}
+
+// selectivity ranks clauses by how few rows they usually have; 0 cannot drive.
+func selectivity(c search.Clause) int {
+	if isColumn(c.Param) || negated(c) || c.Modifier == search.ModifierMissing || c.Modifier == search.ModifierContains {
+		return 0
+	}
+	for _, v := range c.Values {
+		if c.Kind == search.KindToken && v.Value == "" || v.Prefix == search.PrefixNe {
+			return 0
+		}
+	}
+	switch {
+	case c.Param == "identifier":
+		return 5
+	case c.Kind == search.KindReference:
+		return 4
+	case c.Kind == search.KindURI, c.Kind == search.KindString:
+		return 3
+	case c.Kind == search.KindToken:
+		return 2
+	}
+	return 1
+}
+
+// clauseRows is the condition on search rows s (or the resource r) that c asks for.
+func clauseRows(typ string, c search.Clause) (condition, error) {
+	if len(c.Values) == 0 {
+		return condition{}, invalid("search parameter without a value", c.Param)
+	}
+	if isColumn(c.Param) {
+		return columnClause(c)
+	}
+	param := paramOf(typ, c.Param, c.Kind)
+	if c.Modifier == search.ModifierMissing {
+		if c.Kind == search.KindReference {
+			return condition{"s.param IN (?, ?)", columnsOf(param, paramOf(typ, c.Param, identifierRows))}, nil
+		}
+		return condition{"s.param = ?", columnsOf(param)}, nil
+	}
+	if c.Modifier == search.ModifierIdentifier {
+		param = paramOf(typ, c.Param, identifierRows)
+	}
+	alternatives := make([]condition, len(c.Values))
+	for i, v := range c.Values {
+		var err error
+		if alternatives[i], err = valueCondition(c, v); err != nil {
+			return condition{}, err
+		}
+	}
+	cond := or(alternatives)
+	return condition{"s.param = ? AND " + cond.sql, append(columnsOf(param), cond.args...)}, nil
+}
+
+func columnClause(c search.Clause) (condition, error) {
+	var list []condition
+	for _, v := range c.Values {
+		switch {
+		case c.Modifier == search.ModifierMissing:
+			return condition{"? = 'false'", columnsOf(v.Value)}, nil
+		case c.Param == "_id":
+			list = append(list, condition{"r.id = ?", columnsOf(cleanText(v.Value))})
+		default:
+			low, high := bounds(v.Low, v.High)
+			cond, err := rangeCondition(v.Prefix, "r.at", "r.at + 1", low, high)
+			if err != nil {
+				return cond, err
+			}
+			list = append(list, cond)
+		}
+	}
+	cond := or(list)
+	if c.Modifier == search.ModifierNot {
+		cond.sql = "NOT " + cond.sql
+	}
+	return cond, nil
+}
+
+func valueCondition(c search.Clause, v search.Value) (condition, error) {
+	switch c.Kind {
+	case search.KindToken:
+		return codeCondition(v), nil
+	case search.KindReference:
+		if c.Modifier == search.ModifierIdentifier {
+			return codeCondition(v), nil
+		}
+		if v.RefType == "" {
+			return condition{"s.value = ?", columnsOf(indexed(v.RefID))}, nil
+		}
+		return condition{"(s.value = ? AND s.system = ?)", columnsOf(indexed(v.RefID), systemOf(v.RefType))}, nil
+	case search.KindString:
+		return stringCondition(c.Modifier, v), nil
+	case search.KindDate:
+		low, high := bounds(v.Low, v.High)
+		return rangeCondition(v.Prefix, "s.value", "s.system", sortable(low), high, sortable(high))
+	case search.KindNumber, search.KindQuantity:
+		return numberCondition(v)
+	case search.KindURI:
+		return condition{"s.value = ?", columnsOf(indexed(v.Value))}, nil
+	}
+	return condition{}, invalid("search parameter of a kind that is not indexed", c.Param)
+}
+
+// codeCondition is code, |code, system|code or system| (R4 3.1.1.4.10).
+func codeCondition(v search.Value) condition {
+	switch {
+	case !v.HasSystem && v.System == "":
+		return condition{"s.value = ?", columnsOf(indexed(v.Value))}
+	case v.Value == "":
+		return condition{"s.system = ?", columnsOf(systemOf(v.System))}
+	}
+	return condition{"(s.value = ? AND s.system = ?)", columnsOf(indexed(v.Value), systemOf(v.System))}
+}
+
+// stringCondition: a string matches from its start unless a modifier says otherwise
+// (R4 3.1.1.4.8). Rows beyond valueLimit match by their first bytes.
+func stringCondition(m search.Modifier, v search.Value) condition {
+	value := cleanText(v.Value)
+	switch m {
+	case search.ModifierExact:
+		return condition{"s.value = ?", columnsOf(indexed(value))}
+	case search.ModifierContains:
+		escaped := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(value)
+		return condition{`s.value LIKE ? ESCAPE '\'`, columnsOf("%" + escaped + "%")}
+	}
+	return condition{"(s.value >= ? AND s.value < ?)", columnsOf(value, value+"\U0010FFFF")}
+}
+
+// rangeCondition compares a row's range [low, high) with the searched one (R4 3.1.1.4.6):
+// eq when the searched range contains the row's, gt and lt when the row's reaches beyond.
+// bound is high as the low column is spelled, where the two columns are spelled apart.
+func rangeCondition(prefix search.Prefix, lowColumn, highColumn string, low any, high int64, bound ...any) (condition, error) {
+	inside := condition{"(" + lowColumn + " >= ? AND " + highColumn + " <= ?)", columnsOf(low, high)}
+	if len(bound) > 0 { // lets the index end where no row can match any more
+		inside = condition{"(" + lowColumn + " >= ? AND " + lowColumn + " <= ? AND " + highColumn + " <= ?)", columnsOf(low, bound[0], high)}
+	}
+	above := condition{highColumn + " > ?", columnsOf(high)}
+	below := condition{lowColumn + " < ?", columnsOf(low)}
+	switch prefix {
+	case "", search.PrefixEq:
+		return inside, nil
+	case search.PrefixNe:
+		return condition{"NOT " + inside.sql, inside.args}, nil
+	case search.PrefixGt:
+		return above, nil
+	case search.PrefixLt:
+		return below, nil
+	case search.PrefixGe:
+		return or([]condition{above, inside}), nil
+	case search.PrefixLe:
+		return or([]condition{below, inside}), nil
+	}
+	return condition{}, invalid("search prefix is not supported", "")
+}
+
+func numberCondition(v search.Value) (condition, error) {
+	compare := map[search.Prefix]string{"": "=", search.PrefixEq: "=", search.PrefixNe: "<>",
+		search.PrefixGt: ">", search.PrefixLt: "<", search.PrefixGe: ">=", search.PrefixLe: "<="}[v.Prefix]
+	if compare == "" {
+		return condition{}, invalid("search prefix is not supported", "")
+	}
+	cond := condition{"s.value " + compare + " ?", columnsOf(sortableNumber(v.Number))}
+	if v.Value != "" { // the unit's code
+		cond = condition{"(" + cond.sql + " AND s.system = ?)", append(cond.args, systemOf(v.Value))}
+	}
+	return cond, nil
+}
+
+// withVisible adds to each resource who may read it now.
+func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	out := make([]Resource, len(rows))
+	lists := make([][]any, len(rows))
+	for i := range rows {
+		out[i], lists[i] = rows[i].Resource, columnsOf(rows[i].rid)
+	}
+	err := tx.Query("SELECT party FROM visibility WHERE rid = ? ORDER BY party", func(i int, r Row) error {
+		var party string
+		err := r.Scan(&party)
+		out[i].Visible = append(out[i].Visible, handover.PartyID(party))
+		return err
+	}, lists...)
+	return out, err
+}
