@@ -1,0 +1,75 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// readyWait bounds the embedded server's start; a large store takes seconds to open.
+const readyWait = 60 * time.Second
+
+// serverConf is everything that the embedded server is configured with.
+type serverConf struct {
+	Name, Dir, Host string
+	Port            int // -1 for any free one
+	Accounts        string
+	// Cluster joins other servers; empty for a server alone.
+	Cluster, ClusterListen string
+	Routes                 []string
+}
+
+// text writes the configuration, which is the same language as an external server's.
+func (c serverConf) text() (string, error) {
+	if !quotable(c.Host) || c.Dir == "" {
+		return "", errors.New("events: embedded server needs a directory and a host")
+	}
+	for i := 0; i < len(c.Dir); i++ {
+		if c.Dir[i] < ' ' || c.Dir[i] == '"' || c.Dir[i] == '\\' {
+			return "", errors.New("events: the store directory's name has a character that the server's configuration cannot hold")
+		}
+	}
+	out := fmt.Sprintf("server_name: %q\nhost: %q\nport: %d\n", c.Name, c.Host, c.Port) +
+		// JetStream answers before it syncs unless told otherwise, and loses answered
+		// messages when the power fails.
+		fmt.Sprintf("jetstream { store_dir: \"%s\", sync_interval: always, max_memory_store: 16MB }\n", c.Dir) +
+		c.Accounts
+	if c.Cluster == "" {
+		return out, nil
+	}
+	out += fmt.Sprintf("cluster { name: %q, listen: %q, routes: [%s] }\n", c.Cluster, c.ClusterListen, quoteAll(c.Routes))
+	return out, nil
+}
+
+// startServer starts a server inside this process and refuses one that does not sync.
+func startServer(c serverConf) (*server.Server, error) {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("events: store directory: %w", err)
+	}
+	text, err := c.text()
+	if err != nil {
+		return nil, err
+	}
+	opts := &server.Options{}
+	if err := opts.ProcessConfigString(text); err != nil {
+		return nil, fmt.Errorf("events: embedded server configuration: %w", err)
+	}
+	opts.NoSigs, opts.NoLog = true, true
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("events: embedded server: %w", err)
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(readyWait) {
+		srv.Shutdown()
+		return nil, fmt.Errorf("events: embedded server was not ready within %s", readyWait)
+	}
+	if cfg := srv.JetStreamConfig(); cfg == nil || !cfg.SyncAlways {
+		srv.Shutdown()
+		return nil, fmt.Errorf("%w: embedded server", ErrNotSynced)
+	}
+	return srv, nil
+}
