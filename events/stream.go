@@ -66,7 +66,10 @@ func (b *Bus) awaitStream(ctx context.Context) error {
 	defer cancel()
 	var last error
 	err := untilLoud(ctx, func(ctx context.Context) error {
-		if _, last = b.ensureStream(ctx); last == nil {
+		// A server without a leader does not answer at all, so each try has its own end.
+		try, done := context.WithTimeout(ctx, 2*time.Second)
+		defer done()
+		if _, last = b.ensureStream(try); last == nil {
 			cancel()
 		}
 		return last

@@ -1,0 +1,202 @@
+package ephemeral
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// store is an implementation under test with a way to let time pass.
+type store struct {
+	Store
+	pass func(time.Duration)
+}
+
+func TestMemory(t *testing.T) {
+	exercise(t, func(t *testing.T) store {
+		var offset atomic.Int64
+		start := time.Now()
+		return store{NewMemory(func() time.Time { return start.Add(time.Duration(offset.Load())) }),
+			func(d time.Duration) { offset.Add(int64(d)) }}
+	})
+}
+
+func TestRedis_Miniature(t *testing.T) {
+	exercise(t, func(t *testing.T) store {
+		mini := miniredis.RunT(t)
+		now := time.Now()
+		mini.SetTime(now)
+		s, err := NewRedis(context.Background(), "redis://"+mini.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return store{s, func(d time.Duration) { now = now.Add(d); mini.SetTime(now); mini.FastForward(d) }}
+	})
+}
+
+func TestRedis_Real(t *testing.T) {
+	url := os.Getenv("STAFETT_TEST_REDIS")
+	if url == "" {
+		t.Skip("STAFETT_TEST_REDIS is not set: the suite has run against a miniature server only")
+	}
+	if !strings.Contains(url, "://") {
+		url = "redis://" + url
+	}
+	exercise(t, func(t *testing.T) store {
+		s, err := NewRedis(context.Background(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		// The server's own clock passes; a timer waits for it.
+		return store{s, func(d time.Duration) { <-time.After(d + 20*time.Millisecond) }}
+	})
+}
+
+// exercise is the suite that every Store passes.
+func exercise(t *testing.T, open func(*testing.T) store) {
+	ctx, unique := context.Background(), fmt.Sprintf("%s-%d-", t.Name(), time.Now().UnixNano())
+	t.Run("nonce once until it expires", func(t *testing.T) {
+		s := open(t)
+		for i, want := range []bool{true, false, false} {
+			if got, err := s.SetNX(ctx, unique+"n", 200*time.Millisecond); err != nil || got != want {
+				t.Fatalf("%d: %t, %v", i, got, err)
+			}
+		}
+		s.pass(300 * time.Millisecond)
+		if got, err := s.SetNX(ctx, unique+"n", time.Second); err != nil || !got {
+			t.Fatal(got, err)
+		}
+	})
+	t.Run("one winner among many", func(t *testing.T) {
+		s, won := open(t), atomic.Int64{}
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				if ok, err := s.SetNX(ctx, unique+"race", time.Minute); err == nil && ok {
+					won.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("%d winners", won.Load())
+		}
+	})
+	t.Run("cache", func(t *testing.T) {
+		s := open(t)
+		if _, ok, err := s.Get(ctx, unique+"v"); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		value := []byte{0, 255, 'x'}
+		if err := s.Set(ctx, unique+"v", value, 200*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		value[0] = 9
+		if got, ok, err := s.Get(ctx, unique+"v"); !ok || err != nil || !bytes.Equal(got, []byte{0, 255, 'x'}) {
+			t.Fatal(got, ok, err)
+		}
+		s.pass(300 * time.Millisecond)
+		if _, ok, err := s.Get(ctx, unique+"v"); ok || err != nil {
+			t.Fatal("not expired", err)
+		}
+	})
+	t.Run("nonce and cache are apart", func(t *testing.T) {
+		s := open(t)
+		if err := s.Set(ctx, unique+"same", nil, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := s.SetNX(ctx, unique+"same", time.Minute); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	})
+	t.Run("burst, then rate", func(t *testing.T) {
+		s, rate := open(t), Rate{PerSecond: 2, Burst: 3}
+		for i := range 3 {
+			if ok, _, err := s.Allow(ctx, unique+"b", rate); err != nil || !ok {
+				t.Fatal(i, ok, err)
+			}
+		}
+		ok, wait, err := s.Allow(ctx, unique+"b", rate)
+		if err != nil || ok || wait <= 0 || wait > 500*time.Millisecond {
+			t.Fatal(ok, wait, err)
+		}
+		if ok, _, err := s.Allow(ctx, unique+"other", rate); err != nil || !ok {
+			t.Fatal("another key is limited too", err)
+		}
+		s.pass(wait)
+		if ok, _, err := s.Allow(ctx, unique+"b", rate); err != nil || !ok {
+			t.Fatal("waiting as told was not enough", err)
+		}
+		s.pass(10 * time.Second)
+		for i := range 3 {
+			if ok, _, err := s.Allow(ctx, unique+"b", rate); err != nil || !ok {
+				t.Fatal(i, ok, err)
+			}
+		}
+		if ok, _, _ := s.Allow(ctx, unique+"b", rate); ok {
+			t.Fatal("more than the burst was saved up")
+		}
+	})
+	t.Run("limits", func(t *testing.T) {
+		s, long := open(t), strings.Repeat("x", keyBytesMax+1)
+		_, err1 := s.SetNX(ctx, long, time.Second)
+		_, err2 := s.SetNX(ctx, "k", 0)
+		_, _, err3 := s.Allow(ctx, "k", Rate{})
+		errs := []error{err1, err2, err3, s.Set(ctx, "k", make([]byte, valueBytesMax+1), time.Second), s.Set(ctx, "", nil, time.Second)}
+		for i, err := range errs {
+			if !errors.Is(err, ErrLimit) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestRedis_AwayIsAnError(t *testing.T) {
+	mini := miniredis.RunT(t)
+	ctx := context.Background()
+	url := "redis://" + mini.Addr()
+	s, err := NewRedis(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	mini.Close()
+	if _, err := s.SetNX(ctx, "k", time.Second); err == nil {
+		t.Error("SetNX")
+	}
+	if _, _, err := s.Allow(ctx, "k", Rate{1, 1}); err == nil {
+		t.Error("Allow")
+	}
+	if _, _, err := s.Get(ctx, "k"); err == nil {
+		t.Error("Get")
+	}
+	if _, err := NewRedis(ctx, url); err == nil {
+		t.Error("connected to nothing")
+	}
+	if _, err := NewRedis(ctx, "http://x"); err == nil {
+		t.Error("took another scheme")
+	}
+}
+
+func TestMemory_IsBounded(t *testing.T) {
+	m := NewMemory(nil)
+	for i := range entriesMax + 1000 {
+		if _, err := m.SetNX(context.Background(), fmt.Sprint(i), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(m.entries) > entriesMax {
+		t.Fatalf("%d entries", len(m.entries))
+	}
+}

@@ -1,0 +1,109 @@
+package ephemeral
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis is a Store that nodes share.
+type Redis struct{ client *redis.Client }
+
+var _ Store = (*Redis)(nil)
+
+// keyPrefix keeps this program's keys apart in a shared server.
+const keyPrefix = "stafett:"
+
+// NewRedis connects to a redis:// or rediss:// URL and fails when nothing answers there.
+func NewRedis(ctx context.Context, url string) (*Redis, error) {
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("ephemeral: Redis address is not a redis:// URL")
+	}
+	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = 2*time.Second, time.Second, time.Second
+	// A caller can go on without this state, so it is told early.
+	opts.MaxRetries, opts.DialerRetries = 1, 1
+	redis.SetLogger(silent{})
+	r := &Redis{client: redis.NewClient(opts)}
+	if err := r.client.Ping(ctx).Err(); err != nil {
+		r.client.Close()
+		return nil, fmt.Errorf("ephemeral: Redis does not answer: %w", err)
+	}
+	return r, nil
+}
+
+// SetNX implements Store.
+func (r *Redis) SetNX(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if err := check(key, nil, ttl); err != nil {
+		return false, err
+	}
+	err := r.client.SetArgs(ctx, keyPrefix+"n:"+key, "", redis.SetArgs{Mode: "NX", TTL: ttl}).Err()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	return err == nil, wrap(err)
+}
+
+// Get implements Store.
+func (r *Redis) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	b, err := r.client.Get(ctx, keyPrefix+"v:"+key).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, false, nil
+	}
+	return b, err == nil, wrap(err)
+}
+
+// Set implements Store.
+func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	if err := check(key, value, ttl); err != nil {
+		return err
+	}
+	return wrap(r.client.Set(ctx, keyPrefix+"v:"+key, value, ttl).Err())
+}
+
+// takeToken is the bucket in one step on the server, by the server's clock: nodes whose
+// clocks differ share one bucket.
+var takeToken = redis.NewScript(`
+local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local t = redis.call('TIME')
+local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
+local had = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens = tonumber(had[1]) or burst
+local at = tonumber(had[2]) or now
+tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
+local wait = 0
+if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / rate * 1000) end
+redis.call('HSET', KEYS[1], 'tokens', string.format('%.9f', tokens), 'at', string.format('%.6f', now))
+redis.call('PEXPIRE', KEYS[1], math.max(1, math.ceil((burst - tokens) / rate * 1000)))
+return wait`)
+
+// Allow implements Store.
+func (r *Redis) Allow(ctx context.Context, key string, rate Rate) (bool, time.Duration, error) {
+	if err := checkRate(key, rate); err != nil {
+		return false, 0, err
+	}
+	wait, err := takeToken.Run(ctx, r.client, []string{keyPrefix + "b:" + key}, rate.PerSecond, rate.Burst).Int64()
+	if err != nil {
+		return false, 0, wrap(err)
+	}
+	return wait == 0, time.Duration(wait) * time.Millisecond, nil
+}
+
+// Close implements Store.
+func (r *Redis) Close() error { return wrap(r.client.Close()) }
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("ephemeral: Redis: %w", err)
+}
+
+// silent keeps the client from writing to standard error: what it would say is returned.
+type silent struct{}
+
+// Printf drops the line.
+func (silent) Printf(context.Context, string, ...interface{}) {}
