@@ -69,9 +69,10 @@ func (d *decision) checkActor() *Fault {
 
 // capacity is the part that the actor's party has.
 func (d *decision) capacity() ActorRole {
-	sender, receiver := d.h.Sender, d.h.Receiver
+	sender, receiver, copies := d.h.Sender, d.h.Receiver, d.h.Copies
 	if d.h.State == StateNone {
 		sender, receiver = or(sender, d.e.Sender), or(receiver, d.e.Receiver)
+		copies = append(copies[:len(copies):len(copies)], d.e.Copies...)
 	}
 	switch {
 	case d.a.Party == "":
@@ -79,7 +80,7 @@ func (d *decision) capacity() ActorRole {
 		return RoleSender
 	case d.a.Party == receiver:
 		return RoleReceiver
-	case slices.Contains(d.h.Copies, d.a.Party):
+	case slices.Contains(copies, d.a.Party):
 		return RoleCopy
 	}
 	return ""
@@ -87,7 +88,7 @@ func (d *decision) capacity() ActorRole {
 
 func (d *decision) checkAbout() *Fault {
 	d.about = or(d.a.Party, d.h.Receiver)
-	if d.e.Name != EventReceipted && d.e.Name != EventUnreachable {
+	if d.h.State == StateNone || (d.e.Name != EventReceipted && d.e.Name != EventUnreachable) {
 		return nil
 	}
 	if d.about != d.h.Sender && d.about != d.h.Receiver && !slices.Contains(d.h.Copies, d.about) {
@@ -160,13 +161,22 @@ func (d *decision) checkResolve() *Fault {
 // repeats and what the event itself would have to name are left out of account. It is
 // nil for an actor that has no part in h.
 func (p Policy) AllowedEvents(kind Kind, h Handover, actor Actor, now time.Time) []EventName {
+	// One decision asks for all: matching reads and never writes.
+	d := newDecision(p, kind, Handover{}, Event{Name: EventUpdated}, actor, now)
+	d.h = h
+	if d.h.State == "" {
+		d.h.State = StateNone
+	}
+	if d.h.State == StateNone && d.h.Sender == "" {
+		d.h.Sender = actor.Party
+	}
+	if d.checkEvent() != nil {
+		return nil
+	}
 	var out []EventName
-	for _, name := range EventNames() {
-		d := newDecision(p, kind, h, Event{Name: name}, actor, now)
-		if d.h.State == StateNone && d.h.Sender == "" {
-			d.h.Sender = actor.Party
-		}
-		if d.checkEvent() != nil || d.checkActor() != nil {
+	for _, name := range eventNames {
+		d.e.Name = name
+		if d.checkActor() != nil {
 			continue
 		}
 		r := d.match()
@@ -177,6 +187,8 @@ func (p Policy) AllowedEvents(kind Kind, h Handover, actor Actor, now time.Time)
 	}
 	return out
 }
+
+var eventNames = EventNames()
 
 func (r *rule) repeatsOnly() bool {
 	return r.quiet && len(r.facts) == 0 && len(r.raise) == 0 && len(r.clear) == 0 && r.special == ""
