@@ -138,7 +138,7 @@ func exercise(t *testing.T, open func(*testing.T) store) {
 		if ok, _, err := s.Allow(ctx, unique+"b", rate); err != nil || !ok {
 			t.Fatal("waiting as told was not enough", err)
 		}
-		s.pass(10 * time.Second)
+		s.pass(2 * time.Second)
 		for i := range 3 {
 			if ok, _, err := s.Allow(ctx, unique+"b", rate); err != nil || !ok {
 				t.Fatal(i, ok, err)

@@ -180,6 +180,8 @@ func dial(c Connect, more ...nats.Option) (*nats.Conn, error) {
 		// What cannot be sent now must fail now: the ledger is the buffer.
 		nats.ReconnectBufSize(-1),
 		nats.Timeout(5 * time.Second), nats.PingInterval(10 * time.Second),
+		// The client would write to standard error; what it would say fails a call here.
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 	if c.User != "" {
 		opts = append(opts, nats.UserInfo(c.User, c.Password))
