@@ -66,6 +66,9 @@ func (r *Recorder) Hold() (release func()) {
 	})
 }
 
+// Entered gives one value for each Take that has begun.
+func (r *Recorder) Entered() <-chan struct{} { return r.entered }
+
 // Taken returns what was taken so far, in the order of answering.
 func (r *Recorder) Taken() []Taken {
 	r.mu.Lock()
