@@ -347,3 +347,67 @@ func TestDecide_Illegal_ListsWhatIsAllowed(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestInvariant4_MissingReceipt_HardLimitIsAStepOfItsOwn(t *testing.T) {
+	h, _, _ := decide(t, Handover{}, opening(EventReady), sender(), monday)
+	h.Attentions = nil
+	var steps []time.Duration
+	for range 7 {
+		at := h.NextDue()
+		steps = append(steps, at.Sub(monday))
+		h, _, _ = decide(t, h, Event{Name: EventDeadlinePassed}, clock(), at)
+	}
+	hours := []time.Duration{24, 25, 29, 53, 77, 96, 120}
+	for i := range hours {
+		if steps[i] != hours[i]*time.Hour {
+			t.Fatalf("steps after %v", steps)
+		}
+	}
+}
+
+func TestDecide_Readmitted_ToAnotherReceiver_TheFormerIsTold(t *testing.T) {
+	h := stored(KindDischarge, StateRequested)
+	h, effects, _ := decide(t, h, Event{Name: EventReadmitted, NewID: "h2", Receiver: institution}, sender(), monday)
+	expect(t, effects, "publish readmitted", "open admitted @h2", "publish admitted @h2", "tell admitted > solbakken-rehabilitering @h2",
+		"tell admitted > dalvik-legesenter @h2", "tell readmitted > dalvik-kommune")
+	if h.State != StateWithdrawn || h.Next.Handover != "h2" || h.Next.None != "" {
+		t.Errorf("%+v", h)
+	}
+	gone := stored(KindDischarge, StateDeclined)
+	gone.Facts.AccessEnded = true
+	for name, e := range map[string]Event{
+		"no id":               {Name: EventReadmitted, Receiver: institution},
+		"to the sender":       {Name: EventReadmitted, NewID: "h2", Receiver: hospital},
+		"to the former wrong": {Name: EventReadmitted, NewID: "h2"},
+	} {
+		if _, _, _, f := DefaultPolicy().Decide(KindDischarge, gone, e, sender(), monday); f == nil || f.Kind != FaultInvalid {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+}
+
+func TestDecide_Attention_OnlyItsPartyResolvesIt(t *testing.T) {
+	h := stored(KindDischarge, StateRequested)
+	h, _, _ = decide(t, h, Event{Name: EventAttentionRaised, Attention: AttentionReceiverMayBeWrong}, system(), monday)
+	e := Event{Name: EventAttentionResolved, Attention: AttentionReceiverMayBeWrong}
+	if _, _, reason, f := DefaultPolicy().Decide(KindDischarge, h, e, reader(municipality), monday); f == nil || f.Kind != FaultForbidden || reason != ReasonForbidden {
+		t.Errorf("the receiver resolved what the sender must look at: %v", f)
+	}
+	h, _, _ = decide(t, h, e, reader(hospital), monday)
+	if _, _, reason := decide(t, h, e, reader(hospital), monday); reason != ReasonRepeated {
+		t.Errorf("reason %s", reason)
+	}
+	e.Attention = AttentionOverdue
+	if _, _, reason, f := DefaultPolicy().Decide(KindDischarge, h, e, reader(hospital), monday); f == nil || f.Kind != FaultIllegal || reason != ReasonIllegal {
+		t.Errorf("lateness was talked away: %v", f)
+	}
+}
+
+// After it ended as misaddressed an alert must not reach the one who had no right to it.
+func TestDecide_Misaddressed_LateAttention_AlertsTheSenderOnly(t *testing.T) {
+	h := stored(KindDischarge, StateReceived)
+	h, _, _ = decide(t, h, Event{Name: EventDischarged}, sender(), monday)
+	h, _, _ = decide(t, h, Event{Name: EventMisaddressed}, receiver(), monday)
+	_, effects, _ := decide(t, h, Event{Name: EventDeadlinePassed}, clock(), monday.Add(time.Hour))
+	expect(t, effects, "publish deadline-passed discharged-without-acceptance #1", "alert deadline-passed discharged-without-acceptance > fjellheim-sykehus #1")
+}

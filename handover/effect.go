@@ -30,8 +30,8 @@ type Effect struct {
 	// clock: overdue is the state's own.
 	Attention AttentionReason
 	Step      int
-	// Handover is the new one of open, and of publish and tell when they concern the
-	// opened handover; zero when they concern the one decided on.
+	// Handover is the new one of open, and of every other effect that concerns the
+	// opened handover; zero when it concerns the one decided on.
 	Handover Handover
 }
 

@@ -115,8 +115,10 @@ func variants(name EventName) []Event {
 	return out
 }
 
-// eachCase ranges over kind x state x facts x event x actor.
-func eachCase(f func(kind Kind, h Handover, facts string, e Event, a Actor)) {
+// eachCase ranges over kind x state x facts x event x actor, and fails when f writes to
+// the handover that it is given.
+func eachCase(t *testing.T, f func(kind Kind, h Handover, facts string, e Event, a Actor)) {
+	t.Helper()
 	for _, kind := range Kinds() {
 		for _, s := range States() {
 			for _, fs := range factSets {
@@ -124,12 +126,16 @@ func eachCase(f func(kind Kind, h Handover, facts string, e Event, a Actor)) {
 				if s != StateNone {
 					fs.set(&h)
 				}
+				keep := clone(h)
 				for _, name := range EventNames() {
 					for _, e := range variants(name) {
 						for _, a := range everyActor {
 							f(kind, h, fs.name, e, a)
 						}
 					}
+				}
+				if !reflect.DeepEqual(h, keep) {
+					t.Errorf("%s %s (%s): the input was changed", kind, s, fs.name)
 				}
 			}
 		}
@@ -139,16 +145,12 @@ func eachCase(f func(kind Kind, h Handover, facts string, e Event, a Actor)) {
 func TestInvariant3_4_7_EveryOutcome(t *testing.T) {
 	p := DefaultPolicy()
 	failures := 0
-	eachCase(func(kind Kind, h Handover, facts string, e Event, a Actor) {
+	eachCase(t, func(kind Kind, h Handover, facts string, e Event, a Actor) {
 		if failures > 20 {
 			return
 		}
-		keep := clone(h)
 		after, effects, reason, fault := p.Decide(kind, h, e, a, monday)
 		problems := judge(kind, h, e, a, after, effects, reason, fault)
-		if !reflect.DeepEqual(h, keep) {
-			problems = append(problems, "the input was changed")
-		}
 		if len(problems) > 0 {
 			failures++
 			t.Errorf("%s %s (%s) %s by %s %s: %v\nbefore %+v\nafter %+v", kind, h.State, facts, e.Name, a.Role, a.Party, problems, h, after)
@@ -166,7 +168,7 @@ func judge(kind Kind, h Handover, e Event, a Actor, after Handover, effects []Ef
 	}
 	fail(slices.Contains(Reasons(), reason), "reason %q is not of the set", reason)
 	if fault != nil {
-		fail(reflect.DeepEqual(after, h), "a fault changed the handover")
+		fail(same(after, h), "a fault changed the handover")
 		fail(effects == nil, "a fault has effects")
 		fail(slices.Contains([]Reason{ReasonBeforeOriginal, ReasonIllegal, ReasonForbidden, ReasonInvalid}, reason), "fault with reason %q", reason)
 		fail(fault.Kind == FaultIllegal || len(fault.Allowed) == 0, "allowed events without illegal")
@@ -179,6 +181,15 @@ func judge(kind Kind, h Handover, e Event, a Actor, after Handover, effects []Ef
 	fail(after.Kind == kind && after.ID != "" && after.Chain != "", "identity is incomplete")
 	fail(after.Version == h.Version, "the version is the ledger's")
 	return bad
+}
+
+// same compares without reflection: it runs a million times. Attentions that were not
+// copied are the same by their place in memory.
+func same(a, b Handover) bool {
+	return a.State == b.State && a.Facts == b.Facts && a.Custodian == b.Custodian && a.Next == b.Next && a.Deadline.Equal(b.Deadline) &&
+		a.Since.Equal(b.Since) && a.Step == b.Step && a.Sender == b.Sender && a.Receiver == b.Receiver && a.ID == b.ID && a.Version == b.Version &&
+		slices.Equal(a.Copies, b.Copies) && slices.Equal(a.Hops, b.Hops) && len(a.Attentions) == len(b.Attentions) &&
+		(len(a.Attentions) == 0 || &a.Attentions[0] == &b.Attentions[0])
 }
 
 type failer func(ok bool, format string, args ...any)
@@ -278,7 +289,7 @@ func judgeEffects(fail failer, h Handover, e Event, a Actor, after Handover, eff
 func TestDecide_WrongParty_Forbidden(t *testing.T) {
 	p := DefaultPolicy()
 	wrong := everyActor[10:19]
-	eachCase(func(kind Kind, h Handover, facts string, e Event, a Actor) {
+	eachCase(t, func(kind Kind, h Handover, facts string, e Event, a Actor) {
 		if h.State == StateNone || !slices.Contains(wrong, a) {
 			return
 		}
