@@ -48,6 +48,9 @@ type Node struct {
 // Verbatim returns the bytes of n as they were received, in UTF-8 when the decoder set
 // Decoded; nil for a node that was built.
 func (m *Message) Verbatim(n *Node) []byte {
+	if m == nil {
+		return nil
+	}
 	source := m.Raw
 	if m.Decoded != nil {
 		source = m.Decoded

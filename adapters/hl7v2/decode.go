@@ -89,13 +89,15 @@ type parser struct {
 	class  *[256]byte
 	set    charset
 
-	line, lineStart int
-	nodes           int
-	slab            []message.Node
-	kidSlab         []*message.Node
-	stack           []*message.Node
-	out             *message.Message
-	fault           *handover.Fault
+	// raw has no CR from returnFrom up to returnAt; equal where nothing is known.
+	returnFrom, returnAt int
+	line, lineStart      int
+	nodes                int
+	slab                 []message.Node
+	kidSlab              []*message.Node
+	stack                []*message.Node
+	out                  *message.Message
+	fault                *handover.Fault
 }
 
 // message reads the whole message.
@@ -110,6 +112,9 @@ func (p *parser) message() (*message.Message, *handover.Fault) {
 	p.class = p.d.classes()
 	p.out = &message.Message{Wire: handover.WireHL7v2, Raw: p.raw}
 	root := p.node("message", 0, len(p.raw))
+	if p.limits.Depth < 3 {
+		return nil, tooLarge("the message is nested deeper than is taken", 1, 1)
+	}
 	p.out.Root = root
 	p.readCharset()
 	if p.fault == nil {
@@ -213,13 +218,10 @@ func (p *parser) segments() {
 // segment, another end or nothing follows. Any other LF belongs to a value.
 func (p *parser) segmentEnd(start int, field byte) int {
 	for i := start; i < len(p.raw); {
-		n := bytes.IndexByte(p.raw[i:], '\r')
-		if n < 0 {
-			n = len(p.raw) - i
-		}
-		lf := bytes.IndexByte(p.raw[i:i+n], '\n')
+		cr := p.nextReturn(i)
+		lf := bytes.IndexByte(p.raw[i:cr], '\n')
 		if lf < 0 {
-			return i + n
+			return cr
 		}
 		if i += lf; p.startsSegment(i+1, field) {
 			return i
@@ -227,6 +229,18 @@ func (p *parser) segmentEnd(start int, field byte) int {
 		i++
 	}
 	return len(p.raw)
+}
+
+// nextReturn finds the first CR at i or after, or the end. It remembers what it found: a
+// message of line feeds alone would else be searched to its end once for each.
+func (p *parser) nextReturn(i int) int {
+	if i < p.returnFrom || i > p.returnAt || p.returnFrom == p.returnAt {
+		p.returnFrom, p.returnAt = i, len(p.raw)
+		if n := bytes.IndexByte(p.raw[i:], '\r'); n >= 0 {
+			p.returnAt = i + n
+		}
+	}
+	return p.returnAt
 }
 
 // startsSegment reports whether what stands at offset i can follow a segment's end.
