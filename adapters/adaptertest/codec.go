@@ -54,7 +54,11 @@ func goodIsRead(t *testing.T, c adapters.Codec, s Samples) {
 		if !bytes.Equal(raw, before) || !bytes.Equal(m.Raw, raw) || m.Wire != c.Wire() {
 			t.Errorf("sample %d: the message is not the bytes that were received", i)
 		}
-		if err := checkPositions(m, m.Root, 0, len(raw)); err != nil {
+		bytesRead := m.Raw
+		if m.Decoded != nil {
+			bytesRead = m.Decoded
+		}
+		if err := checkPositions(m.Root, 0, len(bytesRead)); err != nil {
 			t.Errorf("sample %d: %v", i, err)
 		}
 		env, err := c.Envelope(m)
@@ -71,13 +75,13 @@ func goodIsRead(t *testing.T, c adapters.Codec, s Samples) {
 }
 
 // checkPositions checks that each node lies inside its parent and has a place.
-func checkPositions(m *message.Message, n *message.Node, from, to int) error {
+func checkPositions(n *message.Node, from, to int) error {
 	if n.Start < from || n.End > to || n.End < n.Start || n.Line < 1 || n.Column < 1 {
 		return fmt.Errorf("%s has no place inside its parent: %d..%d in %d..%d, line %d, column %d",
 			n.Name, n.Start, n.End, from, to, n.Line, n.Column)
 	}
 	for _, c := range n.Children {
-		if err := checkPositions(m, c, n.Start, n.End); err != nil {
+		if err := checkPositions(c, n.Start, n.End); err != nil {
 			return err
 		}
 	}
