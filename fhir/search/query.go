@@ -21,7 +21,8 @@ type Row struct {
 	Param string // search parameter code: identifier, patient, _id, _lastUpdated
 	Kind  Kind
 	// System and Value: token (system, code), reference by identifier (system, value),
-	// string (normalised: lower case, no diacritics) in Value, uri in Value.
+	// string (normalised: lower case, no diacritics) in Value and as written in System,
+	// uri in Value.
 	System, Value string
 	// RefType and RefID: reference; RefID alone for an absolute URL outside.
 	RefType, RefID string
@@ -61,6 +62,8 @@ const (
 type Value struct {
 	Prefix Prefix
 	// System and Value: token "system|code". HasSystem tells "|code" (no system) from "code".
+	// For a string, Value is normalised and System as written, which "exact" compares; for
+	// a quantity, Value is the unit's code, "" for any.
 	System, Value string
 	HasSystem     bool
 	// RefType is empty for "patient=123".
