@@ -20,6 +20,8 @@ type Write struct {
 	Raw []byte
 	// Identity tells a repeat: X-Request-Id or Bundle.identifier; may be empty.
 	Identity string
+	// Correlation joins the write's answer, log lines and record.
+	Correlation string
 }
 
 // WriteEntry is one interaction of a Write.
@@ -60,6 +62,8 @@ type EntryResult struct {
 	JSON    []byte
 	Outcome *Node
 	Created bool
+	// Fault is why an entry of a batch failed; nil when it did not.
+	Fault error
 }
 
 // Version is one stored version of a resource, as read.
