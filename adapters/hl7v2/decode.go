@@ -31,7 +31,7 @@ func (c *Codec) Decode(raw []byte, limits message.Limits) (*message.Message, err
 	if len(raw) > limits.Bytes {
 		return c.header(raw), tooLarge("the message has more bytes than are taken", 0, 0)
 	}
-	p := parser{codec: c, raw: raw, limits: limits}
+	p := parser{codec: c, raw: raw, limits: limits, stack: make([]*message.Node, 0, 64)}
 	m, fault := p.message()
 	if fault != nil {
 		return m, fault
@@ -443,8 +443,14 @@ func (p *parser) node(name string, start, end int) *message.Node {
 	return n
 }
 
-// chunk is how many nodes are allocated at once: a message has about one in ten bytes.
-func (p *parser) chunk() int { return min(max(len(p.raw)/40, 16), 1024) }
+// chunk is how many nodes are allocated at once: as many as fill the allocator's 2 KB
+// (an answer has some twenty) or 8 KB (an admission has a few hundred).
+func (p *parser) chunk() int {
+	if len(p.raw) < 512 {
+		return 19
+	}
+	return 78
+}
 
 // kids moves what was pushed since base into a slice of its own.
 func (p *parser) kids(base int) []*message.Node {
