@@ -437,7 +437,10 @@ func TestInvariant1_NothingIsAnsweredWhenTheRecordFails(t *testing.T) {
 		r := s.do("POST", "/Task", body)
 		r.refused(t, 503, "transient")
 	}
-	s.do("POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{}]}`).refused(t, 503, "transient")
+	n := s.do("POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{}]}`).node(t)
+	if got := n.Str("entry", "response", "status"); got != "503 Service Unavailable" {
+		t.Errorf("an entry of a batch: %s", got)
+	}
 }
 
 func TestLimits(t *testing.T) {
@@ -969,9 +972,9 @@ func TestBatchEntriesFailAlone(t *testing.T) {
 			t.Errorf("entry %d: %s", i, e.JSON())
 		}
 	}
-	// Entries that all fail before the Writer are recorded as refused.
-	s.do("POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{}]}`)
-	if len(s.store.refused) != 1 {
+	// An entry that the Writer does not see is recorded as refused.
+	s.do("POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{},{"request":{"method":"GET","url":"Invoice"}}]}`)
+	if len(s.store.refused) != 2 {
 		t.Errorf("recorded %v", s.store.refused)
 	}
 }

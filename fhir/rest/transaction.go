@@ -47,11 +47,6 @@ func (a *api) bundle(r *request) (answer, error) {
 			return r.replayed(res)
 		}
 		settle(entries, res.Entries)
-	} else if f := firstFault(entries); f != nil {
-		// Nothing goes to the Writer, so the body must be recorded here.
-		if err := a.refuse(r, raw, f); handover.FaultOf(err) != handover.FaultOf(f) {
-			return answer{}, err
-		}
 	}
 	a.reads(r, entries)
 	return r.bundleAnswer(w.Mode, entries), nil
@@ -86,9 +81,15 @@ func (a *api) readBundle(r *request, raw []byte) (fhir.Write, []entry, error) {
 	}
 	entries := make([]entry, len(nodes))
 	for i, node := range nodes {
-		entries[i].WriteEntry, entries[i].err = a.readEntry(r, i, node)
-		if err := entries[i].err; err != nil && w.Mode == fhir.WriteTransaction {
-			return w, nil, err
+		e := &entries[i]
+		e.WriteEntry, e.err = a.readEntry(r, i, node)
+		switch {
+		case e.err == nil:
+		case w.Mode == fhir.WriteTransaction:
+			return w, nil, e.err
+		case e.Method != http.MethodGet:
+			// The Writer does not see this entry, so its end is recorded here.
+			e.err = a.refuse(r, node.JSON(), e.err)
 		}
 	}
 	return w, entries, nil
@@ -151,15 +152,6 @@ func settle(entries []entry, results []fhir.EntryResult) {
 		}
 		next++
 	}
-}
-
-func firstFault(entries []entry) error {
-	for _, e := range entries {
-		if e.err != nil {
-			return e.err
-		}
-	}
-	return nil
 }
 
 // reads answers the GET entries, after the writes (R4 3.1.0.11.2). One that finds nothing
