@@ -1,0 +1,546 @@
+package mappings
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"stafett/fhir"
+	"stafett/handover"
+)
+
+// source is one parsed mapping file.
+type source struct {
+	file, name, extends string
+	pos                 position
+	statements          []*statement
+}
+
+// library is everything that mapping files refer to by name.
+type library struct {
+	sources  map[string]*source
+	concepts map[string]*conceptMap
+}
+
+const (
+	maxExtends = 8
+	maxUses    = 16
+)
+
+// compiler turns the statements of one mapping, its bases first, into a Mapping.
+type compiler struct {
+	lib     *library
+	m       *Mapping
+	reader  pathReader
+	defines map[string]*definition
+	byName  map[string]int
+	errs    []error
+	uses    int
+}
+
+// variable is a value that $name stands for; quoted, it is a text and never a place.
+type variable struct {
+	text   string
+	quoted bool
+}
+
+type definition struct {
+	params []string
+	body   []*statement
+}
+
+// scope is what a block adds: parameters, the inherited namespace, the order of children,
+// and whether FHIR places may be relative.
+type scope struct {
+	vars     map[string]variable
+	space    string
+	shape    *shape
+	relative bool
+	base     string // what relative FHIR places are spelled after in reports
+}
+
+func (c *compiler) fail(err error) {
+	if err != nil {
+		c.errs = append(c.errs, err)
+	}
+}
+
+// compile makes the mapping that src declares.
+func (l *library) compile(src *source) (*Mapping, error) {
+	chain := []*source{src}
+	for s := src; s.extends != ""; {
+		base := l.sources[s.extends]
+		if base == nil {
+			return nil, s.pos.errorf("it extends %q, which does not exist", s.extends)
+		}
+		if len(chain) == maxExtends || slices.Contains(chain, base) {
+			return nil, s.pos.errorf("it extends itself, or more than %d mappings deep", maxExtends)
+		}
+		chain = append(chain, base)
+		s = base
+	}
+	slices.Reverse(chain)
+	c := &compiler{lib: l, m: &Mapping{name: src.name, extends: src.extends, shape: &shape{}},
+		defines: map[string]*definition{}, byName: map[string]int{}}
+	c.reader.namespaces = map[string]string{}
+	vars := map[string]variable{}
+	for _, s := range chain {
+		c.declare(s, vars)
+	}
+	c.reader.wire = c.m.wire
+	if c.m.wire == "" {
+		c.fail(src.pos.errorf("takes WIRE [TYPE] is missing"))
+	}
+	if len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...)
+	}
+	sc := scope{vars: vars, shape: c.m.shape}
+	for _, s := range chain {
+		c.head(s, sc)
+	}
+	for _, s := range chain {
+		c.m.steps = append(c.m.steps, c.body(s.statements, sc)...)
+	}
+	if c.m.wire == handover.WireKITH && c.m.root.name == "" {
+		c.fail(src.pos.errorf("an XML mapping needs: root ELEMENT"))
+	}
+	return c.m, errors.Join(c.errs...)
+}
+
+var variablePattern = regexp.MustCompile(`\$[A-Za-z][A-Za-z0-9]*`)
+
+// expand replaces $names in s's tokens.
+func (c *compiler) expand(s *statement, vars map[string]variable) *statement {
+	var out []token
+	for i, t := range s.tokens {
+		if !strings.Contains(t.text, "$") {
+			continue
+		}
+		if out == nil {
+			out = append(out, s.tokens...)
+		}
+		out[i].text = variablePattern.ReplaceAllStringFunc(t.text, func(name string) string {
+			v, ok := vars[name[1:]]
+			if !ok {
+				c.fail(s.at(i).errorf("the variable %s is not set", name))
+			}
+			return v.text
+		})
+		if v, ok := vars[strings.TrimPrefix(t.text, "$")]; ok && t.text[0] == '$' {
+			out[i].quoted = v.quoted
+		}
+	}
+	if out == nil {
+		return s
+	}
+	e := *s
+	e.tokens = out
+	return &e
+}
+
+// declare reads what later statements depend on, wherever it stands in the chain, so that
+// a base's lines see what an extending mapping sets.
+func (c *compiler) declare(src *source, vars map[string]variable) {
+	ownEvents := false
+	for _, s := range src.statements {
+		switch s.word() {
+		case "let":
+			if c.want(s, 3, "let NAME VALUE") {
+				v := c.expand(s, vars).tokens[2]
+				vars[s.tokens[1].text] = variable{v.text, v.quoted}
+			}
+		case "namespace":
+			if c.want(s, 3, "namespace PREFIX URI") {
+				c.reader.namespaces[s.tokens[1].text] = c.expand(s, vars).tokens[2].text
+			}
+		case "takes":
+			c.takes(s)
+		case "overlay":
+			if c.want(s, 2, "overlay NAME") {
+				c.m.overlay = s.tokens[1].text
+			}
+		case "kind":
+			if c.want(s, 2, "kind KIND") {
+				c.m.kind = handover.Kind(s.tokens[1].text)
+				if !slices.Contains(handover.Kinds(), c.m.kind) {
+					c.fail(s.at(1).errorf("there is no kind %q", c.m.kind))
+				}
+			}
+		case "event":
+			if !ownEvents {
+				c.m.events, ownEvents = nil, true
+			}
+			if len(s.tokens) < 2 {
+				c.fail(s.pos.errorf("expected: event NAME [if PLACE = VALUE]"))
+				continue
+			}
+			e := handover.EventName(s.tokens[1].text)
+			if !slices.Contains(handover.EventNames(), e) {
+				c.fail(s.at(1).errorf("there is no event %q", e))
+			}
+			cond, rest := c.clauseIf(s.tokens[2:], s)
+			if len(rest) > 0 {
+				c.fail(s.at(2).errorf("expected: event NAME [if PLACE = VALUE]"))
+			}
+			c.m.events = append(c.m.events, eventRule{e, cond})
+		case "resource":
+			c.resource(s)
+		case "define":
+			c.define(s)
+		}
+	}
+}
+
+func (c *compiler) want(s *statement, n int, form string) bool {
+	if len(s.tokens) != n || s.block {
+		c.fail(s.pos.errorf("expected: %s", form))
+		return false
+	}
+	return true
+}
+
+func (c *compiler) takes(s *statement) {
+	n := len(s.tokens)
+	if s.block || n < 2 || n > 5 || n == 4 || n == 5 && s.tokens[3].text != "version" {
+		c.fail(s.pos.errorf("expected: takes WIRE [TYPE] [version VERSION]"))
+		return
+	}
+	c.m.wire, c.m.typ, c.m.version = handover.Wire(s.tokens[1].text), "", ""
+	if c.m.wire != handover.WireHL7v2 && c.m.wire != handover.WireKITH {
+		c.fail(s.at(1).errorf("the wire %q has no mappings; hl7v2 and kith have", c.m.wire))
+	}
+	if n > 2 {
+		c.m.typ = s.tokens[2].text
+	}
+	if n == 5 {
+		c.m.version = s.tokens[4].text
+	}
+}
+
+var typePattern = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
+
+func (c *compiler) resource(s *statement) {
+	if s.block || len(s.tokens) < 3 || len(s.tokens) > 4 || len(s.tokens) == 4 && s.tokens[3].text != "always" {
+		c.fail(s.pos.errorf("expected: resource NAME TYPE [always]"))
+		return
+	}
+	r := resourceDecl{name: s.tokens[1].text, typ: s.tokens[2].text, always: len(s.tokens) == 4}
+	r.name, r.repeated = strings.CutSuffix(r.name, "-*")
+	if !typePattern.MatchString(r.typ) {
+		c.fail(s.at(2).errorf("%q is not a FHIR type", r.typ))
+	}
+	if slices.Contains([]string{"header", "fact", "day", "event", "carried"}, r.name) {
+		c.fail(s.at(1).errorf("the name %q is taken", r.name))
+	}
+	if _, dup := c.byName[r.name]; dup {
+		c.fail(s.at(1).errorf("the resource %q is declared twice", r.name))
+		return
+	}
+	c.byName[r.name] = len(c.m.resources)
+	c.m.resources = append(c.m.resources, r)
+}
+
+func (c *compiler) define(s *statement) {
+	name, args, ok := "", []variable(nil), false
+	if len(s.tokens) == 2 && s.block {
+		name, args, ok = call(s.tokens[1].text)
+	}
+	if !ok {
+		c.fail(s.pos.errorf("expected: define NAME(PARAMETER, …) {"))
+		return
+	}
+	c.defines[name] = &definition{texts(args), s.body}
+}
+
+// call splits name(a, b).
+func call(text string) (name string, args []variable, ok bool) {
+	i := strings.IndexByte(text, '(')
+	if i < 0 {
+		return text, nil, text != ""
+	}
+	if i == 0 || !strings.HasSuffix(text, ")") {
+		return "", nil, false
+	}
+	inner := strings.TrimSpace(text[i+1 : len(text)-1])
+	if inner == "" {
+		return text[:i], nil, true
+	}
+	for _, a := range splitComma(inner) {
+		args = append(args, variable{unquote(a), strings.HasPrefix(a, `"`)})
+	}
+	return text[:i], args, true
+}
+
+func texts(args []variable) []string {
+	var out []string
+	for _, a := range args {
+		out = append(out, a.text)
+	}
+	return out
+}
+
+// head reads what needs all declarations: the document element, the keys, the order.
+func (c *compiler) head(src *source, sc scope) {
+	for _, s := range src.statements {
+		switch s.word() {
+		case "root":
+			if c.want(s, 2, "root ELEMENT") {
+				steps, err := c.reader.readSteps(s.at(1), s.tokens[1].text, "")
+				if err != nil || len(steps) != 1 {
+					c.fail(errors.Join(err, nil))
+					continue
+				}
+				c.m.root = steps[0]
+			}
+		case "key":
+			c.key(c.expand(s, sc.vars))
+		}
+	}
+}
+
+// key reads: key NAME = PART + PART | PART …
+func (c *compiler) key(s *statement) {
+	if s.block || len(s.tokens) < 4 || s.tokens[2].text != "=" {
+		c.fail(s.pos.errorf("expected: key NAME = PLACE [+ PLACE] [| PLACE]"))
+		return
+	}
+	res, ok := c.byName[s.tokens[1].text]
+	if !ok {
+		c.fail(s.at(1).errorf("there is no resource %q", s.tokens[1].text))
+		return
+	}
+	var keys [][]keyPart
+	for _, alternative := range c.alternatives(s, 3, len(s.tokens)) {
+		var parts []keyPart
+		for _, i := range alternative {
+			t := s.tokens[i]
+			part := keyPart{keyOf: -1, text: t.text}
+			if other, found := strings.CutSuffix(t.text, ".key"); found && !t.quoted {
+				if part.keyOf, found = c.byName[other]; !found || part.keyOf >= res {
+					c.fail(s.at(i).errorf("there is no resource %q declared before", other))
+				}
+			} else if !t.quoted {
+				p, err := readPlace(s.at(i), t.text, c.byName)
+				c.fail(err)
+				part.place = &p
+			}
+			parts = append(parts, part)
+		}
+		keys = append(keys, parts)
+	}
+	c.m.resources[res].keys = keys
+}
+
+// alternatives splits the tokens [from, to) at | into alternatives and at + into parts,
+// as token indexes.
+func (c *compiler) alternatives(s *statement, from, to int) [][]int {
+	var out [][]int
+	var parts []int
+	wantPart := true
+	for i := from; i < to; i++ {
+		t := s.tokens[i]
+		switch {
+		case wantPart:
+			parts, wantPart = append(parts, i), false
+		case !t.quoted && t.text == "+":
+			wantPart = true
+		case !t.quoted && t.text == "|":
+			out, parts, wantPart = append(out, parts), nil, true
+		default:
+			c.fail(s.at(i).errorf("expected + or |"))
+			return nil
+		}
+	}
+	if wantPart {
+		c.fail(s.pos.errorf("a part is missing at the end"))
+	}
+	return append(out, parts)
+}
+
+// body compiles the statements of a mapping or a block.
+func (c *compiler) body(statements []*statement, sc scope) []step {
+	var out []step
+	for _, raw := range statements {
+		s := c.expand(raw, sc.vars)
+		word := s.word()
+		if s.tokens[0].quoted {
+			word = ""
+		}
+		switch word {
+		case "mapping", "extends", "takes", "overlay", "kind", "event", "let", "namespace", "resource", "define", "root", "key":
+			if sc.relative || sc.shape != c.m.shape {
+				c.fail(s.pos.errorf("%s cannot stand in a block", word))
+			}
+		case "use":
+			out = append(out, c.use(s, sc)...)
+		case "order":
+			c.order(s, sc)
+		case "in":
+			out = append(out, c.in(s, sc)...)
+		case "each":
+			out = append(out, c.each(s, sc)...)
+		case "join":
+			out = append(out, c.line(s, 1, stepJoin, sc)...)
+		case "number":
+			c.number(s, sc)
+			out = append(out, c.ignore(s, sc)...)
+		case "fhir":
+			out = append(out, c.fhir(s, sc)...)
+		case "message":
+			out = append(out, c.message(s, sc)...)
+		case "ignore", "carry":
+			out = append(out, c.ignore(s, sc)...)
+		case "require":
+			c.require(s)
+		default:
+			out = append(out, c.line(s, 0, stepLine, sc)...)
+		}
+	}
+	return out
+}
+
+func (c *compiler) use(s *statement, sc scope) []step {
+	name, args, ok := "", []variable(nil), false
+	if len(s.tokens) == 2 && !s.block {
+		name, args, ok = call(s.tokens[1].text)
+	}
+	if !ok {
+		c.fail(s.pos.errorf("expected: use NAME(ARGUMENT, …)"))
+		return nil
+	}
+	d := c.defines[name]
+	switch {
+	case d == nil:
+		c.fail(s.at(1).errorf("there is no definition %q", name))
+		return nil
+	case len(d.params) != len(args):
+		c.fail(s.at(1).errorf("%s takes %d arguments", name, len(d.params)))
+		return nil
+	case c.uses == maxUses:
+		c.fail(s.pos.errorf("definitions use each other more than %d deep", maxUses))
+		return nil
+	}
+	vars := make(map[string]variable, len(sc.vars)+len(args))
+	for k, v := range sc.vars {
+		vars[k] = v
+	}
+	for i, p := range d.params {
+		vars[p] = args[i]
+	}
+	sc.vars = vars
+	c.uses++
+	out := c.body(d.body, sc)
+	c.uses--
+	return out
+}
+
+// path reads a message place and notes its order.
+func (c *compiler) path(pos position, text string, sc scope) (msgPath, scope) {
+	p, err := c.reader.readMsgPath(pos, text, sc.space)
+	c.fail(err)
+	inner := sc
+	if p.absolute {
+		inner.shape, inner.space = c.m.shape, ""
+	}
+	for _, st := range p.steps {
+		if st.self {
+			continue
+		}
+		inner.shape = inner.shape.child(st.name, st.space)
+		for _, f := range st.filters {
+			at := inner.shape
+			for _, fs := range f.path {
+				at = at.child(fs.name, fs.space)
+			}
+		}
+		if st.name[0] != '@' {
+			inner.space = st.space
+		}
+	}
+	return p, inner
+}
+
+func (c *compiler) place(pos position, t token, sc scope) place {
+	if t.quoted {
+		c.fail(pos.errorf("expected a FHIR place, not a quoted text"))
+		return place{root: rootDay}
+	}
+	p, err := readPlace(pos, t.text, c.byName)
+	c.fail(err)
+	if err == nil && p.root == rootRelative && !sc.relative {
+		c.fail(pos.errorf("%q starts with no declared resource, and no block gives it one", t.text))
+	}
+	if p.root == rootRelative && sc.base != "" {
+		p.text = sc.base + "." + strings.TrimPrefix(t.text, ".")
+	}
+	return p
+}
+
+func (c *compiler) order(s *statement, sc scope) {
+	if s.block || len(s.tokens) < 3 {
+		c.fail(s.pos.errorf("expected: order PLACE NAME NAME …"))
+		return
+	}
+	_, inner := c.path(s.at(1), s.tokens[1].text, sc)
+	if s.tokens[1].text == "." {
+		inner = sc
+	}
+	for i := 2; i < len(s.tokens); i++ {
+		steps, err := c.reader.readSteps(s.at(i), s.tokens[i].text, inner.space)
+		c.fail(err)
+		if len(steps) == 1 {
+			inner.shape.child(steps[0].name, steps[0].space)
+		}
+	}
+}
+
+// clauseIf reads a trailing "if [not] PLACE [= VALUE]" and returns what stands before it.
+func (c *compiler) clauseIf(tokens []token, s *statement) (*condition, []token) {
+	for i, t := range tokens {
+		if t.quoted || t.text != "if" {
+			continue
+		}
+		rest := tokens[i+1:]
+		cond := &condition{}
+		if len(rest) > 0 && !rest[0].quoted && rest[0].text == "not" {
+			cond.negate, rest = true, rest[1:]
+		}
+		pos := s.pos
+		pos.column = t.column
+		if len(rest) == 3 && !rest[1].quoted && (rest[1].text == "=" || rest[1].text == "!=") {
+			cond.equals, cond.value = true, rest[2].text
+			if rest[1].text == "!=" {
+				cond.negate = !cond.negate
+			}
+			rest = rest[:1]
+		}
+		if len(rest) != 1 || rest[0].quoted {
+			c.fail(pos.errorf("expected: if [not] PLACE, or if PLACE = VALUE"))
+			return nil, tokens[:i]
+		}
+		p, err := readPlace(pos, rest[0].text, c.byName)
+		c.fail(err)
+		cond.place = p
+		return cond, tokens[:i]
+	}
+	return nil, tokens
+}
+
+func (c *compiler) converter(pos position, text string) *converter {
+	name, args, ok := call(text)
+	spec := converters[name]
+	if !ok || spec == nil {
+		c.fail(pos.errorf("there is no converter %q", text))
+		return nil
+	}
+	conv, err := spec(texts(args), c.lib.concepts)
+	if err != nil {
+		c.fail(pos.errorf("converter %s: %v", name, err))
+		return nil
+	}
+	conv.name = name
+	return conv
+}
+
+var textConverter = &converter{name: "text", kind: fhir.KindString, to: same, from: same}

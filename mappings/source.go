@@ -1,0 +1,293 @@
+package mappings
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"stafett/handover"
+	"stafett/message"
+)
+
+// srcNode is one node of the source message with its fate so far. All nodes of a message
+// stand in one slice, in document order, so that the account needs no map.
+type srcNode struct {
+	n      *message.Node
+	parent int32
+	next   int32 // next sibling, -1 for none
+	first  int32 // first child, -1 for none
+	rep    int32 // 1-based among siblings of its name; 0 where it is the only one
+
+	claimed        bool
+	fate           message.Fate
+	reason, target string
+}
+
+// sourceTree is the message being translated.
+type sourceTree struct {
+	msg   *message.Message
+	er7   bool
+	nodes []srcNode
+}
+
+func newSourceTree(m *message.Message) *sourceTree {
+	t := &sourceTree{msg: m, er7: m.Wire == handover.WireHL7v2, nodes: make([]srcNode, 0, 192)}
+	t.add(m.Root, -1)
+	return t
+}
+
+func (t *sourceTree) add(n *message.Node, parent int32) int32 {
+	id := int32(len(t.nodes))
+	t.nodes = append(t.nodes, srcNode{n: n, parent: parent, next: -1, first: -1})
+	last := int32(-1)
+	for _, c := range n.Children {
+		if c == nil {
+			continue
+		}
+		k := t.add(c, id)
+		if last < 0 {
+			t.nodes[id].first = k
+		} else {
+			t.nodes[last].next = k
+		}
+		last = k
+	}
+	t.number(id)
+	return id
+}
+
+// number gives repeated siblings their numbers.
+func (t *sourceTree) number(parent int32) {
+	kids := len(t.nodes[parent].n.Children)
+	if kids < 2 {
+		return
+	}
+	if kids > 16 {
+		t.numberMany(parent)
+		return
+	}
+	for a := t.nodes[parent].first; a >= 0; a = t.nodes[a].next {
+		if t.nodes[a].rep != 0 {
+			continue
+		}
+		count := int32(1)
+		for b := t.nodes[a].next; b >= 0; b = t.nodes[b].next {
+			if t.nodes[b].n.Name == t.nodes[a].n.Name {
+				count++
+				t.nodes[b].rep = count
+			}
+		}
+		if count > 1 {
+			t.nodes[a].rep = 1
+		}
+	}
+}
+
+func (t *sourceTree) numberMany(parent int32) {
+	type seen struct{ first, count int32 }
+	names := map[string]seen{}
+	for k := t.nodes[parent].first; k >= 0; k = t.nodes[k].next {
+		name := t.nodes[k].n.Name
+		s := names[name]
+		if s.count++; s.count == 1 {
+			s.first = k
+		} else {
+			t.nodes[s.first].rep, t.nodes[k].rep = 1, s.count
+		}
+		names[name] = s
+	}
+}
+
+// isLeaf reports whether a node has a fate of its own: it has a value, or nothing below it.
+func (t *sourceTree) isLeaf(id int32) bool {
+	return t.nodes[id].first < 0 || t.nodes[id].n.Value != ""
+}
+
+// find calls yield with each node at steps below base that meets the conditions, in
+// order, until it returns false. chain receives the node of each step.
+func (t *sourceTree) find(base int32, steps []msgStep, chain []int32, yield func(id int32) bool) bool {
+	if len(steps) == 0 {
+		return yield(base)
+	}
+	s := &steps[0]
+	if s.self {
+		if !t.meets(base, s) {
+			return true
+		}
+		chain[0] = base
+		return t.find(base, steps[1:], chain[1:], yield)
+	}
+	found, matched := false, 0
+	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
+		n := t.nodes[k].n
+		if n.Name != s.name || n.Space != s.space {
+			continue
+		}
+		found = true
+		if !t.meets(k, s) {
+			continue
+		}
+		if matched++; s.nth > 0 && matched != s.nth {
+			continue
+		}
+		chain[0] = k
+		if !t.find(k, steps[1:], chain[1:], yield) {
+			return false
+		}
+	}
+	// HL7 v2.5 section 2.5.3: a part that is not split is its own first component.
+	if !found && t.er7 && s.name == "1" && t.nodes[base].first < 0 && t.nodes[base].parent > 0 && s.nth <= 1 && t.meets(base, s) {
+		chain[0] = base
+		return t.find(base, steps[1:], chain[1:], yield)
+	}
+	return true
+}
+
+func (t *sourceTree) meets(id int32, s *msgStep) bool {
+	for i := range s.filters {
+		leaf := t.leafAt(id, s.filters[i].path)
+		if leaf < 0 || t.nodes[leaf].n.Value != s.filters[i].value {
+			return false
+		}
+	}
+	return true
+}
+
+// leafAt returns the value at plain steps below base, or -1.
+func (t *sourceTree) leafAt(base int32, steps []msgStep) int32 {
+	var buf [8]int32
+	out := int32(-1)
+	if len(steps) <= len(buf) {
+		t.find(base, steps, buf[:], func(id int32) bool {
+			out = t.value(id)
+			return false
+		})
+	}
+	return out
+}
+
+// value returns the leaf that holds a place's value: in ER7 the first component of a
+// part that has more of them than the mapping knows.
+func (t *sourceTree) value(id int32) int32 {
+	for t.er7 && t.nodes[id].first >= 0 && t.nodes[id].n.Value == "" {
+		k := t.nodes[id].first
+		if t.nodes[k].n.Name != "1" {
+			break
+		}
+		id = k
+	}
+	return id
+}
+
+// path spells a node as integrators know it: PID-3[2].1 or MsgHead/MsgInfo/Type/@V.
+func (t *sourceTree) path(id int32) string {
+	return string(t.appendPath(make([]byte, 0, 64), id))
+}
+
+func (t *sourceTree) appendPath(b []byte, id int32) []byte {
+	n := &t.nodes[id]
+	switch {
+	case n.parent < 0 && t.er7:
+		return b
+	case n.parent < 0:
+		return append(b, n.n.Name...)
+	}
+	b = t.appendPath(b, n.parent)
+	switch {
+	case !t.er7:
+		b = append(b, '/')
+	case n.parent == 0: // a segment
+	case t.nodes[n.parent].parent == 0:
+		b = append(b, '-')
+	default:
+		b = append(b, '.')
+	}
+	b = append(b, n.n.Name...)
+	if n.rep > 0 {
+		b = append(b, '[')
+		b = strconv.AppendInt(b, int64(n.rep), 10)
+		b = append(b, ']')
+	}
+	return b
+}
+
+// textRun is the name of a child that holds a run of text between elements.
+const textRun = "#text"
+
+// blockElements end a line of text in XHTML (the markup that Dialogmelding allows).
+var blockElements = map[string]bool{"p": true, "div": true, "br": true, "li": true, "tr": true, "h1": true,
+	"h2": true, "h3": true, "h4": true, "ul": true, "ol": true, "table": true, "pre": true}
+
+// text returns an element's text without its markup.
+func (t *sourceTree) text(id int32) string {
+	if n := t.nodes[id].n; n.Value != "" {
+		return n.Value
+	}
+	var b strings.Builder
+	t.gather(id, &b)
+	return strings.TrimSpace(b.String())
+}
+
+func (t *sourceTree) gather(id int32, b *strings.Builder) {
+	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
+		n := t.nodes[k].n
+		if strings.HasPrefix(n.Name, "@") {
+			continue
+		}
+		b.WriteString(n.Value)
+		t.gather(k, b)
+		if n.Name != textRun && blockElements[strings.ToLower(n.Name)] {
+			b.WriteByte('\n')
+		}
+	}
+}
+
+// verbatim returns a leaf as it stood in the message: ER7 with its escapes, XML as the
+// text it is after decoding.
+func (t *sourceTree) verbatim(id int32) string {
+	n := t.nodes[id].n
+	if t.er7 {
+		if raw := t.msg.Verbatim(n); raw != nil && utf8.Valid(raw) {
+			return string(raw)
+		}
+	}
+	return n.Value
+}
+
+// mark notes that a leaf reached target. A leaf that only partly fits stays carried
+// unless another line maps it whole.
+func (t *sourceTree) mark(id int32, target string, how verdict, reason string) {
+	n := &t.nodes[id]
+	if how == partly {
+		if n.fate == "" {
+			n.fate, n.reason = message.FateCarried, reason
+		}
+		return
+	}
+	switch {
+	case n.fate == message.FateMapped && n.target != target && !strings.Contains(n.target, target):
+		n.target += ", " + target
+	default:
+		n.fate, n.target, n.reason = message.FateMapped, target, ""
+	}
+}
+
+// markBelow marks every leaf of a subtree.
+func (t *sourceTree) markBelow(id int32, target string) {
+	if t.isLeaf(id) {
+		t.mark(id, target, converted, "")
+	}
+	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
+		t.markBelow(k, target)
+	}
+}
+
+// decide gives every undecided leaf of a subtree a fate.
+func (t *sourceTree) decide(id int32, fate message.Fate, reason string) {
+	if n := &t.nodes[id]; n.fate == "" && t.isLeaf(id) {
+		n.fate, n.reason = fate, reason
+	}
+	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
+		t.decide(k, fate, reason)
+	}
+}
