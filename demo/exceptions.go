@@ -1,0 +1,354 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The rows in which something is not as it should be.
+
+// withoutAnswer: the patient leaves although nobody said yes.
+func (s *scenario) withoutAnswer(ctx context.Context) error {
+	st := &s.alone
+	if _, err := s.makeReady(ctx, st); err != nil {
+		return err
+	}
+	t, err := s.leave(ctx, st, "received", HospitalID)
+	if err != nil {
+		return err
+	}
+	if !t.attention("discharged-without-acceptance") || t.Handover.Facts.DischargedAt == "" {
+		return fmt.Errorf("discharged without acceptance must be a fact and raise attention")
+	}
+	if _, err := s.document(ctx, "the alert", *st, "uten at mottakeren har sagt ja"); err != nil {
+		return err
+	}
+	if err := s.notice(ctx, *st, "uten at mottakeren har sagt ja"); err != nil {
+		return err
+	}
+	if err := s.event(ctx, st.handover, "discharged", "attention-raised"); err != nil {
+		return err
+	}
+	e := Entry{Who: "Fjellheim sykehus", Format: "HL7 v2.5 over MLLP", What: "ADT^A16 og ADT^A03, ingen har svart",
+		Became: []string{"LOG_UTSKRIVNINGSKLAR og LOG_UTSKREVET → Dalvik kommune",
+			"varsel til begge: MDM^T02 → sykehuset, DIALOG_HELSEFAGLIG → kommunen"}, Receipts: []string{"AppRec OK fra kommunen"}}
+	e.tell(t)
+	s.record(e)
+
+	note, err := s.answer(ctx, *st, "SVAR=KAN_MOTTA;DATO="+s.cfg.Now().In(oslo).Format(time.DateOnly))
+	if err != nil {
+		return err
+	}
+	if t, err = s.stands(ctx, s.cfg.Tokens.Municipality, note, "in-progress", MunicipalityID); err != nil {
+		return err
+	}
+	if _, err := s.document(ctx, "the acceptance", *st, "kan ta imot"); err != nil {
+		return err
+	}
+	if err := s.event(ctx, st.handover, "accepted"); err != nil {
+		return err
+	}
+	e = Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "SVAR=KAN_MOTTA, etter at pasienten er skrevet ut",
+		Became: []string{"rett til pågår; MDM^T02 → Fjellheim sykehus"}}
+	e.tell(t)
+	s.record(e)
+	return nil
+}
+
+// notice waits for a DIALOG_HELSEFAGLIG about a stay at the municipality.
+func (s *scenario) notice(ctx context.Context, st stay, words ...string) error {
+	_, err := s.m.inbox.await(ctx, "DIALOG_HELSEFAGLIG at the municipality", s.cfg.Wait, func(a Arrival) bool {
+		if a.Type != "DIALOG_HELSEFAGLIG" || !holds(a.Raw, st.person.FNR) {
+			return false
+		}
+		for _, w := range words {
+			if !holds(a.Raw, w) {
+				return false
+			}
+		}
+		return true
+	})
+	return joinTrouble(err, s.m.trouble())
+}
+
+// silence: nobody answers, the clock escalates, and a late answer ends it once.
+func (s *scenario) silence(ctx context.Context) error {
+	st := &s.silent
+	id, err := s.adt(ctx, "adt-a01.hl7", *st)
+	if err != nil {
+		return err
+	}
+	a, err := s.logistics(ctx, "LOG_INNLAGT", "N", *st)
+	if err != nil {
+		return err
+	}
+	st.innlagt = a.ID
+	if err := s.relayed(ctx, id); err != nil {
+		return err
+	}
+	if id, err = s.makeReady(ctx, st); err != nil {
+		return err
+	}
+	for step := 1; step <= 2; step++ {
+		if s.cfg.Advance != nil {
+			s.cfg.Advance(4*time.Hour + time.Minute)
+		}
+		if err := s.escalated(ctx, *st, step); err != nil {
+			return err
+		}
+	}
+	t, err := s.stands(ctx, s.cfg.Tokens.Hospital, id, "received", HospitalID)
+	if err != nil {
+		return err
+	}
+	e := Entry{Who: "klokken", What: "ingen har svart på utskrivningsklar innen fristen",
+		Became: []string{"varsel trinn 1 og 2, levert på partens egen kanal med kvittering"}}
+	e.tell(t)
+	s.record(e)
+	return s.answeredLate(ctx, st)
+}
+
+// escalated waits for one step of an escalation, at whichever contact it goes to.
+func (s *scenario) escalated(ctx context.Context, st stay, step int) error {
+	mark := fmt.Sprintf("trinn %d", step)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	arrived := make(chan error, 2)
+	go func() { _, err := s.document(ctx, "escalation "+mark, st, mark, "frist"); arrived <- err }()
+	go func() { arrived <- s.notice(ctx, st, mark, "frist") }()
+	if err := <-arrived; err == nil {
+		return s.event(ctx, st.handover, "deadline-passed")
+	}
+	if err := <-arrived; err != nil {
+		return err
+	}
+	return s.event(ctx, st.handover, "deadline-passed")
+}
+
+func (s *scenario) answeredLate(ctx context.Context, st *stay) error {
+	note, err := s.answer(ctx, *st, "SVAR=KAN_MOTTA;DATO="+s.cfg.Now().In(oslo).AddDate(0, 0, 1).Format(time.DateOnly))
+	if err != nil {
+		return err
+	}
+	t, err := s.stands(ctx, s.cfg.Tokens.Municipality, note, "accepted", MunicipalityID)
+	if err != nil {
+		return err
+	}
+	if t.attention("overdue") {
+		return fmt.Errorf("a late answer must end the escalation")
+	}
+	if _, err := s.document(ctx, "the acceptance", *st, "kan ta imot"); err != nil {
+		return err
+	}
+	if err := s.event(ctx, st.handover, "accepted", "attention-resolved"); err != nil {
+		return err
+	}
+	if n := s.resolved(st.handover); n > 1 {
+		return fmt.Errorf("the end of the escalation was announced %d times", n)
+	}
+	e := Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "SVAR=KAN_MOTTA, for sent",
+		Became: []string{"MDM^T02 → Fjellheim sykehus; slutten på varslingen kunngjort én gang"}}
+	e.tell(t)
+	s.record(e)
+	return nil
+}
+
+// resolved counts the announcements that an overdue deadline is settled.
+func (s *scenario) resolved(handover string) int {
+	if s.events == nil {
+		return 0
+	}
+	n := 0
+	for _, a := range s.events.inbox.all() {
+		if a.Type == "attention-resolved" && a.ID == handover && holds(a.Raw, `"attention":"overdue"`) {
+			n++
+		}
+	}
+	return n
+}
+
+// cancelled: each message of a stay is undone by the one that undoes it.
+func (s *scenario) cancelled(ctx context.Context) error {
+	st := &s.silent
+	t, err := s.leave(ctx, st, "in-progress", MunicipalityID)
+	if err != nil {
+		return err
+	}
+	e := Entry{Who: "Fjellheim sykehus", Format: "HL7 v2.5 over MLLP", What: "ADT^A03 utskrevet", Became: []string{"LOG_UTSKREVET → Dalvik kommune"}}
+	e.tell(t)
+	s.record(e)
+	steps := []struct {
+		fixture, what, typ, status, refers, state, custodian, event string
+	}{
+		{"adt-a13.hl7", "ADT^A13 utskrivning trukket tilbake", "LOG_UTSKREVET", "C", st.utskrevet, "accepted", MunicipalityID, "discharge-cancelled"},
+		{"adt-a25.hl7", "ADT^A25 ikke lenger utskrivningsklar", "LOG_AVMELDING", "N", "", "announced", HospitalID, "not-ready"},
+		{"adt-a11.hl7", "ADT^A11 innleggelse trukket tilbake", "LOG_INNLAGT", "C", st.innlagt, "voided", HospitalID, "voided"},
+	}
+	for _, c := range steps {
+		id, err := s.adt(ctx, c.fixture, *st)
+		if err != nil {
+			return err
+		}
+		a, err := s.logistics(ctx, c.typ, c.status, *st)
+		if err != nil {
+			return err
+		}
+		if c.refers != "" {
+			if err := expect(c.typ+" C", a.Raw, []string{"<RefToParent>" + c.refers + "</RefToParent>"}); err != nil {
+				return err
+			}
+		}
+		if err := s.relayed(ctx, id); err != nil {
+			return err
+		}
+		t, err := s.stands(ctx, s.cfg.Tokens.Hospital, id, c.state, c.custodian)
+		if err != nil {
+			return err
+		}
+		if err := s.event(ctx, st.handover, c.event); err != nil {
+			return err
+		}
+		e := Entry{Who: "Fjellheim sykehus", Format: "HL7 v2.5 over MLLP", What: c.what, Became: []string{c.typ + " status " + c.status + " → Dalvik kommune"},
+			Receipts: []string{"AppRec OK fra kommunen → ACK AA til sykehuset"}}
+		e.tell(t)
+		s.record(e)
+	}
+	return nil
+}
+
+// badInput: what is wrong is refused or parked, told where the wire allows, and recorded.
+func (s *scenario) badInput(ctx context.Context) error {
+	for _, f := range []func(context.Context) error{s.truncated, s.nobody, s.illegal, s.notServed} {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scenario) truncated(ctx context.Context) error {
+	raw, _, err := s.m.note(s.stroke.person, s.stroke.notice, "SVAR=KAN_MOTTA;DATO=2026-12-24")
+	if err != nil {
+		return err
+	}
+	r, err := s.m.post(ctx, s.cfg.KITHURL, raw[:len(raw)*2/3])
+	if err != nil {
+		return err
+	}
+	if r.status < 400 || r.status > 499 {
+		return fmt.Errorf("truncated XML: expected 4xx, got %d", r.status)
+	}
+	if err := s.tells(r.body); err != nil {
+		return err
+	}
+	s.record(Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "avkuttet XML",
+		Became: []string{fmt.Sprintf("avvist med HTTP %d", r.status)}, Notes: []string{"feilen fortalt med linje og kolonne, uten innhold fra meldingen"}})
+	return nil
+}
+
+// tells looks at a refusal: it explains itself and quotes nothing of the patient.
+func (s *scenario) tells(body []byte) error {
+	if len(body) == 0 {
+		return fmt.Errorf("a refusal must say why")
+	}
+	for _, p := range People() {
+		if holds(body, p.FNR) || holds(body, p.Family) {
+			return fmt.Errorf("a refusal quotes the patient")
+		}
+	}
+	return nil
+}
+
+func (s *scenario) nobody(ctx context.Context) error {
+	id := newControlID()
+	raw, err := fill("adt-nobody.hl7", map[string]string{"NOW": hl7Time(s.cfg.Now()), "ID": id, "VISIT": "OPPH-9-" + id,
+		"ADMITTED": hl7Time(s.cfg.Now())})
+	if err != nil {
+		return err
+	}
+	answer, err := s.h.Send(ctx, s.cfg.MLLPAddr, raw)
+	if err != nil {
+		return err
+	}
+	msa := segment(answer, "MSA")
+	if code := field(msa, 1); code != "CE" || field(msa, 2) != id {
+		return fmt.Errorf("ADT without a patient: expected MSA|CE|%s, got %.80s", id, msa)
+	}
+	if !strings.Contains(segment(answer, "ERR"), "PID") {
+		return fmt.Errorf("ADT without a patient: ERR does not name PID")
+	}
+	t, err := s.ask(ctx, s.cfg.Tokens.Hospital, id)
+	if err != nil {
+		return err
+	}
+	if t.State != "refused" {
+		return fmt.Errorf("ADT without a patient is %q, expected refused", t.State)
+	}
+	e := Entry{Who: "Fjellheim sykehus", Format: "HL7 v2.5 over MLLP", What: "ADT^A01 uten identifisert pasient",
+		Became: []string{"avvist: MSA CE med ERR (" + t.Reason + ")"}}
+	e.tell(t)
+	s.record(e)
+	return nil
+}
+
+// illegal: the municipality tries to reopen the Task that the institution completed.
+func (s *scenario) illegal(ctx context.Context) error {
+	var task string
+	for _, a := range s.i.inbox.all() {
+		if id := between(a.Raw, `Task/`, `"`); id != "" {
+			task = strings.SplitN(id, "/", 2)[0]
+			break
+		}
+	}
+	r, err := s.i.changeTask(ctx, s.cfg.FHIRURL, task, "requested", "", http.StatusUnprocessableEntity)
+	if err != nil {
+		return err
+	}
+	if err := s.tells(r.body); err != nil {
+		return err
+	}
+	if !holds(r.body, "OperationOutcome") {
+		return fmt.Errorf("an illegal change is answered with an OperationOutcome")
+	}
+	s.record(Entry{Who: "Solbakken rehabilitering", Format: "FHIR REST", What: "Task fra completed til requested",
+		Became: []string{"avvist: HTTP 422 med OperationOutcome og hva som er lov"}})
+	return nil
+}
+
+// notServed: a message to an organisation that the gateway does not serve gets no AppRec.
+func (s *scenario) notServed(ctx context.Context) error {
+	raw, id, err := s.m.noteTo("Ukjent sykehus", "89001", "Ukjent avdeling", "89101", s.stroke.person, newUUID(), "Til noen andre")
+	if err != nil {
+		return err
+	}
+	r, err := s.m.post(ctx, s.cfg.KITHURL, raw)
+	if err != nil {
+		return err
+	}
+	if r.status != http.StatusAccepted && (r.status < 400 || r.status > 499) {
+		return fmt.Errorf("a message to nobody we serve: expected 202 or 4xx, got %d", r.status)
+	}
+	t, err := s.ask(ctx, s.cfg.Tokens.Municipality, id)
+	if err != nil {
+		return err
+	}
+	if t.State != "parked" && t.State != "refused" {
+		return fmt.Errorf("a message to nobody we serve is %q", t.State)
+	}
+	for _, a := range s.m.inbox.all() {
+		if a.Type == "APPREC" && holds(a.Raw, "<Id>"+id+"</Id>") {
+			return fmt.Errorf("a message to nobody we serve was receipted")
+		}
+	}
+	e := Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "til en virksomhet som ikke betjenes",
+		Became: []string{t.State + " (" + t.Reason + "), ingen AppRec"}}
+	if t.Contact != "" {
+		e.Notes = []string{"hos " + t.Contact}
+	}
+	e.tell(t)
+	s.record(e)
+	return nil
+}
