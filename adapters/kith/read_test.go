@@ -429,7 +429,7 @@ var stricter = []string{
 	"text outside the document element", "CDATA outside the document element", "second document element",
 	"has no element", "XML declaration", "qualified name", "attribute without white space", "document type",
 	"markup that XML does not know", "neither a character nor one of the five", "character encoding",
-	"target of a processing instruction", "UTF-16", "an XML version", "too deep", "too many",
+	"target of a processing instruction", "UTF-16", "that XML does not allow", "not UTF-8", "an XML version", "too deep", "too many",
 }
 
 func compareWithEncodingXML(t *testing.T, raw []byte) {
@@ -475,9 +475,7 @@ func TestReadAgreesWithEncodingXML(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, raw := range fixtures(f) {
-		f.Add(raw)
-	}
+	f.Add(fixture(f, "dialog_helsefaglig_xhtml.xml"))
 	for _, c := range malformed {
 		f.Add([]byte(c.in))
 	}
@@ -487,9 +485,8 @@ func FuzzRead(f *testing.F) {
 
 // FuzzRoundTrip: what Read took, Encode can write and Read reads alike.
 func FuzzRoundTrip(f *testing.F) {
-	for _, raw := range fixtures(f) {
-		f.Add(raw)
-	}
+	f.Add(fixture(f, "dialog_helsefaglig_xhtml.xml"))
+	f.Add([]byte(`<a xmlns="http://www.kith.no/xmlstds/po/poKomponent/2012-04-01" xmlns:p1="http://www.kith.no/xmlstds/po/Pasientlogistikk/2012-04-01"><p1:b/></a>`))
 	f.Add([]byte("<a xmlns:p='u' p:b='&#10;' c='&#13;&#9;&quot;'>x&#13;<p:c xmlns='v'><d xmlns=''/></p:c>\ty</a>"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, err := Read(raw, message.Limits{Bytes: 1 << 20})
