@@ -99,14 +99,14 @@ func (Codec) Relay(original adapters.Envelope, r adapters.Receipt, id string, at
 	if r.Positive {
 		return appRec(original, statusOK, nil, id, at)
 	}
-	var errors []*message.Node
+	var reasons []*message.Node
 	for _, e := range r.Errors[:min(len(r.Errors), maxErrors)] {
-		errors = append(errors, relayedError(original, e))
+		reasons = append(reasons, relayedError(original, e))
 	}
-	if len(errors) == 0 {
-		errors = append(errors, errorNode(original, "X99", "Mottakersystemet tok ikke imot meldingen og oppga ingen årsak."))
+	if len(reasons) == 0 {
+		reasons = append(reasons, errorNode(original, "X99", "Mottakersystemet tok ikke imot meldingen og oppga ingen årsak."))
 	}
-	return appRec(original, statusRejected, errors, id, at)
+	return appRec(original, statusRejected, reasons, id, at)
 }
 
 func isReceipt(env adapters.Envelope) bool { return env.Receipt != nil || env.Type == TypeAppRec }
@@ -141,12 +141,16 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, ""))
 }
 
-func appRec(original adapters.Envelope, status string, errors []*message.Node, id string, at time.Time) ([]byte, error) {
+func appRec(original adapters.Envelope, status string, reasons []*message.Node, id string, at time.Time) ([]byte, error) {
 	ns := receiptNamespace(original.Version)
 	migVersion, senderRole, receiverRole := "v1.1 2012-02-15", coded(ns, "Role", "PRIM", "Primærmottaker"), coded(ns, "Role", "AVS", "Avsender")
 	if ns == nsAppRec10 {
-		// Version 1.0 knows REQ and SPR and no role of a receipt's receiver.
+		// Version 1.0 knows REQ and SPR and no role of a receipt's receiver. An epikrise
+		// goes to the one who referred, all else here to a provider of services.
 		migVersion, senderRole, receiverRole = "1.0 2004-11-21", coded(ns, "Role", "SPR", "Tjenesteyter"), nil
+		if strings.HasPrefix(original.Version, "epikrise ") {
+			senderRole = coded(ns, "Role", "REQ", "Rekvirent")
+		}
 	}
 	if isCopy(original) {
 		senderRole = coded(ns, "Role", "COP", "Kopimottaker")
@@ -164,7 +168,7 @@ func appRec(original adapters.Envelope, status string, errors []*message.Node, i
 		element(ns, "Sender", senderRole, hcp(ns, original.Receiver)),
 		element(ns, "Receiver", receiverRole, hcp(ns, original.Sender)),
 		coded(ns, "Status", status, statusName))
-	root.Children = append(root.Children, errors...)
+	root.Children = append(root.Children, reasons...)
 	root.Children = append(root.Children, element(ns, "OriginalMsgId",
 		element(ns, "MsgType", attribute("V", original.Type)),
 		&message.Node{Name: "IssueDate", Space: ns, Value: issueDate(original.Time, at)},

@@ -276,3 +276,20 @@ func TestReceiptQuotesTheTimeVerbatim(t *testing.T) {
 		}
 	}
 }
+
+func TestReceiptQuotesTheDocumentInVersion10(t *testing.T) {
+	for _, c := range []struct{ space, kind, content, id, role string }{
+		{"henvisning/2005-07-08", "HENVISNING", "ServReq", "r-1", "SPR"},
+		{"epikrise/2006-09-23", "EPIKRISE", "ServRprt", "p-1", "REQ"},
+	} {
+		_, original := mustEnvelope(t, messageFixture(c.space, c.kind, c.content))
+		got, err := Codec{}.Relay(original, adapters.Receipt{Positive: true}, receiptID, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := mustRead(t, got).Root
+		if root.Space != nsAppRec10 || root.Text("OriginalMsgId", "Id") != c.id || root.Text("Sender", "Role", "@V") != c.role || root.At("Receiver", "Role") != nil {
+			t.Errorf("%s: %s", c.kind, got)
+		}
+	}
+}

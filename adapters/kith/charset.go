@@ -53,7 +53,7 @@ func head(b []byte) []byte { return b[:min(len(b), declarationSpan)] }
 
 // declaredEncoding returns the encoding named in the XML declaration that starts text, or "".
 func declaredEncoding(text string) string {
-	if !strings.HasPrefix(text, "<?xml") {
+	if !strings.HasPrefix(text, "<?xml") || len(text) < 6 || !isSpace(text[5]) {
 		return ""
 	}
 	declaration, _, found := strings.Cut(text, "?>")

@@ -7,14 +7,15 @@ import (
 
 // Classes of ASCII bytes in names (XML 1.0 fifth edition, productions 4 and 4a; the colon
 // is left out, because it parts prefix and local name).
-var nameStart, nameByte [256]bool
+var nameStart, nameByte = nameClasses()
 
-func init() {
-	for b := 0; b < 256; b++ {
+func nameClasses() (start, part [256]bool) {
+	for b := range start {
 		letter := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_'
-		nameStart[b] = letter || b >= utf8.RuneSelf
-		nameByte[b] = nameStart[b] || b >= '0' && b <= '9' || b == '-' || b == '.'
+		start[b] = letter || b >= utf8.RuneSelf
+		part[b] = start[b] || b >= '0' && b <= '9' || b == '-' || b == '.'
 	}
+	return start, part
 }
 
 // nameEnd returns where the run of bytes that may stand in a qualified name ends.

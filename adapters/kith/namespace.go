@@ -8,9 +8,9 @@ const (
 	nsBase64    = "http://www.kith.no/xmlstds/base64container"
 	nsSignature = "http://www.w3.org/2000/09/xmldsig#"
 
-	kith = "http://www.kith.no/xmlstds/"
-	po15 = kith + "po/poKomponent/2009-06-30"
-	po16 = kith + "po/poKomponent/2012-04-01"
+	xmlstds = "http://www.kith.no/xmlstds/"
+	po15    = xmlstds + "po/poKomponent/2009-06-30"
+	po16    = xmlstds + "po/poKomponent/2012-04-01"
 )
 
 // body describes the namespace of a message's document element or first document.
@@ -26,39 +26,39 @@ type body struct {
 // bodies are the messages that are known. A body in
 // another namespace is a message format that we do not take.
 var bodies = map[string]body{
-	kith + "po/Pasientlogistikk/2009-06-30":                 {"pasientlogistikk 1.5", nsAppRec10, "p1", po15},
-	kith + "po/Pasientlogistikk/2012-04-01":                 {"pasientlogistikk 1.6", nsAppRec11, "p1", po16},
-	kith + "po/HelseopplysningerVedSoknad/2009-06-30":       {"helseopplysninger 1.5", nsAppRec10, "h1", po15},
-	kith + "po/HelseopplysningerVedSoknad/2012-04-01":       {"helseopplysninger 1.6", nsAppRec11, "h1", po16},
-	kith + "po/Innleggelsesrapport/2009-06-30":              {"innleggelsesrapport 1.5", nsAppRec10, "i1", po15},
-	kith + "po/Innleggelsesrapport/2012-04-01":              {"innleggelsesrapport 1.6", nsAppRec11, "i1", po16},
-	kith + "po/TverrfagligEpikrise/2009-06-30":              {"utskrivningsrapport 1.5", nsAppRec10, "t1", po15},
-	kith + "po/TverrfagligEpikrise/2012-04-01":              {"utskrivningsrapport 1.6", nsAppRec11, "t1", po16},
-	kith + "po/OrienteringOmTjenestetilbud/2009-06-30":      {"orientering 1.5", nsAppRec10, "o1", po15},
-	kith + "po/OrienteringOmTjenestetilbud/2012-04-01":      {"orientering 1.6", nsAppRec11, "o1", po16},
-	kith + "po/OverforingMedisinskeOpplysninger/2009-06-30": {"medisinske-opplysninger 1.5", nsAppRec10, "m1", po15},
-	kith + "po/MedisinskeOpplysninger/2012-04-01":           {"medisinske-opplysninger 1.6", nsAppRec11, "m1", po16},
-	kith + "po/Konsultasjon/2009-06-30":                     {"helseopplysninger-til-lege 1.5", nsAppRec10, "k1", po15},
-	kith + "po/HelseopplysningerTilLege/2012-04-01":         {"helseopplysninger-til-lege 1.6", nsAppRec11, "k1", po16},
-	kith + "po/MeldingFravar/2009-06-30":                    {"fravar 1.5", nsAppRec10, "f1", po15},
-	kith + "dialog/2006-10-11":                              {version: "dialog 1.0", appRec: nsAppRec10},
-	kith + "dialog/2013-01-23":                              {version: "dialog 1.1", appRec: nsAppRec11},
-	kith + "henvisning/2005-07-08":                          {version: "henvisning 1.0", appRec: nsAppRec10},
-	kith + "henvisning/2012-02-15":                          {version: "henvisning 1.1", appRec: nsAppRec11},
-	"http://ehelse.no/xmlstds/henvisning/2017-11-30":        {"henvisning 2.0", nsAppRec11, "h2", "http://ehelse.no/xmlstds/po/poKomponent/2017-11-30"},
-	kith + "epikrise/2006-09-23":                            {version: "epikrise 1.1", appRec: nsAppRec10},
-	kith + "epikrise/2012-02-15":                            {version: "epikrise 1.2", appRec: nsAppRec11},
-	nsAppRec10:                                              {version: "apprec 1.0"},
-	nsAppRec11:                                              {version: "apprec 1.1"},
+	xmlstds + "po/Pasientlogistikk/2009-06-30":                 {"pasientlogistikk 1.5", nsAppRec10, "p1", po15},
+	xmlstds + "po/Pasientlogistikk/2012-04-01":                 {"pasientlogistikk 1.6", nsAppRec11, "p1", po16},
+	xmlstds + "po/HelseopplysningerVedSoknad/2009-06-30":       {"helseopplysninger 1.5", nsAppRec10, "h1", po15},
+	xmlstds + "po/HelseopplysningerVedSoknad/2012-04-01":       {"helseopplysninger 1.6", nsAppRec11, "h1", po16},
+	xmlstds + "po/Innleggelsesrapport/2009-06-30":              {"innleggelsesrapport 1.5", nsAppRec10, "i1", po15},
+	xmlstds + "po/Innleggelsesrapport/2012-04-01":              {"innleggelsesrapport 1.6", nsAppRec11, "i1", po16},
+	xmlstds + "po/TverrfagligEpikrise/2009-06-30":              {"utskrivningsrapport 1.5", nsAppRec10, "t1", po15},
+	xmlstds + "po/TverrfagligEpikrise/2012-04-01":              {"utskrivningsrapport 1.6", nsAppRec11, "t1", po16},
+	xmlstds + "po/OrienteringOmTjenestetilbud/2009-06-30":      {"orientering 1.5", nsAppRec10, "o1", po15},
+	xmlstds + "po/OrienteringOmTjenestetilbud/2012-04-01":      {"orientering 1.6", nsAppRec11, "o1", po16},
+	xmlstds + "po/OverforingMedisinskeOpplysninger/2009-06-30": {"medisinske-opplysninger 1.5", nsAppRec10, "m1", po15},
+	xmlstds + "po/MedisinskeOpplysninger/2012-04-01":           {"medisinske-opplysninger 1.6", nsAppRec11, "m1", po16},
+	xmlstds + "po/Konsultasjon/2009-06-30":                     {"helseopplysninger-til-lege 1.5", nsAppRec10, "k1", po15},
+	xmlstds + "po/HelseopplysningerTilLege/2012-04-01":         {"helseopplysninger-til-lege 1.6", nsAppRec11, "k1", po16},
+	xmlstds + "po/MeldingFravar/2009-06-30":                    {"fravar 1.5", nsAppRec10, "f1", po15},
+	xmlstds + "dialog/2006-10-11":                              {version: "dialog 1.0", appRec: nsAppRec10},
+	xmlstds + "dialog/2013-01-23":                              {version: "dialog 1.1", appRec: nsAppRec11},
+	xmlstds + "henvisning/2005-07-08":                          {version: "henvisning 1.0", appRec: nsAppRec10},
+	xmlstds + "henvisning/2012-02-15":                          {version: "henvisning 1.1", appRec: nsAppRec11},
+	"http://ehelse.no/xmlstds/henvisning/2017-11-30":           {"henvisning 2.0", nsAppRec11, "h2", "http://ehelse.no/xmlstds/po/poKomponent/2017-11-30"},
+	xmlstds + "epikrise/2006-09-23":                            {version: "epikrise 1.1", appRec: nsAppRec10},
+	xmlstds + "epikrise/2012-02-15":                            {version: "epikrise 1.2", appRec: nsAppRec11},
+	nsAppRec10:                                                 {version: "apprec 1.0"},
+	nsAppRec11:                                                 {version: "apprec 1.1"},
 }
 
 // prefixes are the namespaces that never become a default namespace.
 var prefixes = map[string]string{
-	kith + "felleskomponent1":                   "fk1",
-	kith[:len(kith)-1]:                          "kith",
-	kith + "epj/epj1/2008-02-20":                "epj1",
-	kith + "epj/epj2/2008-02-20":                "epj2",
-	kith + "epj/epj3/2008-02-20":                "epj3",
+	xmlstds + "felleskomponent1":                "fk1",
+	xmlstds[:len(xmlstds)-1]:                    "kith",
+	xmlstds + "epj/epj1/2008-02-20":             "epj1",
+	xmlstds + "epj/epj2/2008-02-20":             "epj2",
+	xmlstds + "epj/epj3/2008-02-20":             "epj3",
 	nsSignature:                                 "ds",
 	"http://www.w3.org/2001/XMLSchema-instance": "xsi",
 	namespaceXML:                                "xml",

@@ -49,6 +49,7 @@ type Options struct {
 // Handler takes messages by POST, as application/xml or text/xml, with a bearer token.
 // It answers 202 without a body only when Intake has stored the message; 4xx when it was
 // refused; 503 with Retry-After when nothing was stored and the sender must send again.
+// The charset parameter is not read: the document itself says its encoding.
 // Other answers than 202 carry a short JSON problem (RFC 9457) with the correlation id.
 func Handler(o Options) http.Handler {
 	if o.BodyLimit <= 0 {
