@@ -121,7 +121,12 @@ func carriedVerbatim(t *testing.T, name string, m *message.Message, c mappings.C
 	for _, l := range r.Leftover {
 		left[strings.TrimPrefix(l.Path, "carried.")] = l.Value
 	}
-	all := leaves(m)
+	all := map[string]string{}
+	walkLeaves(m.Root, "", 0, m.Wire == handover.WireHL7v2, func(path string, n *message.Node) {
+		if all[path] = n.Value; m.Wire == handover.WireHL7v2 {
+			all[path] = string(m.Verbatim(n)) // with its escapes
+		}
+	})
 	for _, f := range report.Fates {
 		if f.Fate != message.FateCarried {
 			continue
