@@ -133,11 +133,11 @@ type Config struct {
 	// MLLPAddr is host:port of the gateway's listener for the hospital.
 	MLLPAddr string
 	// KITHURL takes national XML; FHIRURL is the base of the FHIR API; APIURL is the base
-	// of the gateway's own API (/messages, /operator).
+	// of the gateway's own API (/messages, /handovers).
 	KITHURL, FHIRURL, APIURL string
-	// NATSURL is where parties follow events with their id and their token; empty leaves
-	// the events out.
-	NATSURL string
+	// NATSURL is where the municipality follows events with its id and NATSPassword (its
+	// bearer token when empty); empty leaves the events out.
+	NATSURL, NATSPassword string
 	// Now is the clock of the parties' messages.
 	Now func() time.Time
 	// Advance moves the gateway's clock forward, where the caller can; otherwise the
@@ -154,6 +154,9 @@ type Config struct {
 func Run(ctx context.Context, cfg Config) (Timeline, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.NATSPassword == "" {
+		cfg.NATSPassword = cfg.Tokens.Municipality
 	}
 	if cfg.Wait <= 0 {
 		cfg.Wait = 30 * time.Second

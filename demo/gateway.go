@@ -90,15 +90,16 @@ func (s *scenario) ask(ctx context.Context, token, id string) (told, error) {
 }
 
 // readAnswer records what a named person read out of a free text. This is the only place
-// that knows how the gateway's operator API spells it.
-func (s *scenario) readAnswer(ctx context.Context, handover, answer string, day time.Time) error {
-	body, err := json.Marshal(map[string]string{"handover": handover, "answer": answer, "day": day.Format(time.DateOnly), "for": MunicipalityID})
+// that knows how the gateway's API for named persons spells it.
+func (s *scenario) readAnswer(ctx context.Context, handover, event string, day time.Time) error {
+	body, err := json.Marshal(map[string]string{"event": event, "day": day.Format(time.DateOnly), "for": MunicipalityID})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	r, err := call(ctx, http.MethodPost, s.cfg.APIURL+"/operator/answers", s.cfg.Tokens.Operator, "application/json", body, nil)
+	path := s.cfg.APIURL + "/handovers/" + url.PathEscape(handover) + "/answer"
+	r, err := call(ctx, http.MethodPost, path, s.cfg.Tokens.Operator, "application/json", body, nil)
 	if err == nil && (r.status < 200 || r.status > 299) {
-		err = fmt.Errorf("POST /operator/answers: %d %.300s", r.status, r.body)
+		err = fmt.Errorf("POST /handovers/answer: %d %.300s", r.status, r.body)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func newScenario(ctx context.Context, cfg Config) (*scenario, error) {
 		return s, nil
 	}
 	var err error
-	s.events, err = follow(ctx, cfg, MunicipalityID, cfg.Tokens.Municipality)
+	s.events, err = follow(ctx, cfg, MunicipalityID, cfg.NATSPassword)
 	return s, err
 }
 
@@ -101,6 +101,9 @@ func (s *scenario) logistics(ctx context.Context, typ, status string, st stay) (
 	service := "80202"
 	if typ == "LOG_INNLAGT" || typ == "LOG_UTSKREVET" {
 		service = "80201"
+	}
+	if holds(a.Raw, "<TeleCom>") && !holds(a.Raw, "<TeleAddress ") {
+		return a, fmt.Errorf("%s: a TeleCom without a TeleAddress is not valid", typ)
 	}
 	return a, expect(typ, a.Raw, []string{
 		`<MsgHead xmlns="http://www.kith.no/xmlstds/msghead/2006-05-24"`,

@@ -169,15 +169,16 @@ func (s *scenario) canReceive(ctx context.Context) error {
 
 // referral sends the municipality's transaction and lets the institution work on it.
 func (s *scenario) referral(ctx context.Context) error {
-	request := newUUID()
-	now := s.cfg.Now()
-	raw, err := fill("referral.json", merged(Solveig.values(), map[string]string{"ID": newUUID(), "PATIENT": newUUID(), "REQUEST": newUUID(),
+	id, now := newUUID(), s.cfg.Now()
+	// The municipality's own id of what it sends is Bundle.identifier.
+	request := "urn:ietf:rfc:3986|urn:uuid:" + id
+	raw, err := fill("referral.json", merged(Solveig.values(), map[string]string{"ID": id, "PATIENT": newUUID(), "REQUEST": newUUID(),
 		"PLAN": newUUID(), "OBSERVATION": newUUID(), "WEIGHT": newUUID(), "TASK": newUUID(), "REFERRAL": "H-" + newControlID(), "NOW": xmlTime(now),
 		"PLANNED_END": now.AddDate(0, 0, 21).In(oslo).Format(time.DateOnly)}))
 	if err != nil {
 		return err
 	}
-	answer, err := call(ctx, http.MethodPost, s.cfg.FHIRURL, s.cfg.Tokens.Municipality, "application/fhir+json", raw, map[string]string{"X-Request-Id": request})
+	answer, err := call(ctx, http.MethodPost, s.cfg.FHIRURL, s.cfg.Tokens.Municipality, "application/fhir+json", raw, nil)
 	if err != nil {
 		return err
 	}
