@@ -53,7 +53,6 @@ func (s *SQL) applySingly(ctx context.Context, units []Unit) ([]Result, error) {
 			} else {
 				results[i] = Result{Err: err}
 				tx.Queue("ROLLBACK TO SAVEPOINT unit")
-				tx.Queue("RELEASE SAVEPOINT unit")
 			}
 			if err := tx.Flush(); err != nil {
 				return err

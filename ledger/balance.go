@@ -46,7 +46,8 @@ const unaccounted = `SELECT m.id FROM message m WHERE m.disposition = 'parked' A
 		(d.state = 'pending' AND d.next_attempt = 0) OR (d.state = 'sending' AND d.lease_until = 0)
 		OR (d.state = 'awaiting' AND d.deadline = 0 AND d.warn_at = 0)
 		OR (d.state IN ('refused', 'parked') AND (d.contact = '' OR d.deadline = 0)))
-	UNION SELECT m.id FROM message m WHERE m.disposition NOT IN ('applied', 'repeated', 'refused', 'parked')
+	UNION SELECT m.id FROM message m WHERE m.disposition = 'moving' AND m.deadline = 0
+	UNION SELECT m.id FROM message m WHERE m.disposition NOT IN ('applied', 'repeated', 'refused', 'parked', 'moving')
 	ORDER BY 1`
 
 // Balance is invariant 2's sum over one snapshot.

@@ -63,9 +63,9 @@ func (s *SQL) DueHandovers(ctx context.Context, now time.Time, limit int) ([]han
 	return read(ctx, s, selectHandover+"WHERE h.due > 0 AND h.due <= ? ORDER BY h.due"+limited(limit), columnsOf(micros(now)), scanHandover)
 }
 
-// DueMessages returns parked messages whose deadline has passed.
+// DueMessages returns parked and waiting messages whose deadline has passed.
 func (s *SQL) DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	return read(ctx, s, selectMessage+`WHERE m.disposition = 'parked' AND m.resolution = '' AND m.deadline > 0 AND m.deadline <= ?
+	return read(ctx, s, selectMessage+`WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.deadline > 0 AND m.deadline <= ?
 		ORDER BY m.deadline`+limited(limit), columnsOf(micros(now)), scanMessage)
 }
 
@@ -74,7 +74,7 @@ var nextDueQueries = []string{
 	"SELECT due FROM delivery WHERE queue > 0 AND queue = 1 ORDER BY due LIMIT 1",
 	"SELECT due FROM delivery WHERE queue > 0 AND queue = 2 ORDER BY due LIMIT 1",
 	"SELECT due FROM handover WHERE due > 0 ORDER BY due LIMIT 1",
-	"SELECT deadline FROM message WHERE disposition = 'parked' AND resolution = '' AND deadline > 0 ORDER BY deadline LIMIT 1",
+	"SELECT deadline FROM message WHERE disposition IN ('parked', 'moving') AND resolution = '' AND deadline > 0 ORDER BY deadline LIMIT 1",
 }
 
 // NextDue is the earliest time at which a Claim or Due call has work; zero for none.

@@ -339,9 +339,10 @@ type Store interface {
 	// DeliveryByExternalID finds what a receipt refers to.
 	DeliveryByExternalID(ctx context.Context, receiver handover.PartyID, externalID string) (Delivery, error)
 	// ClaimDeliveries leases up to limit deliveries that are due at now: pending with
-	// NextAttempt not after now, or sending with an expired lease; only the first open
-	// one in Order of each (handover, receiver). They are set to sending with attempts
-	// + 1 and the lease: this is the recorded intent (no chain entry).
+	// NextAttempt not after now, or sending with an expired lease; only the first in
+	// Order of each (handover, receiver) that is not sent yet, each by itself where there
+	// is no handover. They are set to sending with attempts + 1, the lease and a version
+	// higher by one: this is the recorded intent (no chain entry).
 	ClaimDeliveries(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Delivery, error)
 	// DueDeliveries returns awaiting ones whose WarnAt or Deadline has passed, and parked
 	// or refused ones whose Deadline has passed.

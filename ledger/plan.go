@@ -342,7 +342,7 @@ func (p *plan) writeDelivery(d *Delivery) error {
 	row.fill()
 	p.add(deliveryTable.update, updateArgs(row.fields())...)
 	p.vouch(itemDelivery, row.Order, row.fields())
-	if row.Handover != "" && (row.ended != old.ended || row.queue == queueClaim) {
+	if row.Handover != "" && (unsent(o.State) || unsent(row.State)) {
 		p.requeue(line{row.Handover, row.Receiver})
 	}
 	put(p, p.w.deliveries, d.ID, row)
@@ -369,7 +369,9 @@ func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	return nil
 }
 
-// requeue makes the first open delivery of a line claimable, and no other.
+// requeue makes the first delivery of a line that is not sent yet claimable, and no other.
+// One that awaits its receipt, or a named person, holds up nothing: a discharge must not
+// wait for the receipt of the notice before it.
 func (p *plan) requeue(l line) {
 	if p.lines[l] {
 		return
@@ -380,8 +382,10 @@ func (p *plan) requeue(l line) {
 	p.lines[l] = true
 }
 
+func unsent(s DeliveryState) bool { return s == DeliveryPending || s == DeliverySending }
+
 const requeueLine = `UPDATE delivery SET queue = CASE WHEN ord = (SELECT min(f.ord) FROM delivery f
-	WHERE f.handover = ? AND f.receiver = ? AND f.ended = 0 AND f.handover <> '') THEN 1 ELSE 0 END
+	WHERE f.handover = ? AND f.receiver = ? AND f.ended = 0 AND f.handover <> '' AND f.state IN ('pending', 'sending')) THEN 1 ELSE 0 END
 	WHERE handover = ? AND receiver = ? AND ended = 0 AND handover <> '' AND state IN ('pending', 'sending')`
 
 func (p *plan) writeKeys(keys []HandoverKey) {

@@ -96,7 +96,8 @@ func (s *SQL) MessagesByExternalID(ctx context.Context, sender handover.PartyID,
 
 // ParkedMessages returns the parked ones that nobody has resolved, oldest first.
 func (s *SQL) ParkedMessages(ctx context.Context, limit int) ([]Message, error) {
-	return read(ctx, s, selectMessage+"WHERE m.disposition = 'parked' AND m.resolution = '' ORDER BY m.pos"+limited(limit), nil, scanMessage)
+	return read(ctx, s, selectMessage+
+		"WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked' ORDER BY m.pos"+limited(limit), nil, scanMessage)
 }
 
 // MessagesOf returns the messages applied to a handover, oldest first.
@@ -115,7 +116,7 @@ func (s *SQL) Handovers(ctx context.Context, f HandoverFilter) ([]handover.Hando
 	if f.Party != "" {
 		p := string(f.Party)
 		where = append(where, `(h.sender = ? OR h.receiver = ? OR h.copies LIKE ? ESCAPE '\')`)
-		args = append(args, p, p, "%,"+p+",%")
+		args = append(args, p, p, containing(","+p+","))
 	}
 	if f.Chain != "" {
 		where, args = append(where, "h.chain = ?"), append(args, string(f.Chain))

@@ -284,11 +284,15 @@ func stringCondition(m search.Modifier, v search.Value) condition {
 	case search.ModifierExact:
 		return condition{"s.value = ?", columnsOf(indexed(value))}
 	case search.ModifierContains:
-		escaped := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(value)
-		return condition{`s.value LIKE ? ESCAPE '\'`, columnsOf("%" + escaped + "%")}
+		return condition{`s.value LIKE ? ESCAPE '\'`, columnsOf(containing(value))}
 	}
 	return condition{"(s.value >= ? AND s.value < ?)", columnsOf(value, value+"\U0010FFFF")}
 }
+
+var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+
+// containing is the LIKE pattern of texts that contain s.
+func containing(s string) string { return "%" + likeEscapes.Replace(s) + "%" }
 
 // rangeCondition compares a row's range [low, high) with the searched one (R4 3.1.1.4.6):
 // eq when the searched range contains the row's, gt and lt when the row's reaches beyond.

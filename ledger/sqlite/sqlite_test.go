@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -9,40 +10,52 @@ import (
 	"stafett/ledger/ledgertest"
 )
 
-func BenchmarkCommit(b *testing.B) {
-	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "ledger.db"), Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ledgertest.BenchmarkCommit(b, s)
-}
-
-func TestSmoke(t *testing.T) {
-	ctx := context.Background()
-	s, err := Open(ctx, filepath.Join(t.TempDir(), "ledger.db"), Options{})
+func openTest(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	for i := range 20 {
-		r, err := s.Apply(ctx, []ledger.Unit{ledgertest.Unit(2 * i), ledgertest.Unit(2*i + 1)})
-		if err != nil || r[0].Err != nil || r[1].Err != nil {
-			t.Fatal(err, r)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	paths := map[ledger.Store]string{}
+	open := func(t testing.TB, path string) ledger.Store {
+		s := openTest(t, path)
+		paths[s] = path
+		return s
 	}
-	v, err := s.Verify(ctx, nil)
-	t.Logf("%+v %v", v, err)
-	if v.Finding != nil {
-		t.Fatal(*v.Finding)
+	ledgertest.Run(t, ledgertest.Harness{
+		Open: func(t testing.TB) ledger.Store { return open(t, filepath.Join(t.TempDir(), "ledger.db")) },
+		Reopen: func(t testing.TB, s ledger.Store) ledger.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return open(t, paths[s])
+		},
+		Exec: func(t testing.TB, s ledger.Store, script string) { execBehind(t, paths[s], script) },
+	})
+}
+
+// execBehind writes to the file without the ledger, as one with a tool and access can.
+func execBehind(t testing.TB, path, script string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	ds, err := s.ClaimDeliveries(ctx, "me", ledgertest.Start.AddDate(1, 0, 0), 1e9, 10)
-	if err != nil || len(ds) != 10 {
-		t.Fatal(err, len(ds))
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec("PRAGMA foreign_keys = 0; " + script); err != nil {
+		t.Fatal(err)
 	}
-	v, err = s.Verify(ctx, nil)
-	if err != nil || v.Finding != nil {
-		t.Fatal(err, v.Finding)
-	}
-	bal, err := s.Balance(ctx)
-	t.Logf("%+v %v", bal, err)
+}
+
+func BenchmarkCommit(b *testing.B) {
+	ledgertest.BenchmarkCommit(b, openTest(b, filepath.Join(b.TempDir(), "ledger.db")))
 }

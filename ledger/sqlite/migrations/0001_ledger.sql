@@ -58,7 +58,7 @@ CREATE UNIQUE INDEX message_id ON message (id);
 CREATE UNIQUE INDEX message_once ON message (sender, external_id, digest)
   WHERE disposition <> 'repeated' AND external_id <> '';
 CREATE INDEX message_handover ON message (handover) WHERE handover <> '';
-CREATE INDEX message_parked ON message (deadline) WHERE disposition = 'parked' AND resolution = '';
+CREATE INDEX message_parked ON message (deadline) WHERE disposition IN ('parked', 'moving') AND resolution = '';
 
 CREATE TABLE message_content (
   pos      INTEGER PRIMARY KEY REFERENCES message (pos),
