@@ -178,16 +178,20 @@ func onward(t *testing.T, name string, c mappings.Canonical, r mappings.Report) 
 }
 
 func jsonLeaves(n *fhir.Node, path string, f func(string)) {
+	jsonLeavesNode(n, path, func(p string, _ *fhir.Node) { f(p) })
+}
+
+func jsonLeavesNode(n *fhir.Node, path string, f func(string, *fhir.Node)) {
 	switch n.Kind {
 	case fhir.KindObject:
 		for _, m := range n.Members {
-			jsonLeaves(m.Value, path+"."+m.Name, f)
+			jsonLeavesNode(m.Value, path+"."+m.Name, f)
 		}
 	case fhir.KindArray:
 		for i, it := range n.Items {
-			jsonLeaves(it, fmt.Sprintf("%s[%d]", path, i), f)
+			jsonLeavesNode(it, fmt.Sprintf("%s[%d]", path, i), f)
 		}
 	default:
-		f(path)
+		f(path, n)
 	}
 }

@@ -37,6 +37,7 @@ func (m *Mapping) ToFHIR(msg *message.Message, ctx Context) (Canonical, Report, 
 	c.Header.Type = m.typ
 	r.event()
 	r.constants(m.steps, nil)
+	r.unknownCodes()
 	r.settle()
 	r.collect()
 	report.Fates = r.fates()
@@ -472,6 +473,23 @@ func (r *toRun) event() {
 		if e := &r.m.events[i]; e.cond == nil || r.holds(e.cond) {
 			r.c.Event = e.event
 			return
+		}
+	}
+}
+
+// unknownCodes carries the name and the system of a code that is carried: without the
+// code, nothing else says them.
+func (r *toRun) unknownCodes() {
+	t := r.tree
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.n.Name != "@V" || n.fate != message.FateCarried && (n.fate != "" || n.reason == "") {
+			continue
+		}
+		for k := t.nodes[n.parent].first; k >= 0; k = t.nodes[k].next {
+			if s := &t.nodes[k]; s.fate == message.FateIgnored && (s.n.Name == "@DN" || s.n.Name == "@S") {
+				s.fate, s.reason = message.FateCarried, "it belongs to a code that is carried"
+			}
 		}
 	}
 }
