@@ -223,6 +223,49 @@ func TestTable_EveryTypeIsWhole(t *testing.T) {
 	}
 }
 
+func TestIsDiv(t *testing.T) {
+	for s, want := range map[string]bool{
+		`<div xmlns="http://www.w3.org/1999/xhtml">a</div>`: true,
+		`<div/>`: true,
+		` <div><p class='x' style="a:b">1 &lt; 2 &#160; <!-- <script> --> <br/><img src="#p" alt=">"/></p></div> `: true,
+		`<div><a href="https://x.example/a?b=c:d">x</a><a href="Patient/1">y</a><a href="#a:b">z</a></div>`:        true,
+		`<div><img src="data:image/png;base64,QQ=="/></div>`:                                                       true,
+		``:                                                   false,
+		`text`:                                               false,
+		`<p>a</p>`:                                           false,
+		`<div>a</div><div>b</div>`:                           false,
+		`<div>a</div> tail`:                                  false,
+		`<div>a`:                                             false,
+		`<div><p></div></p>`:                                 false,
+		`<div><br></div>`:                                    false,
+		`<div><script>x</script></div>`:                      false,
+		`<div><SCRIPT>x</SCRIPT></div>`:                      false,
+		`<divx>a</divx>`:                                     false,
+		`<div><iframe src="https://x"/></div>`:               false,
+		`<div><form><input/></form></div>`:                   false,
+		`<div onclick="x()">a</div>`:                         false,
+		`<div OnClick = 'x()'>a</div>`:                       false,
+		`<div><img src="x"onerror="y"/></div>`:               false,
+		`<div><img src="x"/onerror="y"/></div>`:              false,
+		`<div><a href="javascript:x()">a</a></div>`:          false,
+		`<div><a href=" JavaScript:x()">a</a></div>`:         false,
+		`<div><a href="java&#115;cript:x()">a</a></div>`:     false,
+		`<div><a href="java&#115;cript&#58;x()">a</a></div>`: false,
+		`<div><a href="javascript&colon;x()">a</a></div>`:    false,
+		`<div><a href="java	script:x()">a</a></div>`:         false,
+		`<div><a href="data:text/html,x">a</a></div>`:        false,
+		`<div><a href=x>a</a></div>`:                         false,
+		`<div><?php x ?></div>`:                              false,
+		`<div><![CDATA[x]]></div>`:                           false,
+		`<div><>`:                                            false,
+		`<div><!-- x</div>`:                                  false,
+	} {
+		if got := isDiv(s); got != want {
+			t.Errorf("%s: %v", s, got)
+		}
+	}
+}
+
 func FuzzValidate(f *testing.F) {
 	for _, name := range fixtures {
 		f.Add([]byte(fixture(f, name)))

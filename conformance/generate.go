@@ -56,7 +56,11 @@ func main() {
 	if err := z.Close(); err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile("elements.txt.gz", packed.Bytes(), 0o644); err != nil {
+	file := "elements.txt.gz"
+	if len(os.Args) > 1 {
+		file = os.Args[1]
+	}
+	if err := os.WriteFile(file, packed.Bytes(), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }

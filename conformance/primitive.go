@@ -19,7 +19,7 @@ var primitives = map[string]func(n *fhir.Node) (code, text string){
 	"decimal":      ofKind(fhir.KindNumber, func(s string) bool { return len(s) <= 64 }, "a decimal of more than 64 characters"),
 	"string":       ofKind(fhir.KindString, text, "empty, too long or with control characters"),
 	"markdown":     ofKind(fhir.KindString, text, "empty, too long or with control characters"),
-	"xhtml":        ofKind(fhir.KindString, isDiv, "not an XHTML div"),
+	"xhtml":        ofKind(fhir.KindString, isDiv, "not a well-formed XHTML div of plain formatting (txt-1)"),
 	"code":         ofKind(fhir.KindString, isCode, "not a code: empty, or with spaces at an end or two together"),
 	"id":           ofKind(fhir.KindString, fhir.ValidID, "not an id: 1 to 64 of letters, digits, '-' and '.'"),
 	"uri":          ofKind(fhir.KindString, isURI, "not a URI: empty or with white space"),
@@ -230,12 +230,4 @@ func isBase64(s string) bool {
 		count++
 	}
 	return count > 0 && count%4 == 0 && padding <= 2
-}
-
-func isDiv(s string) bool {
-	s = strings.TrimSpace(s)
-	if !strings.HasPrefix(s, "<div") || len(s) < 6 || s[4] != '>' && s[4] != '/' && !isSpace(s[4]) {
-		return false
-	}
-	return strings.HasSuffix(s, "</div>") || strings.HasSuffix(s, "/>") && strings.Count(s, "<") == 1
 }
