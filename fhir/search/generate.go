@@ -75,7 +75,11 @@ func main() {
 			log.Fatalf("two definitions: %s and %s", lines[i-1], lines[i])
 		}
 	}
-	if err := os.WriteFile("params.txt", []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+	file := "params.txt"
+	if len(os.Args) > 1 {
+		file = os.Args[1]
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }
