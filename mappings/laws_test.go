@@ -1,0 +1,266 @@
+package mappings
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"stafett/fhir"
+)
+
+// A law draws wire values of a converter's domain: from(to(x)) == x for each.
+type law struct {
+	args []string
+	draw func(t *rapid.T, cx *Context) string
+	// changed is what the way back writes instead, where a wire has two spellings.
+	changed func(x string) string
+}
+
+func constant(values ...string) func(*rapid.T, *Context) string {
+	return func(t *rapid.T, _ *Context) string { return rapid.SampledFrom(values).Draw(t, "value") }
+}
+
+func text(pattern string) func(*rapid.T, *Context) string {
+	return func(t *rapid.T, _ *Context) string { return rapid.StringMatching(pattern).Draw(t, "text") }
+}
+
+// localTime draws a local time that exists, and is not repeated, in the party's zone.
+func localTime(layout string) func(*rapid.T, *Context) string {
+	return func(t *rapid.T, cx *Context) string {
+		at := time.Unix(rapid.Int64Range(-2_000_000_000, 4_000_000_000).Draw(t, "at"), 0).In(cx.location())
+		return at.Format(layout)
+	}
+}
+
+func oneOf(draws ...func(*rapid.T, *Context) string) func(*rapid.T, *Context) string {
+	return func(t *rapid.T, cx *Context) string {
+		return draws[rapid.IntRange(0, len(draws)-1).Draw(t, "kind")](t, cx)
+	}
+}
+
+func withFraction(draw func(*rapid.T, *Context) string) func(*rapid.T, *Context) string {
+	return func(t *rapid.T, cx *Context) string {
+		return draw(t, cx) + "." + rapid.StringMatching(`[0-9]{1,4}`).Draw(t, "fraction")
+	}
+}
+
+func laws() map[string][]law {
+	hl7 := "20060102150405"
+	xml := "2006-01-02T15:04:05"
+	return map[string][]law{
+		"text": {{draw: text(`.{1,40}`)}},
+		"ts": {{draw: oneOf(localTime("2006"), localTime("200601"), localTime("20060102"), localTime(hl7), withFraction(localTime(hl7)))},
+			{draw: localTime("200601021504"), changed: func(x string) string { return x + "00" }}},
+		"tsdate":     {{draw: oneOf(localTime("2006"), localTime("200601"), localTime("20060102"))}},
+		"tsinstant":  {{draw: localTime(hl7)}},
+		"xmlts":      {{draw: oneOf(localTime("2006"), localTime("2006-01"), localTime("2006-01-02"), localTime(xml), withFraction(localTime(xml)))}},
+		"xmlinstant": {{draw: localTime(xml)}},
+		"xmldate":    {{draw: localTime("2006-01-02")}},
+		"oid":        {{draw: text(`[0-2](\.[1-9][0-9]{0,8}){1,9}`)}},
+		"tel":        {{draw: text(`tel:\+?[0-9]{3,15}`)}},
+		"number":     {{draw: text(`-?(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?`)}},
+		"compact":    {{draw: text(`[A-Za-z0-9+/]{4,60}`)}},
+		"boolean":    {{draw: constant("true", "false")}},
+		"yes":        {{args: []string{"J", "N"}, draw: constant("J", "N")}},
+		"prefix":     {{args: []string{"urn:stafett:visit:"}, draw: text(`[A-Z0-9]{1,20}`)}},
+		"markup":     {{draw: text(`.{1,40}`)}},
+		"answertext": {{args: []string{"KAN_MOTTA"}, draw: func(t *rapid.T, cx *Context) string {
+			return "SVAR=KAN_MOTTA;DATO=" + localTime("2006-01-02")(t, cx)
+		}}},
+	}
+}
+
+func TestConverterLaws(t *testing.T) {
+	all := laws()
+	for _, name := range ConverterNames() {
+		switch name {
+		case "concept", "names", "svarlinje":
+			continue // tables below; and a reading that has no way back, by its name
+		}
+		if len(all[name]) == 0 {
+			t.Errorf("converter %s has no law", name)
+		}
+		for _, l := range all[name] {
+			conv, err := converters[name](l.args, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(name, func(t *testing.T) { checkLaw(t, conv, l) })
+		}
+	}
+}
+
+func checkLaw(t *testing.T, conv *converter, l law) {
+	zones := []*time.Location{nil, time.UTC, time.FixedZone("", 5*3600+1800)}
+	rapid.Check(t, func(t *rapid.T) {
+		cx := &Context{Location: rapid.SampledFrom(zones).Draw(t, "zone")}
+		x := l.draw(t, cx)
+		out, how, reason := conv.to(cx, x)
+		if how != converted {
+			if reason == "this local time does not exist in the party's time zone" || strings.HasPrefix(x, "0000") {
+				return
+			}
+			t.Fatalf("%q is of the domain and is not converted: %s", x, reason)
+		}
+		back, how, reason := conv.from(cx, out)
+		if how != converted {
+			t.Fatalf("%q became %q, which has no way back: %s", x, out, reason)
+		}
+		if l.changed != nil {
+			x = l.changed(x)
+		}
+		// The hour that is repeated in autumn is told with its offset.
+		if back != x && !strings.HasPrefix(back, x) {
+			t.Fatalf("from(to(%q)) = %q", x, back)
+		}
+		if again, _, _ := conv.to(cx, back); again != out {
+			t.Fatalf("to(from(%q)) = %q", out, again)
+		}
+	})
+}
+
+// The times of FHIR come back as the same moment, whatever their offset.
+func TestDateTimeLawFromFHIR(t *testing.T) {
+	for _, name := range []string{"ts", "xmlts", "tsinstant", "xmlinstant"} {
+		conv, _ := converters[name](nil, nil)
+		rapid.Check(t, func(t *rapid.T) {
+			cx := &Context{}
+			at := time.Unix(rapid.Int64Range(0, 4_000_000_000).Draw(t, "at"), 0)
+			offset := rapid.IntRange(-12, 14).Draw(t, "offset")
+			x := at.In(time.FixedZone("", offset*3600)).Format(time.RFC3339)
+			wire, how, reason := conv.from(cx, x)
+			if how != converted {
+				t.Fatalf("%s: %s: %s", name, x, reason)
+			}
+			back, how, reason := conv.to(cx, wire)
+			if how != converted {
+				t.Fatalf("%s: %s became %s: %s", name, x, wire, reason)
+			}
+			if got, err := time.Parse(time.RFC3339, back); err != nil || !got.Equal(at) {
+				t.Fatalf("%s: %s became %s and then %s", name, x, wire, back)
+			}
+		})
+	}
+}
+
+// Concept maps: every code that has a line both ways comes back; what a one-way line makes has a way back.
+func TestConceptMapLaws(t *testing.T) {
+	lib := &library{concepts: map[string]*conceptMap{}}
+	for _, file := range []string{"concept/codes.map", "concept/names.map"} {
+		data, err := embedded.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := parseConcepts(file, string(data), lib.concepts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, m := range lib.concepts {
+		if strings.HasPrefix(name, "navn-") {
+			continue
+		}
+		conv, err := concept([]string{name}, lib.concepts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for wire, code := range m.to {
+			out, how, _ := conv.to(nil, wire)
+			if how != converted || out != code {
+				t.Errorf("%s: %s became %q", name, wire, out)
+			}
+			if m.from[code] != wire && m.to[m.from[code]] != code {
+				t.Errorf("%s: %s = %s has no way back that means the same", name, wire, code)
+			}
+		}
+		for code, wire := range m.from {
+			if m.to[wire] == "" {
+				t.Errorf("%s: %s is written for %s and cannot be read", name, wire, code)
+			}
+		}
+		if _, how, reason := conv.to(nil, "\x00"); how == converted || reason == "" {
+			t.Errorf("%s: an unknown code is not told", name)
+		}
+	}
+}
+
+func TestAnswerLine(t *testing.T) {
+	for _, c := range []struct {
+		text, answer, day string
+		ok                bool
+	}{
+		{"SVAR=KAN_MOTTA;DATO=2026-11-25", "KAN_MOTTA", "2026-11-25", true},
+		{"SVAR=KAN_MOTTA;DATO=2026-11-25\r\nVelkommen", "KAN_MOTTA", "2026-11-25", true},
+		{"SVAR=KAN_IKKE_MOTTA;DATO=2026-11-30\nfullt", "KAN_IKKE_MOTTA", "2026-11-30", true},
+		{"SVAR=KAN_IKKE_MOTTA;DATO=UKJENT", "KAN_IKKE_MOTTA", "", true},
+		{"SVAR=KAN_MOTTA;DATO=UKJENT", "", "", false},
+		{"SVAR=KAN_MOTTA;DATO=2026-02-30", "", "", false},
+		{"SVAR=KAN_MOTTA;DATO=2026-11-25 ", "", "", false},
+		{" SVAR=KAN_MOTTA;DATO=2026-11-25", "", "", false},
+		{"svar=kan_motta;dato=2026-11-25", "", "", false},
+		{"Hei!\nSVAR=KAN_MOTTA;DATO=2026-11-25", "", "", false},
+		{"", "", "", false},
+	} {
+		answer, day, ok := ParseAnswerLine(c.text)
+		if ok != c.ok || ok && (answer != c.answer || day != c.day) {
+			t.Errorf("%q: %q %q %v", c.text, answer, day, ok)
+		}
+	}
+}
+
+func TestDateTimeEdges(t *testing.T) {
+	cx := &Context{}
+	for _, c := range []struct{ conv, in, out string }{
+		{"ts", "20260329023000", ""},                          // the hour that spring skips
+		{"ts", "20261025023000", "2026-10-25T02:30:00+01:00"}, // repeated in autumn,
+		{"ts", "20261025023000+0200", "2026-10-25T02:30:00+02:00"},
+		{"ts", "20261120101500.1230+0100", "2026-11-20T10:15:00.1230+01:00"},
+		{"ts", "20261120101500-0330", "2026-11-20T10:15:00-03:30"},
+		{"ts", "2026112010", ""},
+		{"ts", "20261320", ""},
+		{"ts", "20261120246000", ""},
+		{"ts", "i morgen", ""},
+		{"ts", "2026-11-20", ""},
+		{"xmlts", "2026-11-20T10:15:00Z", "2026-11-20T10:15:00Z"},
+		{"xmlts", "2026-11-20T10:15:00.5", "2026-11-20T10:15:00.5+01:00"},
+		{"xmlts", "2026-07-01T10:15:00", "2026-07-01T10:15:00+02:00"},
+		{"xmlts", "10:15:00", ""},
+		{"xmldate", "2026-11-20+01:00", ""},
+	} {
+		conv, _ := converters[c.conv](nil, nil)
+		out, how, reason := conv.to(cx, c.in)
+		if c.out == "" && (how != unconvertible || reason == "") || c.out != "" && (how != converted || out != c.out) {
+			t.Errorf("%s(%q) = %q %v %q, want %q", c.conv, c.in, out, how, reason, c.out)
+		}
+	}
+	if out, _, _ := dateTimeToHL7(cx, "2026-10-25T02:30:00+02:00"); out != "20261025023000+0200" {
+		t.Errorf("the repeated hour is told without its offset: %s", out)
+	}
+	if out, how, _ := hl7ToDate(cx, "194803120430"); out != "1948-03-12" || how != partly {
+		t.Errorf("a birth date with a time: %s %v", out, how)
+	}
+}
+
+// No converter panics, or makes something of a verdict that says it made nothing.
+func FuzzConverters(f *testing.F) {
+	for _, s := range []string{"20261120", "2026-11-20T10:15:00", "tel:", "SVAR=", "2.16", "\xff", "+", "....", "-0", "1e9", "M"} {
+		f.Add(s)
+	}
+	concepts := map[string]*conceptMap{"c": {name: "c", kind: fhir.KindString, to: map[string]string{"a": "b"}, from: map[string]string{"b": "a"}}}
+	args := map[string][]string{"concept": {"c"}, "names": {"c"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, spec := range converters {
+			conv, err := spec(args[name], concepts)
+			if err != nil {
+				t.Fatal(fmt.Errorf("%s: %w", name, err))
+			}
+			for _, d := range []direction{conv.to, conv.from} {
+				if out, how, reason := d(&Context{}, s); how == unconvertible && (out != "" || reason == "") {
+					t.Fatalf("%s(%q): %q, reason %q", name, s, out, reason)
+				}
+			}
+		}
+	})
+}
