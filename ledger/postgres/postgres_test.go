@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"stafett/ledger"
 	"stafett/ledger/ledgertest"
@@ -104,4 +106,103 @@ func dropKeys() string {
 
 func BenchmarkCommit(b *testing.B) {
 	ledgertest.BenchmarkCommit(b, openTest(b, newSchema(b)))
+}
+
+func TestInvariant1_UnsafeSettings_Refused(t *testing.T) {
+	s, err := Open(context.Background(), withSetting(server(t), "synchronous_commit=off"), Options{Schema: newSchema(t)})
+	if err == nil {
+		_ = s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "refusing to start: synchronous_commit") {
+		t.Errorf("synchronous_commit off: got %v", err)
+	}
+	for _, test := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"fsync", "on", true}, {"fsync", "off", false}, {"full_page_writes", "off", false}, {"full_page_writes", "on", true},
+		{"synchronous_commit", "on", true}, {"synchronous_commit", "remote_apply", true}, {"synchronous_commit", "local", true}, {"synchronous_commit", "off", false},
+	} {
+		if durable(test.name, test.value) != test.want {
+			t.Errorf("%s=%s: durable is %v", test.name, test.value, !test.want)
+		}
+	}
+}
+
+// withSetting adds a server setting to a URL.
+func withSetting(url, setting string) string {
+	mark := "?"
+	if strings.Contains(url, "?") {
+		mark = "&"
+	}
+	name, value, _ := strings.Cut(setting, "=")
+	return url + mark + name + "=" + value
+}
+
+func TestOpen_NewerSchema_Refused(t *testing.T) {
+	schema := newSchema(t)
+	openTest(t, schema)
+	run(t, "UPDATE "+schema+".meta SET schema_version = 99")
+	s, err := Open(context.Background(), server(t), Options{Schema: schema})
+	if err == nil {
+		_ = s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "schema is version 99") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpen_Errors(t *testing.T) {
+	_, err := Open(context.Background(), "postgres://user:hemmelig@[/x", Options{})
+	if err == nil || strings.Contains(err.Error(), "hemmelig") {
+		t.Errorf("a broken URL: %v", err)
+	}
+	_, err = Open(context.Background(), "postgres://user:hemmelig@127.0.0.1:1/x", Options{})
+	if err == nil || strings.Contains(err.Error(), "hemmelig") {
+		t.Errorf("no server: %v", err)
+	}
+}
+
+// Two processes that start on an empty database make one schema.
+func TestOpen_Together(t *testing.T) {
+	schema := newSchema(t)
+	epochs := make(chan string, 4)
+	for range 4 {
+		go func() {
+			s, err := Open(context.Background(), server(t), Options{Schema: schema, Connections: 2})
+			if err != nil {
+				epochs <- err.Error()
+				return
+			}
+			meta, err := s.Meta(context.Background())
+			if err != nil {
+				meta.Epoch = err.Error()
+			}
+			epochs <- meta.Epoch
+			_ = s.Close()
+		}()
+	}
+	first := <-epochs
+	for range 3 {
+		if e := <-epochs; e != first {
+			t.Errorf("%s and %s", first, e)
+		}
+	}
+}
+
+func TestErrors_FullDisk_ErrFull(t *testing.T) {
+	schema := newSchema(t)
+	openTest(t, schema)
+	s, err := Open(context.Background(), server(t), Options{Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	err = s.db.translate(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: codeDiskFull, Detail: "value"}))
+	if !errors.Is(err, ledger.ErrFull) || strings.Contains(err.Error(), "value") {
+		t.Errorf("full disk: %v", err)
+	}
+	if err := s.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
 }
