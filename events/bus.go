@@ -42,6 +42,8 @@ type Config struct {
 	Dir string
 	// Listen is where parties reach the embedded server; default 127.0.0.1:0, any free port.
 	Listen string
+	// CertFile and KeyFile secure it; without them it listens on this machine only.
+	CertFile, KeyFile string
 	// Readers get an account each on the embedded server.
 	Readers []Reader
 	// External is a cluster whose accounts were made with AccountsConf.
@@ -111,7 +113,8 @@ func (b *Bus) openEmbedded(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	b.srv, err = startServer(serverConf{Name: "stafett", Dir: cfg.Dir, Host: host, Port: port, Accounts: accounts})
+	b.srv, err = startServer(serverConf{Name: "stafett", Dir: cfg.Dir, Host: host, Port: port, Accounts: accounts,
+		CertFile: cfg.CertFile, KeyFile: cfg.KeyFile})
 	if err != nil {
 		return err
 	}

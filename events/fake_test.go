@@ -11,6 +11,9 @@ import (
 	"stafett/ledger"
 )
 
+// Every ledger.Store can be relayed.
+var _ Ledger = ledger.Store(nil)
+
 // memory is a ledger that holds events only.
 type memory struct {
 	mu     sync.Mutex

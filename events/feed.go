@@ -102,31 +102,55 @@ func (f *feed) once(ctx context.Context) error {
 	}
 }
 
-// copy publishes everything that the source holds for the party now.
+// copy publishes everything that the source holds for the party now: what the relay has
+// just published from memory, what is older by looking it up.
 func (f *feed) copy(ctx context.Context, h *heads, p *publisher, prefix, epoch string) error {
+	for {
+		fresh, ok := f.relay.recent.after(h.after)
+		if !ok {
+			if err := f.catchUp(ctx, h, p, prefix, epoch); err != nil {
+				return err
+			}
+			if fresh, ok = f.relay.recent.after(h.after); !ok {
+				return p.drain(ctx)
+			}
+		}
+		if len(fresh) == 0 {
+			return p.drain(ctx)
+		}
+		for _, e := range fresh {
+			if takesPart(e, f.party) {
+				if err := f.send(ctx, p, e, prefix, epoch); err != nil {
+					return errors.Join(err, p.drain(ctx))
+				}
+			}
+			h.after = e.Seq
+		}
+	}
+}
+
+// catchUp publishes what the source holds for the party up to the source's present end.
+func (f *feed) catchUp(ctx context.Context, h *heads, p *publisher, prefix, epoch string) error {
 	if err := h.refresh(ctx); err != nil {
 		return err
 	}
 	for {
 		seq, err := h.take(ctx)
-		if err == nil && seq > 0 {
-			err = f.send(ctx, p, seq, prefix, epoch)
-		}
 		if err != nil || seq == 0 {
-			if drained := p.drain(ctx); err == nil {
-				err = drained
-			}
-			return err
+			return errors.Join(err, p.drain(ctx))
+		}
+		e, err := eventAt(ctx, f.relay.cfg.Ledger, seq)
+		if err == nil {
+			err = f.send(ctx, p, e, prefix, epoch)
+		}
+		if err != nil {
+			return errors.Join(err, p.drain(ctx))
 		}
 	}
 }
 
 // send publishes one event, made from the ledger again and not from the copy.
-func (f *feed) send(ctx context.Context, p *publisher, seq int64, prefix, epoch string) error {
-	e, err := eventAt(ctx, f.relay.cfg.Ledger, seq)
-	if err != nil {
-		return err
-	}
+func (f *feed) send(ctx context.Context, p *publisher, e ledger.Event, prefix, epoch string) error {
 	msg, err := Encode(e, epoch)
 	if err != nil {
 		return err
@@ -231,6 +255,7 @@ func (h *heads) take(ctx context.Context) (int64, error) {
 		}
 	}
 	if first == 0 || first > h.until {
+		h.after = max(h.after, h.until)
 		return 0, nil
 	}
 	h.after = first

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -226,6 +227,51 @@ func Reconcile(ctx context.Context, src Ledger, b *Bus, from int64) (Report, err
 		}
 	}
 	return out, nil
+}
+
+// Lost reports whether a stream misses or differs in something that no relay is about to
+// publish: more than a tail that is on its way.
+func (r Report) Lost() bool {
+	lost := func(d *Difference) bool { return d != nil && (d.Problem != "missing" || d.Inside) }
+	for _, c := range r.Parties {
+		if lost(c.First) {
+			return true
+		}
+	}
+	return lost(r.Stream.First)
+}
+
+// RunReconciler reconciles at once and then at every tick until ctx ends: first
+// everything, then what came since the last pass that found all streams whole. found is
+// called for each pass that lost or rebuilt something, or failed.
+func RunReconciler(ctx context.Context, src Ledger, b *Bus, every time.Duration, found func(Report, error)) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	from := int64(1)
+	for ctx.Err() == nil {
+		report, err := Reconcile(ctx, src, b, from)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil || report.Lost() || len(report.Rebuilt) > 0:
+			found(report, err)
+			from = 1
+		case report.Whole():
+			from = report.proved() + 1
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// proved is the last sequence up to which every stream was compared.
+func (r Report) proved() int64 {
+	last := r.Stream.Ledger
+	for _, c := range r.Parties {
+		last = min(last, c.Ledger)
+	}
+	return last
 }
 
 // inside reports whether an event was passed over although later ones are there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -55,6 +56,8 @@ type Relay struct {
 	epoch string
 	wake  chan struct{}
 	feeds map[handover.PartyID]*feed
+	// recent spares feeds that keep up the look-ups.
+	recent recent
 
 	mu    sync.Mutex
 	state RelayState
@@ -170,15 +173,17 @@ func untilLoud(ctx context.Context, once func(context.Context) error, failed fun
 		if loud(err) {
 			return err
 		}
-		if !errors.Is(err, errResync) {
-			failed(err)
-		}
 		if time.Since(started) > wait.MaxInterval {
 			wait.Reset()
 		}
+		pause := 50*time.Millisecond + rand.N(150*time.Millisecond)
+		if !errors.Is(err, errResync) {
+			failed(err)
+			pause = wait.NextBackOff()
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait.NextBackOff()):
+		case <-time.After(pause):
 		}
 	}
 	return nil
@@ -186,6 +191,7 @@ func untilLoud(ctx context.Context, once func(context.Context) error, failed fun
 
 // once finds out where the stream stands and publishes from there until something fails.
 func (r *Relay) once(ctx context.Context) error {
+	r.recent.forget()
 	meta, err := r.cfg.Ledger.Meta(ctx)
 	if err != nil {
 		return fmt.Errorf("events: ledger epoch: %w", err)
@@ -257,6 +263,7 @@ func (r *Relay) page(ctx context.Context, p *publisher) (int, error) {
 // taken is called for each event that the stream has taken, in order.
 func (r *Relay) taken(e ledger.Event) {
 	r.setAcked(e.Seq)
+	r.recent.add(e)
 	r.cfg.Published(1)
 	for _, party := range []handover.PartyID{e.From, e.To} {
 		if f := r.feeds[party]; f != nil {

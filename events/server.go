@@ -3,7 +3,9 @@ package events
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -17,6 +19,8 @@ type serverConf struct {
 	Name, Dir, Host string
 	Port            int // -1 for any free one
 	Accounts        string
+	// CertFile and KeyFile make every network connection TLS; empty for none.
+	CertFile, KeyFile string
 	// Cluster joins other servers; empty for a server alone.
 	Cluster, ClusterListen string
 	Routes                 []string
@@ -27,16 +31,22 @@ func (c serverConf) text() (string, error) {
 	if !quotable(c.Host) || c.Dir == "" {
 		return "", errors.New("events: embedded server needs a directory and a host")
 	}
-	for i := 0; i < len(c.Dir); i++ {
-		if c.Dir[i] < ' ' || c.Dir[i] == '"' || c.Dir[i] == '\\' {
-			return "", errors.New("events: the store directory's name has a character that the server's configuration cannot hold")
+	for _, path := range []string{c.Dir, c.CertFile, c.KeyFile} {
+		if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }) {
+			return "", errors.New("events: a path has a character that the server's configuration cannot hold")
 		}
+	}
+	if ip := net.ParseIP(c.Host); c.CertFile == "" && c.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", errors.New("events: listening beyond this machine needs a certificate: passwords and events would pass in the clear")
 	}
 	out := fmt.Sprintf("server_name: %q\nhost: %q\nport: %d\n", c.Name, c.Host, c.Port) +
 		// JetStream answers before it syncs unless told otherwise, and loses answered
 		// messages when the power fails.
 		fmt.Sprintf("jetstream { store_dir: \"%s\", sync_interval: always, max_memory_store: 16MB }\n", c.Dir) +
 		c.Accounts
+	if c.CertFile != "" {
+		out += fmt.Sprintf("tls { cert_file: \"%s\", key_file: \"%s\" }\n", c.CertFile, c.KeyFile)
+	}
 	if c.Cluster == "" {
 		return out, nil
 	}
