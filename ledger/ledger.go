@@ -80,7 +80,8 @@ type Message struct {
 	Version    int64
 }
 
-// MessageUpdate changes a stored message; its raw bytes, digest and identity never change.
+// MessageUpdate changes a stored message; its raw bytes, digest and identity never change,
+// a repeat stays a repeat, and a nil Answer, Envelope or Report keeps what is stored.
 // Message.Version is the version expected.
 type MessageUpdate struct{ Message Message }
 

@@ -159,6 +159,9 @@ func (p *plan) updateMessage(m *Message) error {
 	if old.Version != m.Version {
 		return fmt.Errorf("ledger: message: %w", ErrConflict)
 	}
+	if (m.Disposition == DispositionRepeated) != (old.Disposition == DispositionRepeated) {
+		return fmt.Errorf("ledger: a repeat stays one, and nothing else becomes one: %w", ErrConflict)
+	}
 	row := &messageRow{Message: *m, pos: old.pos, entry: p.entry, erased: old.erased}
 	o := &old.Message
 	row.Wire, row.ExternalID, row.Digest = o.Wire, o.ExternalID, o.Digest

@@ -66,7 +66,7 @@ func (m model) apply(u *ledger.Unit) (model, error) {
 		if !ok {
 			return m, ledger.ErrNotFound
 		}
-		if old.Version != up.Message.Version {
+		if old.Version != up.Message.Version || (old.Disposition == ledger.DispositionRepeated) != (up.Message.Disposition == ledger.DispositionRepeated) {
 			return m, ledger.ErrConflict
 		}
 		old.Version++
@@ -94,6 +94,8 @@ func (m model) apply(u *ledger.Unit) (model, error) {
 	return m, nil
 }
 
+var dispositions = []ledger.Disposition{ledger.DispositionApplied, ledger.DispositionRepeated, ledger.DispositionRefused}
+
 // randomUnit draws small ids and near versions, so that units meet.
 func randomUnit(rt *rapid.T) ledger.Unit {
 	var u ledger.Unit
@@ -101,12 +103,12 @@ func randomUnit(rt *rapid.T) ledger.Unit {
 	version := func() int64 { return int64(rapid.IntRange(0, 3).Draw(rt, "version")) }
 	if rapid.Bool().Draw(rt, "message") {
 		m := sampleMessage(handover.MessageID(fmt.Sprint("m", rapid.IntRange(0, 12).Draw(rt, "m"))), rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(rt, "external"), []byte(id("raw")), Start)
-		m.Disposition = rapid.SampledFrom([]ledger.Disposition{ledger.DispositionApplied, ledger.DispositionRepeated, ledger.DispositionRefused}).Draw(rt, "disposition")
+		m.Disposition = rapid.SampledFrom(dispositions).Draw(rt, "disposition")
 		u.Message = &m
 	}
 	for range rapid.IntRange(0, 1).Draw(rt, "updates") {
 		m := sampleMessage(handover.MessageID(fmt.Sprint("m", rapid.IntRange(0, 12).Draw(rt, "m"))), "", nil, Start)
-		m.Version, m.Detail, m.Disposition = max(1, version()), id("detail"), ledger.DispositionRepeated
+		m.Version, m.Detail, m.Disposition = max(1, version()), id("detail"), rapid.SampledFrom(dispositions).Draw(rt, "new disposition")
 		u.Messages = append(u.Messages, ledger.MessageUpdate{Message: m})
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "handovers") {
@@ -116,12 +118,13 @@ func randomUnit(rt *rapid.T) ledger.Unit {
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "resources") {
 		r := sampleResource("Task", id("r"), "", 1, Start)
+		r.JSON = []byte(`{}`)
 		r.Expect, r.Deleted = version()-1, rapid.Bool().Draw(rt, "deleted")
 		u.Resources = append(u.Resources, r)
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "deliveries") {
 		d := deliveryIn(handover.DeliveryID(id("d")), "", rapid.SampledFrom(deliveryStates).Draw(rt, "state"))
-		d.Version, d.Handover = version(), "line"
+		d.Version, d.Handover, d.Raw = version(), "line", []byte("x")
 		u.Deliveries = append(u.Deliveries, d)
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "events") {
