@@ -213,10 +213,7 @@ func TestInvariant5_MessagesLostInsideAreRebuilt(t *testing.T) {
 	}
 	cfg := requiredStream(1, 2*time.Minute)
 	cfg.DenyDelete = false
-	st, err := js.CreateStream(ctx, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := create(t, js, cfg)
 	for _, e := range m.events {
 		msg, err := Encode(e, "e1")
 		if err != nil {
@@ -311,9 +308,7 @@ func TestOpen_WeakerStreamIsRefused(t *testing.T) {
 		}
 		cfg := base
 		change(&cfg)
-		if _, err := js.CreateStream(ctx, cfg); err != nil {
-			t.Fatal(name, err)
-		}
+		create(t, js, cfg)
 		if _, err := b.ensureStream(ctx); !errors.Is(err, ErrWeakStream) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -405,6 +400,19 @@ func benchmarkRelay(b *testing.B, rs []Reader) {
 	}
 	b.ReportMetric(float64(b.N)/relayed.Seconds(), "relayed/s")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "copied/s")
+}
+
+// create makes a stream whose name has just become free: the server may still be removing
+// the old one's files.
+func create(t *testing.T, js jetstream.JetStream, cfg jetstream.StreamConfig) jetstream.Stream {
+	t.Helper()
+	var st jetstream.Stream
+	until(t, "stream created", func() bool {
+		var err error
+		st, err = js.CreateStream(context.Background(), cfg)
+		return err == nil
+	})
+	return st
 }
 
 // portOf is the port that a server chose, so that it can come back there.

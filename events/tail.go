@@ -39,6 +39,18 @@ type TailOptions struct {
 	Until bool
 }
 
+// consumer is the ordered consumer that opts ask for.
+func (opts TailOptions) consumer() jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy, MaxResetAttempts: -1}
+	if opts.From > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, opts.From
+	}
+	if opts.Subject != "" {
+		cfg.FilterSubjects = []string{opts.Subject}
+	}
+	return cfg
+}
+
 // Tail follows a stream as any subscriber would, over the network with its own
 // credentials, and calls f with each event in order. A failure of f ends it. An ordered
 // consumer starts again by itself where it was after a lost connection.
@@ -52,27 +64,17 @@ func Tail(ctx context.Context, opts TailOptions, f func(Msg) error) error {
 	if err != nil {
 		return err
 	}
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy, MaxResetAttempts: -1}
-	if opts.From > 0 {
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, opts.From
-	}
-	if opts.Subject != "" {
-		cfg.FilterSubjects = []string{opts.Subject}
-	}
-	consumer, err := js.OrderedConsumer(ctx, StreamName, cfg)
+	consumer, err := js.OrderedConsumer(ctx, StreamName, opts.consumer())
 	if err != nil {
 		return fmt.Errorf("events: follow: %w", err)
-	}
-	pending := uint64(1)
-	if opts.Until {
-		pending = consumer.CachedInfo().NumPending
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
 		return fmt.Errorf("events: follow: %w", err)
 	}
 	defer messages.Stop()
-	for pending > 0 {
+	pending := consumer.CachedInfo().NumPending
+	for !opts.Until || pending > 0 {
 		raw, err := messages.Next(jetstream.NextContext(ctx))
 		if ctx.Err() != nil {
 			return nil
@@ -90,9 +92,7 @@ func Tail(ctx context.Context, opts TailOptions, f func(Msg) error) error {
 		if err := f(msgOf(raw, meta)); err != nil {
 			return err
 		}
-		if opts.Until {
-			pending = meta.NumPending
-		}
+		pending = meta.NumPending
 	}
 	return nil
 }
