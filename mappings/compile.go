@@ -521,6 +521,9 @@ func (c *compiler) clauseIf(tokens []token, s *statement) (*condition, []token) 
 		}
 		p, err := readPlace(pos, rest[0].text, c.byName)
 		c.fail(err)
+		if err == nil && p.root == rootRelative && rest[0].text[0] != '.' {
+			c.fail(pos.errorf("%q starts with no declared resource; a place of the block starts with a dot", rest[0].text))
+		}
 		cond.place = p
 		return cond, tokens[:i]
 	}
@@ -543,4 +546,22 @@ func (c *compiler) converter(pos position, text string) *converter {
 	return conv
 }
 
-var textConverter = &converter{name: "text", kind: fhir.KindString, to: same, from: same}
+// textConverters are what a line without a converter uses, by the FHIR type of its place.
+var (
+	textConverter = &converter{name: "text", kind: fhir.KindString, to: same, from: same}
+	codeConverter = &converter{name: "code", kind: fhir.KindString, to: toCode, from: same}
+	uriConverter  = &converter{name: "uri", kind: fhir.KindString, to: toURI, from: same}
+)
+
+// plainConverter chooses by the name that code and uri places have in FHIR.
+func plainConverter(p place) *converter {
+	if n := len(p.steps); n > 0 {
+		switch p.steps[n-1].name {
+		case "code", "contentType":
+			return codeConverter
+		case "system":
+			return uriConverter
+		}
+	}
+	return textConverter
+}

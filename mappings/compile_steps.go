@@ -84,9 +84,10 @@ func (c *compiler) line(s *statement, first int, kind stepKind, sc scope) []step
 		c.fail(s.pos.errorf("%s", form))
 		return nil
 	}
-	st := step{kind: kind, pos: s.pos, conv: textConverter, hasPlace: true}
+	st := step{kind: kind, pos: s.pos, hasPlace: true}
 	st.msg, _ = c.path(s.at(first), s.tokens[first].text, sc)
 	st.place = c.place(s.at(first+2), s.tokens[first+2], sc)
+	st.conv = plainConverter(st.place)
 	cond, rest := c.clauseIf(s.tokens[first+3:], s)
 	st.cond = cond
 	for len(rest) > 0 {
@@ -227,7 +228,9 @@ func (c *compiler) require(s *statement) {
 		var parts []place
 		for _, i := range alternative {
 			p, err := readPlace(s.at(i), s.tokens[i].text, c.byName)
-			c.fail(err)
+			if c.fail(err); err == nil && p.root == rootRelative {
+				c.fail(s.at(i).errorf("%q starts with no declared resource", s.tokens[i].text))
+			}
 			parts = append(parts, p)
 		}
 		r.any = append(r.any, parts)

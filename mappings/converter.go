@@ -1,12 +1,15 @@
 package mappings
 
 import (
+	"encoding/base64"
 	"fmt"
+	"net/url"
 	"regexp"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"stafett/fhir"
 )
@@ -55,7 +58,7 @@ var converters = map[string]convSpec{
 	"oid":        plain(oidToURI, uriToOID, fhir.KindString),
 	"tel":        plain(telToText, textToTel, fhir.KindString),
 	"number":     plain(jsonNumber, same, fhir.KindNumber),
-	"compact":    plain(compactText, same, fhir.KindString),
+	"base64":     plain(toBase64, same, fhir.KindString),
 	"boolean":    boolean("true", "false"),
 	"concept":    concept,
 	"yes":        yesNo,
@@ -120,16 +123,19 @@ func yesNo(args []string, _ map[string]*conceptMap) (*converter, error) {
 	return yesNoConverter(args[0], args[1], fhir.KindBool), nil
 }
 
-// prefix puts its argument before the wire's value.
+// prefix makes a URI of the wire's value, after its argument.
 func prefix(args []string, _ map[string]*conceptMap) (*converter, error) {
 	if len(args) != 1 || args[0] == "" {
 		return nil, fmt.Errorf("takes the prefix")
 	}
 	return &converter{
-		to: func(_ *Context, v string) (string, verdict, string) { return args[0] + v, converted, "" },
+		to: func(_ *Context, v string) (string, verdict, string) {
+			return args[0] + url.PathEscape(v), converted, ""
+		},
 		from: func(_ *Context, v string) (string, verdict, string) {
-			if rest, ok := strings.CutPrefix(v, args[0]); ok && rest != "" {
-				return rest, converted, ""
+			rest, ok := strings.CutPrefix(v, args[0])
+			if out, err := url.PathUnescape(rest); ok && err == nil && rest != "" {
+				return out, converted, ""
 			}
 			return "", absent, ""
 		},
@@ -232,9 +238,29 @@ func jsonNumber(_ *Context, v string) (string, verdict, string) {
 	return "", unconvertible, "not a number as FHIR writes it"
 }
 
-// compactText takes text without its blanks (base64 in lines).
-func compactText(_ *Context, v string) (string, verdict, string) {
-	return strings.Join(strings.Fields(v), ""), converted, ""
+// toBase64 takes base64 in lines; what is not base64 is carried.
+func toBase64(_ *Context, v string) (string, verdict, string) {
+	out := strings.Join(strings.Fields(v), "")
+	if _, err := base64.StdEncoding.DecodeString(out); err != nil {
+		return "", unconvertible, "not base64"
+	}
+	return out, converted, ""
+}
+
+// toCode takes what R4 2.24.0.1 allows as a code: no white space but single inner spaces.
+func toCode(_ *Context, v string) (string, verdict, string) {
+	if strings.Join(strings.Fields(v), " ") != v {
+		return "", unconvertible, "not a code as FHIR writes it"
+	}
+	return v, converted, ""
+}
+
+// toURI takes what R4 2.24.0.1 allows as a uri.
+func toURI(_ *Context, v string) (string, verdict, string) {
+	if strings.ContainsFunc(v, unicode.IsSpace) {
+		return "", unconvertible, "not a URI"
+	}
+	return v, converted, ""
 }
 
 // markup takes an element's text, whatever its inner markup.

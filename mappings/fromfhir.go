@@ -35,7 +35,7 @@ func (m *Mapping) FromFHIR(c Canonical, ctx Context) (*message.Node, Report, err
 	}
 	r.root = root
 	r.run(m.steps, root, nil)
-	r.constants(m.steps, root)
+	r.constants(m.steps, root, nil)
 	r.finish()
 	report := Report{Mapping: m.name}
 	report.Fates, report.Leftover = r.account()
@@ -68,7 +68,7 @@ type fromRun struct {
 func (r *fromRun) run(steps []step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.cond != nil && s.kind != stepMessage && !r.holds(s.cond) {
+		if s.cond != nil && s.kind != stepMessage && !r.holds(s.cond, src) {
 			continue
 		}
 		if s.toOnly {
@@ -94,14 +94,11 @@ func (r *fromRun) run(steps []step, base *message.Node, src *fhir.Node) {
 	}
 }
 
-func (r *fromRun) holds(cond *condition) bool {
+func (r *fromRun) holds(cond *condition, src *fhir.Node) bool {
 	if cond.place.root == rootResource {
-		if !cond.equals {
-			return r.present(&cond.place) != cond.negate
-		}
-		return cond.test(textAt(r.res[cond.place.res], cond.place.steps))
+		src = r.res[cond.place.res]
 	}
-	return cond.test(readCanonical(r.c, &cond.place, nil))
+	return cond.test(r.c, src)
 }
 
 func (r *fromRun) present(p *place) bool {
@@ -293,7 +290,7 @@ func (r *fromRun) block(s *step, base *message.Node, src *fhir.Node) bool {
 	if r.writes == before && !s.always {
 		return false
 	}
-	r.constants(s.body, node)
+	r.constants(s.body, node, src)
 	if fresh {
 		r.graft(s.msg.steps, parent, node)
 	}
@@ -492,10 +489,10 @@ func (r *fromRun) join(s *step, base *message.Node, src *fhir.Node) {
 }
 
 // constants writes a block's fixed message values.
-func (r *fromRun) constants(steps []step, base *message.Node) {
+func (r *fromRun) constants(steps []step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.kind == stepMessage && (s.cond == nil || r.holds(s.cond)) && !s.toOnly {
+		if s.kind == stepMessage && (s.cond == nil || r.holds(s.cond, src)) {
 			r.write(&s.msg, base, s.value)
 		}
 	}

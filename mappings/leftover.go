@@ -1,8 +1,10 @@
 package mappings
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"stafett/fhir"
 	"stafett/message"
@@ -29,8 +31,10 @@ func (r *fromRun) account() ([]message.ElementFate, []Leftover) {
 type accountant struct {
 	run       *fromRun
 	typ, name string
-	fates     []message.ElementFate
-	left      []Leftover
+	// contentType is that of the attachment being walked.
+	contentType string
+	fates       []message.ElementFate
+	left        []Leftover
 }
 
 // maxWalkDepth bounds the account of trees that no parser has bounded.
@@ -41,6 +45,9 @@ func (a *accountant) walk(n *fhir.Node, path, bare string, depth int) {
 	switch {
 	case n == nil || n.Kind == fhir.KindNull || depth > maxWalkDepth:
 	case n.Kind == fhir.KindObject:
+		if strings.HasSuffix(bare, "ttachment") {
+			a.contentType = n.Str("contentType")
+		}
 		if bare != "" && a.whole(n, path, bare) {
 			return
 		}
@@ -90,7 +97,25 @@ func (a *accountant) leaf(n *fhir.Node, path, bare string) {
 		a.fates = append(a.fates, message.ElementFate{Path: path, Fate: message.FateIgnored, Reason: "names the extension"})
 		return
 	}
-	a.add(path, bare, n.Text)
+	value := n.Text
+	if strings.HasSuffix(bare, "ttachment.data") {
+		value = attachmentText(a.contentType, value)
+	}
+	a.add(path, bare, value)
+}
+
+// attachmentText is what a readable document says of an attachment: its text, or what it
+// is. The bytes of anything else tell a reader nothing.
+func attachmentText(contentType, data string) string {
+	raw, err := base64.StdEncoding.DecodeString(data)
+	if err == nil && strings.HasPrefix(contentType, "text/plain") && utf8.Valid(raw) {
+		return string(raw)
+	}
+	size := len(data)
+	if err == nil {
+		size = len(raw)
+	}
+	return "Vedlegg av type " + either(contentType, "ukjent") + ", " + strconv.Itoa(size) + " byte, følger ikke med her"
 }
 
 func (a *accountant) add(path, bare, value string) {

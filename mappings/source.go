@@ -135,12 +135,59 @@ func (t *sourceTree) find(base int32, steps []msgStep, chain []int32, yield func
 			return false
 		}
 	}
-	// HL7 v2.5 section 2.5.3: a part that is not split is its own first component.
-	if !found && t.er7 && s.name == "1" && t.nodes[base].first < 0 && t.nodes[base].parent > 0 && s.nth <= 1 && t.meets(base, s) {
+	if !found && t.isFirstPart(base, s) {
 		chain[0] = base
 		return t.find(base, steps[1:], chain[1:], yield)
 	}
 	return true
+}
+
+// first is find for the one node that a line needs, without a call back; skip leaves out
+// nodes that a group has taken. It returns -1 where there is none.
+func (t *sourceTree) first(base int32, steps []msgStep, chain []int32, skip bool) int32 {
+	if len(steps) == 0 {
+		if skip && t.nodes[base].claimed {
+			return -1
+		}
+		return base
+	}
+	s := &steps[0]
+	if s.self {
+		if !t.meets(base, s) {
+			return -1
+		}
+		chain[0] = base
+		return t.first(base, steps[1:], chain[1:], skip)
+	}
+	found, matched := false, 0
+	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
+		n := t.nodes[k].n
+		if n.Name != s.name || n.Space != s.space {
+			continue
+		}
+		found = true
+		if !t.meets(k, s) {
+			continue
+		}
+		if matched++; s.nth > 0 && matched != s.nth {
+			continue
+		}
+		chain[0] = k
+		if id := t.first(k, steps[1:], chain[1:], skip); id >= 0 {
+			return id
+		}
+	}
+	if !found && t.isFirstPart(base, s) {
+		chain[0] = base
+		return t.first(base, steps[1:], chain[1:], skip)
+	}
+	return -1
+}
+
+// isFirstPart reports whether a step means the node itself: a part of ER7 that is not
+// split is its own first component (HL7 v2.5 section 2.5.3).
+func (t *sourceTree) isFirstPart(id int32, s *msgStep) bool {
+	return t.er7 && s.name == "1" && s.nth <= 1 && t.nodes[id].first < 0 && t.nodes[id].parent > 0 && t.meets(id, s)
 }
 
 func (t *sourceTree) meets(id int32, s *msgStep) bool {
@@ -156,14 +203,14 @@ func (t *sourceTree) meets(id int32, s *msgStep) bool {
 // leafAt returns the value at plain steps below base, or -1.
 func (t *sourceTree) leafAt(base int32, steps []msgStep) int32 {
 	var buf [8]int32
-	out := int32(-1)
-	if len(steps) <= len(buf) {
-		t.find(base, steps, buf[:], func(id int32) bool {
-			out = t.value(id)
-			return false
-		})
+	if len(steps) > len(buf) {
+		return -1
 	}
-	return out
+	id := t.first(base, steps, buf[:], false)
+	if id < 0 {
+		return -1
+	}
+	return t.value(id)
 }
 
 // value returns the leaf that holds a place's value: in ER7 the first component of a

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -21,7 +22,7 @@ func (m *Mapping) ToFHIR(msg *message.Message, ctx Context) (Canonical, Report, 
 	if msg == nil || msg.Root == nil {
 		return c, report, &handover.Fault{Kind: handover.FaultInvalid, Op: opToFHIR, Text: "the message has no content"}
 	}
-	r := &toRun{m: m, ctx: &ctx, tree: newSourceTree(msg), c: &c, res: make([]*fhir.Node, len(m.resources))}
+	r := &toRun{m: m, ctx: &ctx, tree: newSourceTree(msg), c: &c, res: make([]*fhir.Node, len(m.resources)), stack: make([]int32, 0, 64)}
 	if m.root.name != "" && (msg.Root.Name != m.root.name || msg.Root.Space != m.root.space) {
 		r.tree.decide(0, message.FateCarried, "")
 		report.Fates = r.fates()
@@ -58,13 +59,14 @@ type toRun struct {
 	counts   map[int]int
 	writes   int // values written, constants not counted
 	stack    []int32
+	slab     []fhir.Node
 }
 
 // run executes steps for the message node base; dst is what relative FHIR places start from.
 func (r *toRun) run(steps []step, base int32, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.cond != nil && s.kind != stepFHIR && s.kind != stepMessage && !r.holds(s.cond) {
+		if s.cond != nil && s.kind != stepFHIR && s.kind != stepMessage && !r.holds(s.cond, dst) {
 			continue
 		}
 		if s.fromOnly {
@@ -109,35 +111,40 @@ func (r *toRun) release(chain []int32) { r.stack = r.stack[:len(r.stack)-len(cha
 func (r *toRun) line(s *step, base int32, dst *fhir.Node) {
 	chain := r.chain(&s.msg)
 	defer r.release(chain)
-	r.tree.find(r.start(&s.msg, base), s.msg.steps, chain, func(id int32) bool {
-		leaf := id
-		if !s.conv.subtree {
-			leaf = r.tree.value(id)
+	leaf := r.tree.first(r.start(&s.msg, base), s.msg.steps, chain, false)
+	if leaf < 0 {
+		return
+	}
+	if !s.conv.subtree {
+		leaf = r.tree.value(leaf)
+	}
+	how, reason := r.value(s, leaf, dst)
+	switch {
+	case how == unconvertible:
+		if n := &r.tree.nodes[leaf]; n.fate == "" && n.reason == "" {
+			n.reason = reason
 		}
-		if how, reason := r.value(s, leaf, dst); how == converted || how == partly {
-			if s.conv.subtree {
-				r.tree.markBelow(leaf, s.place.text)
-			} else {
-				r.tree.mark(leaf, s.place.text, how, reason)
-			}
-			r.markFilters(s, chain)
-		} else if how == unconvertible && r.tree.nodes[leaf].fate == "" && r.tree.nodes[leaf].reason == "" {
-			r.tree.nodes[leaf].reason = reason
-		}
-		return false
-	})
+	case how == absent:
+	case s.conv.subtree:
+		r.tree.markBelow(leaf, s.place.text)
+		r.markFilters(s, chain)
+	default:
+		r.tree.mark(leaf, s.place.text, how, reason)
+		r.markFilters(s, chain)
+	}
 }
 
 // repeats reads a place that is only written: for the mapping's reason it says nothing new.
 func (r *toRun) repeats(s *step, base int32) {
 	chain := r.chain(&s.msg)
 	defer r.release(chain)
-	r.tree.find(r.start(&s.msg, base), s.msg.steps, chain, func(id int32) bool {
-		if n := &r.tree.nodes[r.tree.value(id)]; n.fate == "" && n.n.Value != "" {
-			n.fate, n.reason = message.FateIgnored, s.reason
-		}
-		return false
-	})
+	id := r.tree.first(r.start(&s.msg, base), s.msg.steps, chain, false)
+	if id < 0 {
+		return
+	}
+	if n := &r.tree.nodes[r.tree.value(id)]; n.fate == "" && n.n.Value != "" {
+		n.fate, n.reason = message.FateIgnored, s.reason
+	}
 }
 
 // value converts one leaf and writes it.
@@ -145,6 +152,9 @@ func (r *toRun) value(s *step, leaf int32, dst *fhir.Node) (verdict, string) {
 	v := r.tree.nodes[leaf].n.Value
 	if s.conv.subtree {
 		v = r.tree.text(leaf)
+	}
+	if !r.tree.er7 {
+		v = strings.TrimSpace(v) // around an XML value, white space is layout
 	}
 	if v == "" {
 		return absent, ""
@@ -197,11 +207,23 @@ func (r *toRun) write(p *place, dst *fhir.Node, kind fhir.NodeKind, text string)
 		*slot = text
 		return wrote
 	}
-	w := put(dst, p.steps, &fhir.Node{Kind: kind, Text: text})
+	v := r.node()
+	v.Kind, v.Text = kind, text
+	w := put(dst, p.steps, v)
 	if w == wrote {
 		r.writes++
 	}
 	return w
+}
+
+// node takes a node from a chunk: a resource has many, and they live and die together.
+func (r *toRun) node() *fhir.Node {
+	if len(r.slab) == 0 {
+		r.slab = make([]fhir.Node, 16)
+	}
+	n := &r.slab[0]
+	r.slab = r.slab[1:]
+	return n
 }
 
 func compareText(old, text string) written {
@@ -266,26 +288,24 @@ func (r *toRun) attach(s *step, dst, node *fhir.Node) bool {
 func (r *toRun) in(s *step, base int32, dst *fhir.Node) {
 	chain := r.chain(&s.msg)
 	defer r.release(chain)
-	r.tree.find(r.start(&s.msg, base), s.msg.steps, chain, func(id int32) bool {
-		if r.tree.nodes[id].claimed {
-			return true
-		}
-		node, fresh := r.open(s, dst)
-		before := r.writes
-		r.run(s.body, id, node)
-		if r.writes == before {
-			return false
-		}
-		r.constants(s.body, node)
-		if fresh && !r.attach(s, dst, node) {
-			return false
-		}
-		if last := &s.msg.steps[len(s.msg.steps)-1]; last.filters != nil {
-			r.tree.nodes[id].claimed = true
-		}
-		r.markFilters(s, chain)
-		return false
-	})
+	id := r.tree.first(r.start(&s.msg, base), s.msg.steps, chain, true)
+	if id < 0 {
+		return
+	}
+	node, fresh := r.open(s, dst)
+	before := r.writes
+	r.run(s.body, id, node)
+	if r.writes == before {
+		return
+	}
+	r.constants(s.body, node)
+	if fresh && !r.attach(s, dst, node) {
+		return
+	}
+	if last := &s.msg.steps[len(s.msg.steps)-1]; last.filters != nil {
+		r.tree.nodes[id].claimed = true
+	}
+	r.markFilters(s, chain)
 }
 
 func (r *toRun) each(s *step, base int32, dst *fhir.Node) {
@@ -330,21 +350,21 @@ func (r *toRun) addRepeated(res int, node *fhir.Node) {
 func (r *toRun) join(s *step, base int32, dst *fhir.Node) {
 	chain := r.chain(&s.msg)
 	defer r.release(chain)
-	text, any := "", false
+	var text strings.Builder
 	var leaves, anchors []int32
 	r.tree.find(r.start(&s.msg, base), s.msg.steps, chain, func(id int32) bool {
 		if len(chain) > 1 && r.tree.nodes[chain[0]].claimed {
 			return true
 		}
 		leaf := r.tree.value(id)
-		if any {
-			text += "\n"
+		if len(leaves) > 0 {
+			text.WriteByte('\n')
 		}
-		text, any = text+r.tree.nodes[leaf].n.Value, true
+		text.WriteString(r.tree.nodes[leaf].n.Value)
 		leaves, anchors = append(leaves, leaf), append(anchors, chain[0])
 		return true
 	})
-	if !any || r.write(&s.place, dst, fhir.KindString, text) == occupied {
+	if r.write(&s.place, dst, fhir.KindString, text.String()) == occupied {
 		return
 	}
 	for i, leaf := range leaves {
@@ -393,7 +413,7 @@ func (r *toRun) ignore(s *step, base int32) {
 func (r *toRun) constants(steps []step, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.kind != stepFHIR || s.cond != nil && !r.holds(s.cond) {
+		if s.kind != stepFHIR || s.cond != nil && !r.holds(s.cond, dst) {
 			continue
 		}
 		r.constant(s, dst)
@@ -418,7 +438,9 @@ func (r *toRun) constant(s *step, dst *fhir.Node) {
 		}
 		v = fhir.Str(text)
 	}
-	put(dst, s.place.steps, &fhir.Node{Kind: v.Kind, Text: v.Text})
+	n := r.node()
+	n.Kind, n.Text = v.Kind, v.Text
+	put(dst, s.place.steps, n)
 }
 
 // read returns the text at a place of the canonical form as built so far.
@@ -429,20 +451,27 @@ func (r *toRun) read(p *place, rel *fhir.Node) string {
 	return readCanonical(r.c, p, rel)
 }
 
-func (r *toRun) holds(cond *condition) bool {
-	if cond.place.root == rootResource && !cond.equals {
-		n := r.res[cond.place.res]
-		return (n != nil && lookup(n, cond.place.steps) != nil) != cond.negate
+func (r *toRun) holds(cond *condition, dst *fhir.Node) bool {
+	if cond.place.root == rootResource {
+		dst = r.res[cond.place.res]
 	}
-	return cond.test(r.read(&cond.place, nil))
+	return cond.test(r.c, dst)
 }
 
-func (cond *condition) test(text string) bool {
-	ok := text != ""
-	if cond.equals {
-		ok = text == cond.value
+// test decides a condition; n is the resource, or the block's object, that it is about.
+func (cond *condition) test(c *Canonical, n *fhir.Node) bool {
+	switch cond.place.root {
+	case rootRelative, rootResource:
+		if !cond.equals {
+			return (n != nil && lookup(n, cond.place.steps) != nil) != cond.negate
+		}
+		return (textAt(n, cond.place.steps) == cond.value) != cond.negate
 	}
-	return ok != cond.negate
+	text := readCanonical(c, &cond.place, nil)
+	if cond.equals {
+		return (text == cond.value) != cond.negate
+	}
+	return (text != "") != cond.negate
 }
 
 // readCanonical reads header, facts, day, event or a relative place.
@@ -470,7 +499,7 @@ func textAt(n *fhir.Node, steps []fhirStep) string {
 // event decides what the message tells: the first rule that holds.
 func (r *toRun) event() {
 	for i := range r.m.events {
-		if e := &r.m.events[i]; e.cond == nil || r.holds(e.cond) {
+		if e := &r.m.events[i]; e.cond == nil || r.holds(e.cond, nil) {
 			r.c.Event = e.event
 			return
 		}
@@ -501,7 +530,7 @@ func (r *toRun) settle() {
 		if n.fate != "" || !r.tree.isLeaf(int32(i)) {
 			continue
 		}
-		if n.n.Value == "" {
+		if n.n.Value == "" || !r.tree.er7 && strings.TrimSpace(n.n.Value) == "" {
 			n.fate, n.reason = message.FateIgnored, "empty"
 			continue
 		}
@@ -616,21 +645,27 @@ func (m *Mapping) faultOf(q *require, op string, tree *sourceTree) *handover.Fau
 	return f
 }
 
-// fates lists the leaves with their fates, in document order.
+// fates lists the leaves with their fates, in document order. All paths share one string.
 func (r *toRun) fates() []message.ElementFate {
-	n := 0
-	for i := range r.tree.nodes {
-		if r.tree.nodes[i].fate != "" {
-			n++
+	t := r.tree
+	paths := make([]byte, 0, 32*len(t.nodes))
+	ends := make([]int, 0, len(t.nodes))
+	for i := range t.nodes {
+		if t.nodes[i].fate != "" {
+			paths = t.appendPath(paths, int32(i))
+			ends = append(ends, len(paths))
 		}
 	}
-	out := make([]message.ElementFate, 0, n)
-	for i := range r.tree.nodes {
-		s := &r.tree.nodes[i]
+	all, start := string(paths), 0
+	out := make([]message.ElementFate, 0, len(ends))
+	for i := range t.nodes {
+		s := &t.nodes[i]
 		if s.fate == "" {
 			continue
 		}
-		out = append(out, message.ElementFate{Path: r.tree.path(int32(i)), Line: s.n.Line, Fate: s.fate, Reason: s.reason, Target: s.target})
+		end := ends[len(out)]
+		out = append(out, message.ElementFate{Path: all[start:end], Line: s.n.Line, Fate: s.fate, Reason: s.reason, Target: s.target})
+		start = end
 	}
 	return out
 }

@@ -68,7 +68,7 @@ func put(n *fhir.Node, steps []fhirStep, v *fhir.Node) written {
 		if s.array {
 			if old == nil {
 				old = &fhir.Node{Kind: fhir.KindArray}
-				n.Members = append(n.Members, fhir.Member{Name: s.name, Value: old})
+				n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
 			}
 			if old.Kind != fhir.KindArray {
 				return occupied
@@ -89,17 +89,25 @@ func put(n *fhir.Node, steps []fhirStep, v *fhir.Node) written {
 		}
 		switch {
 		case old == nil && last:
-			n.Members = append(n.Members, fhir.Member{Name: s.name, Value: v})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: v})
 			return wrote
 		case old == nil:
 			old = &fhir.Node{}
-			n.Members = append(n.Members, fhir.Member{Name: s.name, Value: old})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
 		case last:
 			return compare(old, v)
 		}
 		n = old
 	}
 	return occupied
+}
+
+// appendMember starts with room for a few members, as most objects have.
+func appendMember(list []fhir.Member, m fhir.Member) []fhir.Member {
+	if list == nil {
+		list = make([]fhir.Member, 0, 4)
+	}
+	return append(list, m)
 }
 
 func compare(old, v *fhir.Node) written {
@@ -129,7 +137,7 @@ func attach(n *fhir.Node, steps []fhirStep, v *fhir.Node) bool {
 			if s.array {
 				old.Kind = fhir.KindArray
 			}
-			n.Members = append(n.Members, fhir.Member{Name: s.name, Value: old})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
 		}
 		if (old.Kind == fhir.KindArray) != s.array {
 			return false
@@ -151,11 +159,11 @@ func attach(n *fhir.Node, steps []fhirStep, v *fhir.Node) bool {
 	old := n.Get(s.name)
 	switch {
 	case s.array && old == nil:
-		n.Members = append(n.Members, fhir.Member{Name: s.name, Value: fhir.Arr(v)})
+		n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: fhir.Arr(v)})
 	case s.array && old.Kind == fhir.KindArray:
 		old.Items = append(old.Items, v)
 	case !s.array && old == nil:
-		n.Members = append(n.Members, fhir.Member{Name: s.name, Value: v})
+		n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: v})
 	default:
 		return false
 	}
