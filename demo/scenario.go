@@ -33,8 +33,8 @@ func newScenario(ctx context.Context, cfg Config) (*scenario, error) {
 	s.m.answerTo(cfg.KITHURL)
 	run := newControlID()[3:9]
 	s.stroke = stay{person: Solveig, visit: "OPPH-1-" + run, admitted: cfg.Now().Add(-6 * time.Hour)}
-	s.alone = stay{person: Torbjorn, visit: "OPPH-2-" + run, admitted: cfg.Now().Add(-30 * time.Hour)}
-	s.silent = stay{person: Ashild, visit: "OPPH-3-" + run, admitted: cfg.Now().Add(-50 * time.Hour)}
+	s.alone = stay{person: Torbjorn, visit: "OPPH-2-" + run, admitted: cfg.Now().Add(-20 * time.Hour)}
+	s.silent = stay{person: Ashild, visit: "OPPH-3-" + run, admitted: cfg.Now().Add(-5 * time.Hour)}
 	if cfg.NATSURL == "" {
 		return s, nil
 	}

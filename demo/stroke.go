@@ -44,7 +44,7 @@ func (s *scenario) admission(ctx context.Context) error {
 	}
 	due := t.Handover.Deadline.Sub(t.Handover.Since)
 	if due <= 0 || due > 24*time.Hour {
-		return fmt.Errorf("Helseopplysninger are due %s after the admission was told, expected 24 h at most", due)
+		return fmt.Errorf("the deadline for Helseopplysninger is %s after the admission was told, expected 24 h at most", due)
 	}
 	e := Entry{Who: "Fjellheim sykehus", Format: "HL7 v2.5 over MLLP", What: "ADT^A01 innlagt, pasienten har kommunale tjenester",
 		Became:   []string{"LOG_INNLAGT (PLO 1.6) → Dalvik kommune, sykepleietjenesten"},
