@@ -1,0 +1,384 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
+
+	"stafett/access"
+	"stafett/adapters"
+	"stafett/adapters/fhirmsg"
+	"stafett/adapters/hl7v2"
+	"stafett/adapters/kith"
+	"stafett/directory"
+	"stafett/events"
+	"stafett/fhir"
+	"stafett/fhir/rest"
+	"stafett/gateway"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/ledger/postgres"
+	"stafett/ledger/sqlite"
+	"stafett/mappings"
+)
+
+// app is one running gateway with its listeners.
+type app struct {
+	cfg     Config
+	log     *slog.Logger
+	dir     *directory.Directory
+	ledger  *ledger.Group
+	bus     *events.Bus
+	relay   *events.Relay
+	gateway *gateway.Gateway
+	metrics *metrics
+	auth    access.Authenticator
+	senders map[handover.Wire]adapters.Sender
+
+	http     *http.Server
+	httpAddr string
+	mllp     []*hl7v2.Server
+	mllpAddr []string
+
+	loops    sync.WaitGroup
+	stop     context.CancelFunc
+	failed   chan error
+	stopping chan struct{}
+}
+
+// startApp opens the stores, wires the packages and listens. What it opened is closed
+// again when it fails.
+func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, failed: make(chan error, 16), stopping: make(chan struct{}), metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.dir, err = directory.Load(cfg.Directory); err != nil {
+		return nil, err
+	}
+	for _, w := range a.dir.Warnings() {
+		log.Warn("directory", "file", w.File, "line", w.Line, "text", w.Text)
+	}
+	store, err := openStore(ctx, cfg.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	a.ledger = ledger.NewGroup(store, ledger.GroupOptions{})
+	if err = a.openEvents(ctx); err != nil {
+		return nil, err
+	}
+	if err = a.openGateway(ctx); err != nil {
+		return nil, err
+	}
+	if err = a.listen(); err != nil {
+		return nil, err
+	}
+	a.run()
+	return a, nil
+}
+
+func openStore(ctx context.Context, l Ledger) (ledger.Store, error) {
+	if l.SQLite != "" {
+		return sqlite.Open(ctx, l.SQLite, sqlite.Options{})
+	}
+	dsn, err := secret(l.Postgres)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, dsn, postgres.Options{})
+}
+
+// secret resolves env: and file: references; anything else stands for itself.
+func secret(ref string) (string, error) {
+	if len(ref) > 4 && ref[:4] == "env:" || len(ref) > 5 && ref[:5] == "file:" {
+		return directory.ResolveSecret(ref)
+	}
+	return ref, nil
+}
+
+func (a *app) openEvents(ctx context.Context) error {
+	cfg, err := eventsConfig(a.cfg.Events)
+	if err != nil {
+		return err
+	}
+	if a.bus, err = events.Open(ctx, cfg); err != nil {
+		return err
+	}
+	a.relay = events.NewRelay(events.RelayConfig{Ledger: a.ledger, Bus: a.bus,
+		Alarm: func(party handover.PartyID, err error) {
+			a.metrics.alarms.Inc()
+			a.log.Error("the event stream contradicts the ledger: an operator must act", "party", party, "cause", err.Error())
+		},
+		Published: func(n int) { a.metrics.published.Add(float64(n)) },
+		Retry:     func(err error) { a.log.Warn("events wait", "cause", err.Error()) },
+	})
+	return nil
+}
+
+func eventsConfig(e Events) (events.Config, error) {
+	cfg := events.Config{Dir: e.Dir, Listen: e.Listen}
+	for _, r := range e.Readers {
+		p, err := directory.ResolveSecret(r.Password)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Readers = append(cfg.Readers, events.Reader{Party: r.Party, Password: p})
+	}
+	if e.External == nil {
+		return cfg, nil
+	}
+	x := &events.External{AcceptUnverifiedSync: e.External.AcceptUnverifiedSync, Replicas: e.External.Replicas,
+		Parties: map[handover.PartyID]events.Connect{}}
+	var errs []error
+	connect := func(c Connect) events.Connect {
+		out, err := c.resolve()
+		errs = append(errs, err)
+		return out
+	}
+	x.Gateway = connect(e.External.Gateway)
+	if e.External.System != nil {
+		s := connect(*e.External.System)
+		x.System = &s
+	}
+	for p, c := range e.External.Parties {
+		x.Parties[p] = connect(c)
+	}
+	cfg.External = x
+	return cfg, errors.Join(errs...)
+}
+
+func (c Connect) resolve() (events.Connect, error) {
+	out := events.Connect{URL: c.URL, User: c.User, CredsFile: c.CredsFile, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
+	var err1, err2 error
+	out.Password, err1 = secret(c.Password)
+	out.Token, err2 = secret(c.Token)
+	return out, errors.Join(err1, err2)
+}
+
+func (a *app) openGateway(ctx context.Context) error {
+	set, err := mappings.Embedded()
+	if err != nil {
+		return err
+	}
+	a.senders = map[handover.Wire]adapters.Sender{
+		handover.WireHL7v2: &hl7v2.Sender{}, handover.WireKITH: &kith.Sender{}, handover.WireFHIR: &fhirmsg.Sender{},
+	}
+	self := mappings.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
+		Application: "STAFETT", Facility: a.cfg.Self.Facility}
+	a.gateway, err = gateway.New(ctx, gateway.Options{
+		Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
+		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirmsg.Codec{}},
+		Senders: a.senders, Bundle: fhirmsg.Bundler{Base: a.cfg.HTTP.Base}.Transaction, Self: self, OperatorContact: a.cfg.OperatorContact,
+		Delivery: gateway.DeliveryOptions{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
+			Timeout: a.cfg.Delivery.Timeout, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
+		Notify: a.relay.Notify, Log: a.log, Observe: a.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	operators := make([]access.Operator, 0, len(a.cfg.Operators))
+	for _, o := range a.cfg.Operators {
+		operators = append(operators, access.Operator{Person: o.Person, Party: o.Party, Token: o.Token})
+	}
+	a.auth, err = access.NewTokens(a.dir, operators)
+	return err
+}
+
+// listen opens every listener before any loop starts, so that a taken port stops the start.
+func (a *app) listen() error {
+	l, err := net.Listen("tcp", a.cfg.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	a.httpAddr = l.Addr().String()
+	a.http = &http.Server{Handler: a.routes(), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	rest.Harden(a.http)
+	serve := func() error { return a.http.Serve(l) }
+	if a.cfg.HTTP.CertFile != "" {
+		a.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		serve = func() error { return a.http.ServeTLS(l, a.cfg.HTTP.CertFile, a.cfg.HTTP.KeyFile) }
+	}
+	a.goServe("http", serve, http.ErrServerClosed)
+	budget := hl7v2.NewBudget(int(a.cfg.Limits.InFlightBytes), int(a.cfg.Limits.MessageBytes))
+	for _, m := range a.cfg.MLLP {
+		s, err := a.mllpServer(m)
+		if err != nil {
+			return err
+		}
+		s.Budget = budget
+		addr, err := s.Listen()
+		if err != nil {
+			return fmt.Errorf("mllp: %w", err)
+		}
+		a.mllp = append(a.mllp, s)
+		a.mllpAddr = append(a.mllpAddr, addr.String())
+		a.goServe("mllp", s.Serve, hl7v2.ErrServerClosed)
+	}
+	return nil
+}
+
+func (a *app) goServe(name string, serve func() error, closed error) {
+	a.loops.Add(1)
+	go func() {
+		defer a.loops.Done()
+		err := serve()
+		select {
+		case <-a.stopping:
+			return
+		default:
+		}
+		if err != nil && !errors.Is(err, closed) {
+			a.failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+}
+
+func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
+	s := &hl7v2.Server{Addr: m.Listen, Party: m.Party, Intake: a.gateway, MaxBytes: int(a.cfg.Limits.MessageBytes),
+		Logger: a.log, Observer: a.metrics}
+	if m.Party != "" {
+		if _, ok := a.dir.Party(m.Party); !ok {
+			return nil, fmt.Errorf("mllp %s: %q is no party of the directory", m.Listen, m.Party)
+		}
+	}
+	if m.CertFile == "" {
+		return s, nil
+	}
+	pair, err := tls.LoadX509KeyPair(m.CertFile, m.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("mllp %s: %w", m.Listen, err)
+	}
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if m.ClientCAFile != "" {
+		pem, err := os.ReadFile(m.ClientCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("mllp %s: %w", m.Listen, err)
+		}
+		s.TLS.ClientCAs, s.TLS.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+		if !s.TLS.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("mllp %s: %s holds no certificate", m.Listen, m.ClientCAFile)
+		}
+		s.PartyOf = func(cn string) (handover.PartyID, bool) {
+			p, ok := a.dir.ByCertificateCN(cn)
+			return p.ID, ok
+		}
+	}
+	return s, nil
+}
+
+func (a *app) routes() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.Use(a.observeRequests)
+	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	r.GET("/readyz", a.readyz)
+	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
+	inFlight := semaphore.NewWeighted(a.cfg.Limits.InFlightBytes)
+	limits := fhir.DefaultLimits()
+	limits.Bytes = int(a.cfg.Limits.MessageBytes)
+	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway, Reader: a.gateway, Authenticator: a.auth,
+		Limits: limits, InFlight: inFlight, Logger: a.log, Conditional: true, Version: version()})
+	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: inFlight,
+		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {
+			c, err := a.auth.Authenticate(ctx, bearer)
+			if err == nil && c.Kind != access.CallerParty {
+				err = &handover.Fault{Kind: handover.FaultForbidden, Text: "a party's token is needed"}
+			}
+			return c.Party, err
+		}})))
+	calls := &api{gateway: a.gateway, ledger: a.ledger, auth: a.auth, limit: a.cfg.Limits.MessageBytes}
+	calls.mount(r)
+	r.GET("/events/verify", calls.authenticate, a.verifyEvents)
+	return r
+}
+
+// readyz says whether a message would be taken now.
+func (a *app) readyz(c *gin.Context) {
+	select {
+	case <-a.stopping:
+		c.String(http.StatusServiceUnavailable, "stopping\n")
+		return
+	default:
+	}
+	ctx, cancel := context.WithTimeout(c, 5*time.Second)
+	defer cancel()
+	if err := a.ledger.Ready(ctx); err != nil {
+		a.log.Warn("not ready", "cause", err.Error())
+		c.String(http.StatusServiceUnavailable, "the ledger cannot commit\n")
+		return
+	}
+	state, _, _ := a.relay.Status()
+	if state == events.RelayHalted {
+		c.String(http.StatusOK, "ready; the event relay is halted: see the log\n")
+		return
+	}
+	c.String(http.StatusOK, "ready\n")
+}
+
+// run starts the loops that work on what is stored.
+func (a *app) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	for _, loop := range []func(){
+		func() { a.gateway.Deliver(ctx) },
+		func() { a.gateway.Watch(ctx, a.cfg.Watch) },
+		func() { _ = a.relay.Run(ctx) },
+		func() { a.metrics.watch(ctx, a.ledger, a.relay) },
+	} {
+		a.loops.Add(1)
+		go func() { defer a.loops.Done(); loop() }()
+	}
+}
+
+// shutdown stops taking, finishes what is in hand, and closes; bounded by cfg.Shutdown.
+func (a *app) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Shutdown)
+	defer cancel()
+	close(a.stopping)
+	var errs []error
+	for _, s := range a.mllp {
+		errs = append(errs, s.Shutdown(ctx))
+	}
+	errs = append(errs, a.http.Shutdown(ctx))
+	a.gateway.Drain()
+	errs = append(errs, a.close())
+	return errors.Join(errs...)
+}
+
+func (a *app) close() error {
+	if a.stop != nil {
+		a.stop()
+	} else if a.http != nil {
+		a.http.Close()
+		for _, s := range a.mllp {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = s.Shutdown(ctx)
+		}
+	}
+	a.loops.Wait()
+	var errs []error
+	for _, s := range a.senders {
+		errs = append(errs, s.Close())
+	}
+	if a.bus != nil {
+		a.bus.Close()
+	}
+	if a.ledger != nil {
+		errs = append(errs, a.ledger.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"stafett/handover"
+)
+
+// Config is the configuration file. Relative paths are relative to the working directory;
+// secrets are references: env:NAME or file:PATH.
+type Config struct {
+	// Directory is the file of the parties.
+	Directory string `yaml:"directory"`
+	HTTP      HTTP   `yaml:"http"`
+	MLLP      []MLLP `yaml:"mllp"`
+	Ledger    Ledger `yaml:"ledger"`
+	Events    Events `yaml:"events"`
+	// Redis holds short-lived state shared by several gateways; empty keeps it in process.
+	Redis string `yaml:"redis"`
+	// Self is how the gateway names itself in notices of its own.
+	Self Self `yaml:"self"`
+	// OperatorContact is the party whose contact is told when nobody else is responsible.
+	OperatorContact handover.PartyID `yaml:"operatorContact"`
+	Operators       []Operator       `yaml:"operators"`
+	Policy          handover.Policy  `yaml:"policy"`
+	Delivery        Delivery         `yaml:"delivery"`
+	Limits          Limits           `yaml:"limits"`
+	// Watch is how often deadlines are looked at.
+	Watch time.Duration `yaml:"watch"`
+	// Shutdown bounds a graceful stop.
+	Shutdown time.Duration `yaml:"shutdown"`
+	// Log is debug, info, warn or error.
+	Log slog.Level `yaml:"log"`
+}
+
+// HTTP is where FHIR, KITH, the operators' API and the health checks listen.
+type HTTP struct {
+	Listen   string `yaml:"listen"`
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+	// Base is the absolute URL of the FHIR API as clients reach it; each request's Host when empty.
+	Base string `yaml:"base"`
+}
+
+// MLLP is one listener: for one party, or for any party with a client certificate.
+type MLLP struct {
+	Listen       string           `yaml:"listen"`
+	Party        handover.PartyID `yaml:"party"`
+	CertFile     string           `yaml:"certFile"`
+	KeyFile      string           `yaml:"keyFile"`
+	ClientCAFile string           `yaml:"clientCAFile"`
+}
+
+// Ledger says where the record is kept: exactly one of the two.
+type Ledger struct {
+	SQLite   string `yaml:"sqlite"`
+	Postgres string `yaml:"postgres"` // a reference to the connection string, or the string
+}
+
+// Events says where events go: an embedded server's folder, or a cluster's address.
+type Events struct {
+	Dir      string    `yaml:"dir"`
+	Listen   string    `yaml:"listen"`
+	Readers  []Reader  `yaml:"readers"`
+	External *External `yaml:"external"`
+}
+
+// Reader is a party that may follow its events on the embedded server.
+type Reader struct {
+	Party    handover.PartyID `yaml:"party"`
+	Password string           `yaml:"password"` // a reference
+}
+
+// External is a NATS cluster.
+type External struct {
+	Gateway              Connect                      `yaml:"gateway"`
+	System               *Connect                     `yaml:"system"`
+	AcceptUnverifiedSync bool                         `yaml:"acceptUnverifiedSync"`
+	Parties              map[handover.PartyID]Connect `yaml:"parties"`
+	Replicas             int                          `yaml:"replicas"`
+}
+
+// Connect is how to reach NATS; Password and Token are references.
+type Connect struct {
+	URL       string `yaml:"url"`
+	User      string `yaml:"user"`
+	Password  string `yaml:"password"`
+	Token     string `yaml:"token"`
+	CredsFile string `yaml:"credsFile"`
+	CAFile    string `yaml:"caFile"`
+	CertFile  string `yaml:"certFile"`
+	KeyFile   string `yaml:"keyFile"`
+}
+
+// Self names the gateway in messages of its own.
+type Self struct {
+	Name      string `yaml:"name"`
+	HER       string `yaml:"her"`
+	OrgNumber string `yaml:"orgNumber"`
+	Facility  string `yaml:"facility"`
+}
+
+// Operator is a named person with a token of its own, for one party or for all.
+type Operator struct {
+	Person string           `yaml:"person"`
+	Party  handover.PartyID `yaml:"party"`
+	Token  string           `yaml:"token"` // a reference
+}
+
+// Delivery tunes sending; zero fields take the defaults of gateway.DeliveryOptions.
+type Delivery struct {
+	Workers            int           `yaml:"workers"`
+	WorkersPerReceiver int           `yaml:"workersPerReceiver"`
+	Timeout            time.Duration `yaml:"timeout"`
+	RetryMin           time.Duration `yaml:"retryMin"`
+	RetryMax           time.Duration `yaml:"retryMax"`
+	Poll               time.Duration `yaml:"poll"`
+}
+
+// Limits bound what comes in.
+type Limits struct {
+	MessageBytes  int64 `yaml:"messageBytes"`
+	InFlightBytes int64 `yaml:"inFlightBytes"`
+}
+
+func defaultConfig() Config {
+	return Config{
+		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
+		Ledger:   Ledger{},
+		Events:   Events{Listen: "127.0.0.1:0"},
+		Self:     Self{Name: "Stafett", Facility: "STAFETT"},
+		Policy:   handover.DefaultPolicy(),
+		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20},
+		Watch:    time.Second,
+		Shutdown: 20 * time.Second,
+	}
+}
+
+// loadConfig reads a file over the defaults. Unknown keys are mistakes.
+func loadConfig(path string) (Config, error) {
+	c := defaultConfig()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, c.validate()
+}
+
+func (c Config) validate() error {
+	var errs []error
+	missing := func(what string) { errs = append(errs, errors.New("configuration: "+what)) }
+	if c.Directory == "" {
+		missing("directory: name the file of the parties")
+	}
+	if (c.Ledger.SQLite == "") == (c.Ledger.Postgres == "") {
+		missing("ledger: set exactly one of sqlite and postgres")
+	}
+	if (c.Events.Dir == "") == (c.Events.External == nil) {
+		missing("events: set exactly one of dir and external")
+	}
+	if c.OperatorContact == "" {
+		missing("operatorContact: name the party that is told when nobody else is responsible")
+	}
+	if c.Watch <= 0 || c.Shutdown <= 0 {
+		missing("watch and shutdown must be longer than nothing")
+	}
+	if c.Limits.MessageBytes <= 0 || c.Limits.InFlightBytes < c.Limits.MessageBytes {
+		missing("limits: messageBytes must be above zero, inFlightBytes at least as large")
+	}
+	for i, m := range c.MLLP {
+		if (m.Party == "") == (m.ClientCAFile == "") {
+			missing(fmt.Sprintf("mllp[%d]: a listener is for one party, or asks for client certificates", i))
+		}
+	}
+	return errors.Join(append(errs, c.Policy.Validate())...)
+}

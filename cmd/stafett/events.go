@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+	"github.com/spf13/cobra"
+
+	"stafett/events"
+	"stafett/handover"
+)
+
+func eventsCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "events", Short: "Follow events on NATS, and prove that none is missing"}
+	cmd.AddCommand(eventsTail(), eventsVerify())
+	return cmd
+}
+
+func eventsTail() *cobra.Command {
+	var (
+		connect events.Connect
+		party   string
+		opts    events.TailOptions
+	)
+	cmd := &cobra.Command{Use: "tail", Short: "Follow a party's events as any subscriber would, one JSON line each", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			password, err := secret(connect.Password)
+			if err != nil {
+				return err
+			}
+			opts.Connect, opts.Party = connect, handover.PartyID(party)
+			opts.Connect.Password = password
+			if opts.Connect.User == "" {
+				opts.Connect.User = party
+			}
+			out := json.NewEncoder(cmd.OutOrStdout())
+			out.SetEscapeHTML(false)
+			err = events.Tail(cmd.Context(), opts, func(m events.Msg) error {
+				return out.Encode(struct {
+					Sequence uint64          `json:"sequence"`
+					Ledger   int64           `json:"ledger"`
+					Subject  string          `json:"subject"`
+					Data     json.RawMessage `json:"data"`
+				}{m.Sequence, m.Ledger, m.Subject, m.Data})
+			})
+			if cmd.Context().Err() != nil {
+				return nil
+			}
+			return err
+		}}
+	f := cmd.Flags()
+	f.StringVar(&connect.URL, "nats", "nats://127.0.0.1:4222", "the NATS server's address")
+	f.StringVar(&party, "party", "", "the party whose events to follow")
+	f.StringVar(&connect.User, "user", "", "the NATS user; the party when not given")
+	f.StringVar(&connect.Password, "password", "", "the NATS password: env:NAME, file:PATH or the password")
+	f.StringVar(&connect.CredsFile, "creds", "", "a NATS credentials file")
+	f.Uint64Var(&opts.From, "from", 1, "the first sequence wanted: your last one plus one; 0 for new events only")
+	f.StringVar(&opts.Subject, "subject", "", "follow this subject only, as in handover.v1.discharge.ready.>")
+	f.BoolVar(&opts.Until, "once", false, "end at the last event there is now")
+	_ = cmd.MarkFlagRequired("party")
+	return cmd
+}
+
+// verification is what the gateway says of a party's stream.
+type verification struct {
+	Party    handover.PartyID `json:"party,omitempty"`
+	Ledger   int64            `json:"ledger"`
+	Stream   int64            `json:"stream"`
+	Compared int64            `json:"compared"`
+	Missing  string           `json:"missing,omitempty"`
+}
+
+func eventsVerify() *cobra.Command {
+	c := &client{}
+	var party string
+	var from int64
+	cmd := &cobra.Command{Use: "verify", Short: "Prove that a party's stream holds every event of the ledger; exit 2 when not", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var v verification
+			path := fmt.Sprintf("/events/verify?party=%s&from=%d", escaped(party), from)
+			if err := c.call(cmd.Context(), "GET", path, nil, &v); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "compared %d events from %d; ledger at %d, stream at %d\n", v.Compared, from, v.Ledger, v.Stream)
+			if v.Missing != "" {
+				fmt.Fprintln(cmd.OutOrStdout(), "NOT WHOLE:", v.Missing)
+				return exitCode(2)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "none is missing")
+			return nil
+		}}
+	c.flags(cmd)
+	cmd.Flags().StringVar(&party, "party", "", "the party; all events when not given (operators)")
+	cmd.Flags().Int64Var(&from, "from", 1, "the first ledger sequence to compare")
+	return cmd
+}
+
+// verifyEvents answers for a party that asks for itself, and for operators.
+func (a *app) verifyEvents(c *gin.Context) {
+	caller := callerOf(c)
+	party := handover.PartyID(c.Query("party"))
+	from, err := strconv.ParseInt(c.DefaultQuery("from", "1"), 10, 64)
+	if err != nil || from < 1 {
+		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Path: "from", Text: "a sequence number from 1"})
+		return
+	}
+	if caller.Party != "" && caller.Party != party || caller.Party == "" && !caller.IsOperator() {
+		fail(c, &handover.Fault{Kind: handover.FaultForbidden, Text: "ask for your own party"})
+		return
+	}
+	cmp, err := a.compareEvents(c, party, from)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	v := verification{Party: party, Ledger: cmp.Ledger, Stream: cmp.Stream, Compared: cmp.Compared}
+	if d := cmp.First; d != nil {
+		v.Missing = fmt.Sprintf("event %d is %s: %s", d.Sequence, d.Problem, d.Detail)
+	}
+	c.JSON(http.StatusOK, v)
+}
+
+func (a *app) compareEvents(ctx context.Context, party handover.PartyID, from int64) (events.Comparison, error) {
+	if party == "" {
+		return events.Compare(ctx, a.ledger, a.bus, from)
+	}
+	return events.Verify(ctx, a.ledger, a.bus, party, from)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layers is the table of the layout: what each package may import of ours. A package
+// never includes those below its directory.
+var layers = map[string][]string{
+	"handover":             {},
+	"message":              {"handover"},
+	"directory":            {"handover"},
+	"fhir":                 {},
+	"fhir/fhirpath":        {"fhir"},
+	"fhir/search":          {"fhir", "fhir/fhirpath"},
+	"fhir/rest":            {"fhir", "fhir/fhirpath", "fhir/search", "handover", "conformance", "access"},
+	"adapters":             {"handover", "message"},
+	"adapters/adaptertest": {"adapters", "handover", "message"},
+	"adapters/kith":        {"adapters", "handover", "message"},
+	"adapters/hl7v2":       {"adapters", "handover", "message"},
+	"adapters/fhirmsg":     {"adapters", "handover", "message", "fhir"},
+	"mappings":             {"fhir", "handover", "message"},
+	"conformance":          {"fhir", "fhir/fhirpath"},
+	"ledger":               {"handover", "message", "fhir", "fhir/search"},
+	"ledger/sqlite":        {"ledger", "handover", "message", "fhir", "fhir/search"},
+	"ledger/postgres":      {"ledger", "handover", "message", "fhir", "fhir/search"},
+	"ledger/ledgertest":    {"ledger", "handover", "message", "fhir", "fhir/search"},
+	"events":               {"handover", "ledger"},
+	"access":               {"handover", "directory"},
+	"ephemeral":            {},
+	"gateway": {"adapters", "mappings", "message", "conformance", "fhir", "fhir/search", "handover", "ledger", "access",
+		"directory", "ephemeral"},
+	"demo":        {},
+	"cmd/stafett": nil, // the one binary may import everything
+}
+
+// TestLayering reads the import lines of every non-test file, in this process: a version
+// that asked the go command would be answered from its cache.
+func TestLayering(t *testing.T) {
+	root := "../.."
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if name == "testdata" || strings.HasPrefix(name, ".") && path != root {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		if file.Name.Name == "main" && rel != "cmd/stafett" {
+			return nil // generators are run by hand and built into nothing
+		}
+		may, known := layers[rel]
+		if !known {
+			t.Errorf("%s: the layout has no directory %s", path, rel)
+			return nil
+		}
+		seen[rel] = true
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			ours, ok := strings.CutPrefix(imported, "stafett/")
+			if ok && rel != "cmd/stafett" && !slices.Contains(may, ours) {
+				t.Errorf("%s: %s may not import %s", path, rel, ours)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) < 15 {
+		t.Fatalf("only %d packages were read: the test looked in the wrong place", len(seen))
+	}
+}

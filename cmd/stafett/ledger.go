@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stafett/gateway"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+func ledgerCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "ledger", Short: "Ask the record: one message, the balance, the chain"}
+	c := &client{}
+	c.flags(cmd)
+	var config string
+	cmd.PersistentFlags().StringVar(&config, "config", "", "open the store of this configuration instead (the gateway must be stopped, or use PostgreSQL)")
+	cmd.AddCommand(ledgerMessage(c), ledgerBalance(c, &config), ledgerVerify(c, &config), ledgerCheckpoint(c, &config), ledgerReindex(c))
+	return cmd
+}
+
+func ledgerMessage(c *client) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{Use: "message ID", Short: "What happened to one message, by its id here or the sender's own", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var v gateway.MessageView
+			if err := c.call(cmd.Context(), "GET", "/messages/"+escaped(args[0]), nil, &v); err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), v)
+			}
+			printMessage(cmd.OutOrStdout(), v)
+			return nil
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func printMessage(out io.Writer, v gateway.MessageView) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	row := func(name string, value any) {
+		if s := fmt.Sprint(value); s != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, s)
+		}
+	}
+	row("message", v.ID)
+	row("from", v.Sender)
+	row("what", fmt.Sprintf("%s %s", v.Wire, v.Type))
+	row("received", v.ReceivedAt.Local().Format(time.DateTime))
+	row("state", v.State)
+	row("reason", strings.TrimSpace(string(v.Reason)+" "+v.Detail))
+	row("contact", v.Contact)
+	row("resolved", strings.TrimSpace(v.Resolution+" "+v.Person))
+	if h := v.Handover; h != nil {
+		row("handover", fmt.Sprintf("%s %s, %s, held by %s", h.Kind, h.ID, h.State, h.Custodian))
+		for _, a := range h.Attentions {
+			row("attention", fmt.Sprintf("%s since %s", a.Reason, a.RaisedAt.Local().Format(time.DateTime)))
+		}
+	}
+	for _, d := range v.Deliveries {
+		row("sent on", fmt.Sprintf("%s to %s: %s, %d attempts %s", d.Type, d.Receiver, d.State, d.Attempts, d.Error))
+	}
+	for _, a := range v.Audit {
+		row(a.At.Local().Format(time.DateTime), strings.Join(strings.Fields(fmt.Sprint(a.Action, " ", a.Outcome, " ", a.Detail, " ", a.Person)), " "))
+	}
+	w.Flush()
+	printReport(out, v.Report)
+}
+
+func printReport(out io.Writer, raw json.RawMessage) {
+	var r struct {
+		Fates []struct{ Path, Fate, Reason, Target string }
+	}
+	if json.Unmarshal(raw, &r) != nil || len(r.Fates) == 0 {
+		return
+	}
+	count := map[string]int{}
+	for _, f := range r.Fates {
+		count[f.Fate]++
+	}
+	fmt.Fprintf(out, "\nelements: %d mapped, %d carried along, %d ignored\n", count["mapped"], count["carried"], count["ignored"])
+	for _, f := range r.Fates {
+		if f.Fate != "mapped" {
+			fmt.Fprintf(out, "  %-8s %s  %s\n", f.Fate, f.Path, f.Reason)
+		}
+	}
+}
+
+// stored runs f on the gateway's store: over HTTP, or on the store itself when config is given.
+func stored(ctx context.Context, config string, f func(ledger.Store) error) error {
+	cfg, err := loadConfig(config)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, cfg.Ledger)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return f(s)
+}
+
+func ledgerBalance(c *client, config *string) *cobra.Command {
+	return &cobra.Command{Use: "balance", Short: "Prove that every received message is accounted for; exit 2 when not", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var b balanceView
+			var err error
+			if *config != "" {
+				err = stored(cmd.Context(), *config, func(s ledger.Store) (err error) { b.Balance, err = s.Balance(cmd.Context()); return })
+			} else {
+				err = c.call(cmd.Context(), "GET", "/ledger/balance", nil, &b)
+			}
+			if err != nil {
+				return err
+			}
+			printBalance(cmd.OutOrStdout(), b.Balance)
+			if !b.Balance.Holds() {
+				return exitCode(2)
+			}
+			return nil
+		}}
+}
+
+func printBalance(out io.Writer, b ledger.Balance) {
+	fmt.Fprintf(out, "received %d = delivered %d + applied %d + repeated %d + refused %d + parked %d + moving %d\n",
+		b.Received, b.Delivered, b.Applied, b.Repeated, b.Refused, b.Parked, b.Moving)
+	for _, id := range b.Unaccounted {
+		fmt.Fprintf(out, "no next step:  message %s\n", id)
+	}
+	for _, id := range b.OpenHandoversWithoutDeadline {
+		fmt.Fprintf(out, "no deadline:   handover %s\n", id)
+	}
+	if b.Holds() {
+		fmt.Fprintln(out, "the balance holds")
+	} else {
+		fmt.Fprintln(out, "THE BALANCE DOES NOT HOLD")
+	}
+}
+
+func ledgerVerify(c *client, config *string) *cobra.Command {
+	var against string
+	cmd := &cobra.Command{Use: "verify", Short: "Verify the digest chain and every row it covers; exit 2 at the first finding", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			cp, err := readCheckpoint(against)
+			if err != nil {
+				return err
+			}
+			var v ledger.Verification
+			if *config != "" {
+				err = stored(ctx, *config, func(s ledger.Store) (err error) { v, err = s.Verify(ctx, cp); return })
+			} else {
+				err = c.call(ctx, "POST", "/ledger/verify", cp, &v)
+			}
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "%d entries, %d events, %d erased by law, head %s\n", v.Entries, v.Events, v.Erased, v.Head)
+			if v.Finding != nil {
+				fmt.Fprintf(out, "NOT WHOLE: entry %d %s: %s\n", v.Finding.Entry, v.Finding.Problem, v.Finding.Detail)
+				return exitCode(2)
+			}
+			fmt.Fprintln(out, "the chain is whole")
+			return nil
+		}}
+	cmd.Flags().StringVar(&against, "checkpoint", "", "also hold against a checkpoint that was kept outside")
+	return cmd
+}
+
+func readCheckpoint(path string) (*ledger.Checkpoint, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	cp := &ledger.Checkpoint{}
+	if err := json.Unmarshal(b, cp); err != nil || cp.Head == handover.Digest("") {
+		return nil, fmt.Errorf("%s is no checkpoint", path)
+	}
+	return cp, nil
+}
+
+func ledgerCheckpoint(c *client, config *string) *cobra.Command {
+	return &cobra.Command{Use: "checkpoint", Short: "Print the chain's head, to be kept outside the ledger", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var cp ledger.Checkpoint
+			var err error
+			if *config != "" {
+				err = stored(cmd.Context(), *config, func(s ledger.Store) (err error) { cp, err = s.Head(cmd.Context()); return })
+			} else {
+				err = c.call(cmd.Context(), "GET", "/ledger/checkpoint", nil, &cp)
+			}
+			if err != nil {
+				return err
+			}
+			return writeJSON(cmd.OutOrStdout(), cp)
+		}}
+}
+
+func ledgerReindex(c *client) *cobra.Command {
+	return &cobra.Command{Use: "reindex", Short: "Compute the search rows of every resource anew", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var v struct{ Resources int }
+			if err := c.call(cmd.Context(), "POST", "/ledger/reindex", nil, &v); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d resources indexed\n", v.Resources)
+			return nil
+		}}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"stafett/adapters"
+	"stafett/adapters/hl7v2"
+	"stafett/events"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// metrics are the Prometheus series. Labels hold codes only.
+type metrics struct {
+	registry  *prometheus.Registry
+	taken     *prometheus.CounterVec
+	took      *prometheus.HistogramVec
+	delivered *prometheus.CounterVec
+	escalated *prometheus.CounterVec
+	answered  *prometheus.CounterVec
+	closed    *prometheus.CounterVec
+	open      prometheus.Gauge
+	stopped   prometheus.Counter
+	published prometheus.Counter
+	alarms    prometheus.Counter
+	lag       prometheus.Gauge
+	lagAge    prometheus.Gauge
+	balance   *prometheus.GaugeVec
+	requests  *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(),
+		taken:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_messages_total", Help: "Messages taken, by wire and disposition; unanswered ones have none."}, []string{"wire", "disposition"}),
+		took:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stafett_intake_seconds", Help: "From the last byte to the end of intake.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"wire"}),
+		delivered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_deliveries_total", Help: "Deliveries that ended or were parked, by wire and state."}, []string{"wire", "state"}),
+		escalated: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_escalations_total", Help: "Alerts made, by kind of handover."}, []string{"kind"}),
+		answered:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_answers_total", Help: "MLLP messages by outcome."}, []string{"outcome"}),
+		closed:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_connections_closed_total", Help: "MLLP connections that ended, by reason."}, []string{"reason"}),
+		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_mllp_connections", Help: "Open MLLP connections."}),
+		stopped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_mllp_reading_stopped_total", Help: "Times that MLLP reading stopped for messages in flight."}),
+		published: prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_events_published_total", Help: "Events that the stream has taken and synced."}),
+		alarms:    prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_alarms_total", Help: "Times that a stream contradicted the ledger."}),
+		lag:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag", Help: "Events that the stream does not hold yet."}),
+		lagAge:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag_seconds", Help: "Age of the oldest event that the stream does not hold."}),
+		balance:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, each minute."}, []string{"disposition"}),
+		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.lag, m.lagAge, m.balance, m.requests)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Took counts a message and the time its intake took.
+func (m *metrics) Took(w handover.Wire, d ledger.Disposition, took time.Duration) {
+	m.taken.WithLabelValues(string(w), string(d)).Inc()
+	m.took.WithLabelValues(string(w)).Observe(took.Seconds())
+}
+
+// Delivered counts a delivery that ended or was parked.
+func (m *metrics) Delivered(w handover.Wire, s ledger.DeliveryState) {
+	m.delivered.WithLabelValues(string(w), string(s)).Inc()
+}
+
+// Escalated counts an alert.
+func (m *metrics) Escalated(k handover.Kind) { m.escalated.WithLabelValues(string(k)).Inc() }
+
+// ConnectionOpened counts an MLLP connection.
+func (m *metrics) ConnectionOpened() { m.open.Inc() }
+
+// ConnectionClosed counts the end of an MLLP connection.
+func (m *metrics) ConnectionClosed(r hl7v2.CloseReason) {
+	m.open.Dec()
+	m.closed.WithLabelValues(string(r)).Inc()
+}
+
+// MessageAnswered counts an MLLP answer.
+func (m *metrics) MessageAnswered(o adapters.Outcome, _ int, _ time.Duration) {
+	m.answered.WithLabelValues(string(o)).Inc()
+}
+
+// ReadingStopped counts MLLP back-pressure.
+func (m *metrics) ReadingStopped() { m.stopped.Inc() }
+
+// watch reads what must be asked for: the relay's lag and the ledger's balance.
+func (m *metrics) watch(ctx context.Context, s ledger.Store, r *events.Relay) {
+	second, minute := time.NewTicker(time.Second), time.NewTicker(time.Minute)
+	defer second.Stop()
+	defer minute.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-second.C:
+			if lag, err := r.Lag(ctx); err == nil {
+				m.lag.Set(float64(lag.Events))
+				age := 0.0
+				if !lag.Oldest.IsZero() {
+					age = time.Since(lag.Oldest).Seconds()
+				}
+				m.lagAge.Set(age)
+			}
+		case <-minute.C:
+			if b, err := s.Balance(ctx); err == nil {
+				for d, n := range map[ledger.Disposition]int64{ledger.DispositionDelivered: b.Delivered, ledger.DispositionApplied: b.Applied,
+					ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionMoving: b.Moving} {
+					m.balance.WithLabelValues(string(d)).Set(float64(n))
+				}
+			}
+		}
+	}
+}
+
+// observeRequests counts requests by route pattern, so that no id becomes a label.
+func (a *app) observeRequests(c *gin.Context) {
+	start := time.Now()
+	c.Next()
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	a.metrics.requests.WithLabelValues(route, strconv.Itoa(c.Writer.Status())).Inc()
+	for _, e := range c.Errors {
+		a.log.Warn("call failed", "route", route, "correlation", e.Meta, "cause", e.Err.Error())
+	}
+	a.log.Debug("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(), "took", time.Since(start))
+}

@@ -1,0 +1,353 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stafett/adapters"
+	"stafett/directory"
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings"
+	"stafett/message"
+)
+
+// typeTransaction is what a FHIR receiver is sent.
+const typeTransaction = "transaction"
+
+// dischargeTypes are the national messages by which a hospital tells a municipality what
+// happens to a stay (HIS 1149:2014). Cancellations repeat the type with status C.
+var dischargeTypes = map[handover.EventName]string{
+	handover.EventAdmitted:           "LOG_INNLAGT",
+	handover.EventReady:              "LOG_UTSKRIVNINGSKLAR",
+	handover.EventNotReady:           "LOG_AVMELDING",
+	handover.EventDischarged:         "LOG_UTSKREVET",
+	handover.EventStarted:            "LOG_UTSKREVET",
+	handover.EventVoided:             "LOG_INNLAGT",
+	handover.EventDischargeCancelled: "LOG_UTSKREVET",
+}
+
+// messageType is the type of the message that tells an event on a wire.
+func messageType(w handover.Wire, h handover.Handover, event handover.EventName, bySender bool) string {
+	switch w {
+	case handover.WireHL7v2:
+		return "MDM^T02"
+	case handover.WireKITH:
+		if t, ok := dischargeTypes[event]; ok && bySender && h.Kind == handover.KindDischarge {
+			return t
+		}
+		return "DIALOG_HELSEFAGLIG"
+	}
+	return typeTransaction
+}
+
+func cancels(event handover.EventName) bool {
+	return event == handover.EventVoided || event == handover.EventDischargeCancelled
+}
+
+// wiresFor is the order in which a party's wires are tried: national messages carry
+// discharges, FHIR carries what has no national message here.
+func wiresFor(k handover.Kind) []handover.Wire {
+	if k == handover.KindDischarge {
+		return []handover.Wire{handover.WireKITH, handover.WireHL7v2, handover.WireFHIR}
+	}
+	return []handover.Wire{handover.WireFHIR, handover.WireKITH, handover.WireHL7v2}
+}
+
+// outgoing is one message to make.
+type outgoing struct {
+	to      directory.Party
+	service directory.Service
+	typ     string
+	event   handover.EventName
+	purpose ledger.Purpose
+	content mappings.Canonical
+	from    handover.PartyID // on whose behalf; empty for the gateway itself
+}
+
+// tell makes the message by which a party learns what happened.
+func (g *Gateway) tell(ctx context.Context, a *act, e handover.Effect) error {
+	event := e.Event
+	if event == "" {
+		event = a.event.Name
+	}
+	o := outgoing{event: event, purpose: ledger.PurposeTell, from: a.actor.Party}
+	if o.from == "" || o.from == e.Party {
+		o.from = counterpart(a.next, e.Party)
+	}
+	bySender := a.actor.Role == handover.RoleSender
+	var ok bool
+	if o.to, ok = g.dir.Party(e.Party); ok {
+		for _, w := range wiresFor(a.next.Kind) {
+			o.typ = messageType(w, a.next, event, bySender)
+			if o.service, ok = o.to.ServiceFor(w, o.typ); ok {
+				break
+			}
+		}
+	}
+	return g.send(ctx, a, o, ok, g.noticeText(a, event))
+}
+
+// alert makes the notice by which a contact is escalated to, on a wire of its own party.
+func (g *Gateway) alert(ctx context.Context, a *act, e handover.Effect) error {
+	to, ok := g.dir.Party(e.Party)
+	if !ok {
+		to, ok = g.dir.Party(g.operator)
+	}
+	o := outgoing{to: to, event: e.Event, purpose: ledger.PurposeAlert}
+	if o.event == "" {
+		o.event = a.event.Name
+	}
+	if ok {
+		o.service, ok = contactService(to, e.Step)
+		o.typ = messageType(o.service.Wire, a.next, o.event, false)
+	}
+	g.observe.Escalated(a.next.Kind)
+	return g.send(ctx, a, o, ok, g.alertText(a, e.Attention, e.Step+1))
+}
+
+// contactService is where the contact of an escalation step is reached; steps beyond the
+// last contact stay with it.
+func contactService(p directory.Party, step int) (directory.Service, bool) {
+	if len(p.Contacts) == 0 {
+		return directory.Service{}, false
+	}
+	c := p.Contacts[min(max(step, 0), len(p.Contacts)-1)]
+	return p.Service(c.Service)
+}
+
+func counterpart(h handover.Handover, p handover.PartyID) handover.PartyID {
+	if p == h.Sender {
+		return h.Receiver
+	}
+	return h.Sender
+}
+
+// send adds the delivery to the act's unit. What cannot be made is a parked delivery: it is
+// in the record with its reason and its contact, never left out.
+func (g *Gateway) send(ctx context.Context, a *act, o outgoing, served bool, notice string) error {
+	d := ledger.Delivery{ID: handover.DeliveryID(newID()), Message: a.messageID(), Handover: a.next.ID, Event: o.event,
+		Purpose: o.purpose, Receiver: o.to.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
+		GenTime: a.now, CreatedAt: a.now, State: ledger.DeliveryPending, NextAttempt: a.now, ReceiptDue: true}
+	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, a.now)
+	if !served {
+		g.parkDelivery(&d, "no service of the receiver takes this message", a.now)
+		a.unit.Deliveries = append(a.unit.Deliveries, d)
+		return nil
+	}
+	if err := g.make(ctx, a, &d, o, notice); err != nil {
+		var f *handover.Fault
+		if !errors.As(err, &f) {
+			return err
+		}
+		g.parkDelivery(&d, detailOf(f), a.now)
+	}
+	a.unit.Deliveries = append(a.unit.Deliveries, d)
+	a.unit.Keys = append(a.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
+	return nil
+}
+
+// parkDelivery leaves a delivery to a named person at the party that wanted it sent.
+func (g *Gateway) parkDelivery(d *ledger.Delivery, why string, now time.Time) {
+	d.State, d.Error = ledger.DeliveryParked, why
+	d.Contact, d.Deadline, d.Step = g.contactOf(d.Receiver), now.Add(g.policy.EscalationAfter(0)), 0
+	d.WarnAt, d.NextAttempt, d.LeaseOwner, d.LeaseUntil = time.Time{}, time.Time{}, "", time.Time{}
+}
+
+// make fixes the outgoing bytes and identity, once.
+func (g *Gateway) make(ctx context.Context, a *act, d *ledger.Delivery, o outgoing, notice string) error {
+	d.ExternalID = externalID(o.service.Wire)
+	if o.service.Wire == handover.WireFHIR {
+		raw, err := g.transaction(ctx, a, d.ExternalID, o, notice)
+		d.Raw, d.Digest = raw, message.DigestOf(raw)
+		return err
+	}
+	content, err := g.contentFor(ctx, a, o.event, notice)
+	if err != nil {
+		return err
+	}
+	o.content = content
+	if err := g.header(ctx, a, d, &o); err != nil {
+		return err
+	}
+	raw, report, err := g.encode(o)
+	if err != nil {
+		return err
+	}
+	d.Raw, d.Digest, d.Report = raw, message.DigestOf(raw), report
+	return nil
+}
+
+// encode writes content in the service's format; what has no place there is attached as a
+// readable document (invariant 6).
+func (g *Gateway) encode(o outgoing) (raw, report []byte, err error) {
+	const op = "gateway.encode"
+	m, ok := g.mappings.For(o.service.Wire, o.typ, "", o.to.Overlay)
+	if !ok {
+		return nil, nil, &handover.Fault{Kind: handover.FaultUnmapped, Op: op, Text: "no mapping makes this message type"}
+	}
+	tree, rep, err := m.FromFHIR(o.content, mappings.Context{Header: o.content.Header, Location: o.to.Location()})
+	if err != nil {
+		return nil, nil, asFault(op, err)
+	}
+	codec := g.codecs[o.service.Wire]
+	if len(rep.Leftover) > 0 {
+		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: mappings.Readable(rep.Leftover, "nb")}
+		if err := codec.Attach(tree, doc); err != nil {
+			return nil, nil, asFault(op, err)
+		}
+	}
+	if raw, err = codec.Encode(tree); err != nil {
+		return nil, nil, asFault(op, err)
+	}
+	report, err = json.Marshal(rep)
+	return raw, report, err
+}
+
+func asFault(op string, err error) error {
+	var f *handover.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: op, Text: "the message could not be made", Err: err}
+}
+
+// header is the envelope of an outgoing message.
+func (g *Gateway) header(ctx context.Context, a *act, d *ledger.Delivery, o *outgoing) error {
+	h := mappings.Header{ID: d.ExternalID, Type: o.typ, Status: "N",
+		Time:     wireTime(o.service.Wire, d.GenTime, o.to.Location()),
+		Sender:   g.addressOf(o.from),
+		Receiver: addressOf(o.to)}
+	h.Receiver.HERService, h.Receiver.ServiceName = o.service.HER, o.service.Name
+	h.Receiver.Application, h.Receiver.Facility = o.service.Application, o.service.Facility
+	if cancels(o.event) && o.service.Wire == handover.WireKITH {
+		h.Status = "C"
+		earlier, err := g.ledger.DeliveriesOfHandover(ctx, a.next.ID)
+		if err != nil {
+			return err
+		}
+		for _, e := range earlier {
+			if e.Receiver == d.Receiver && e.Type == o.typ {
+				h.Parent, h.Conversation = e.ExternalID, e.ExternalID
+			}
+		}
+	}
+	facts := map[string]string{}
+	for k, v := range o.content.Facts {
+		facts[k] = v
+	}
+	facts["status"] = h.Status
+	o.content.Header, o.content.Facts = h, facts
+	return nil
+}
+
+func (g *Gateway) addressOf(id handover.PartyID) mappings.Address {
+	p, ok := g.dir.Party(id)
+	if !ok {
+		return g.self
+	}
+	return addressOf(p)
+}
+
+func addressOf(p directory.Party) mappings.Address {
+	a := mappings.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name, Application: "STAFETT", Facility: p.HER}
+	if len(p.Facilities) > 0 {
+		a.Facility = p.Facilities[0]
+	}
+	return a
+}
+
+// externalID makes an outgoing identity: a UUID, or 20 characters for MSH-10 (HL7 2.5
+// section 2.15.9.10).
+func externalID(w handover.Wire) string {
+	if w != handover.WireHL7v2 {
+		return uuid.NewString()
+	}
+	var b [12]byte
+	rand.Read(b[:])
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
+}
+
+// transaction is what a FHIR receiver is sent: the resources of this act, the Task and a
+// notice, each under the id it has here.
+func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing, notice string) ([]byte, error) {
+	var resources []*fhir.Node
+	seen := map[string]bool{}
+	add := func(n *fhir.Node) {
+		key := n.ResourceType() + "/" + n.ID()
+		if !seen[key] {
+			seen[key] = true
+			resources = append(resources, n)
+		}
+	}
+	if err := g.visibleTo(ctx, a, o.to.ID, add); err != nil {
+		return nil, err
+	}
+	note := g.communication(a, o.event, notice)
+	note.Set("id", fhir.Str(newID()))
+	fhir.References(note, func(ref *fhir.Node) {
+		switch ref.Str("reference") {
+		case urnName + nameTask:
+			ref.Set("reference", fhir.Str("Task/"+string(a.next.ID)))
+		default:
+			if to := a.taskNow.Str("for", "reference"); to != "" {
+				ref.Set("reference", fhir.Str(to))
+			}
+		}
+	})
+	if note.Str("subject", "reference") == urnName+"patient" {
+		note.Delete("subject")
+	}
+	add(note)
+	return g.bundle(id, a.now, resources), nil
+}
+
+// visibleTo walks what this act writes and what its Task refers to, as far as the party
+// may see it.
+func (g *Gateway) visibleTo(ctx context.Context, a *act, p handover.PartyID, add func(*fhir.Node)) error {
+	for _, w := range a.unit.Resources {
+		if w.JSON == nil || w.Type == "Task" {
+			continue
+		}
+		n, err := fhir.Parse(w.JSON, fhir.DefaultLimits())
+		if err != nil {
+			return err
+		}
+		add(n)
+	}
+	content, err := g.referenced(ctx, a)
+	if err != nil {
+		return err
+	}
+	for _, n := range content {
+		add(n)
+	}
+	add(a.taskNow)
+	return nil
+}
+
+// referenced loads what the Task refers to and this act does not write.
+func (g *Gateway) referenced(ctx context.Context, a *act) ([]*fhir.Node, error) {
+	var out []*fhir.Node
+	var err error
+	fhir.References(a.taskNow, func(ref *fhir.Node) {
+		typ, id, ok := localReference(ref)
+		if !ok || err != nil || typ == "Task" || wrote(a.unit, typ, id) {
+			return
+		}
+		n, e := g.current(ctx, typ, id)
+		if e == nil {
+			out = append(out, n)
+		} else if !errors.Is(e, ledger.ErrNotFound) {
+			err = e
+		}
+	})
+	return out, err
+}
