@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // Apply applies units in order in one transaction. First all of them at once; when the
@@ -75,6 +76,8 @@ func (s *SQL) applyUnits(tx Tx, units []Unit) ([]Result, error) {
 	w.now = s.clock()
 	results := make([]Result, len(units))
 	entries := w.head.entry
+	out := &writer{tx: tx}
+	lines := map[line]bool{}
 	for i := range units {
 		p := newPlan(w)
 		applied, err := p.unit(&units[i])
@@ -83,10 +86,14 @@ func (s *SQL) applyUnits(tx Tx, units []Unit) ([]Result, error) {
 			results[i].Err = err
 			continue
 		}
-		for _, st := range p.statements {
-			tx.Queue(st.query, st.args...)
-		}
+		out.write(p.statements)
+		maps.Copy(lines, p.lines)
 		results[i].Applied = applied
+	}
+	out.flush()
+	for l := range lines {
+		h, r := string(l.handover), string(l.receiver)
+		tx.Queue(requeueLine, h, r, h, r)
 	}
 	if w.head.entry != entries {
 		w.head.queue(tx)

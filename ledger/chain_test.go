@@ -104,10 +104,3 @@ func TestMigrations_Numbering(t *testing.T) {
 		}
 	}
 }
-
-// Columns are named once; a field that is forgotten in a table would not be digested.
-func TestTables_AuditWidth(t *testing.T) {
-	if n := len(new(auditRow).fields()); n != auditWidth {
-		t.Errorf("%d columns of audit, rows are written with %d", n, auditWidth)
-	}
-}

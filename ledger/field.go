@@ -27,25 +27,24 @@ const (
 
 // table is the SQL of one table, made once from its fields.
 type table struct {
-	name, columns, insert, update string
+	columns, update string
+	rows            insertion
 }
 
 func newTable(name string, fields []field) table {
-	var cols, marks, sets []string
+	var cols, sets []string
 	for _, f := range fields {
 		if f.name == "" {
 			continue
 		}
 		cols = append(cols, f.name)
-		marks = append(marks, "?")
 		if f.flag&fixed == 0 {
 			sets = append(sets, f.name+" = ?")
 		}
 	}
 	return table{
-		name:    name,
 		columns: strings.Join(cols, ", "),
-		insert:  "INSERT INTO " + name + " (" + strings.Join(cols, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")",
+		rows:    newInsertion(name, cols...),
 		update:  "UPDATE " + name + " SET " + strings.Join(sets, ", ") + " WHERE " + cols[0] + " = ?",
 	}
 }

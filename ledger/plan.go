@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"strings"
 
 	"stafett/handover"
 )
@@ -21,11 +20,6 @@ type plan struct {
 	lines      map[line]bool
 }
 
-type statement struct {
-	query string
-	args  []any
-}
-
 // line is the queue of one handover's deliveries to one receiver.
 type line struct {
 	handover handover.ID
@@ -36,8 +30,19 @@ func newPlan(w *work) *plan {
 	return &plan{w: w, before: w.head, entry: w.head.entry + 1}
 }
 
+// insert adds rows to a table.
+func (p *plan) insert(t *insertion, args ...any) {
+	p.statements = append(p.statements, statement{into: t, args: args})
+}
+
+// change touches one row of a table (a resource's rows of search and visibility).
+func (p *plan) change(table string, row int64, query string, args ...any) {
+	p.statements = append(p.statements, statement{query: query, args: args, row: rowKey{table, row}})
+}
+
+// add is any other statement; it sees all that was written before it.
 func (p *plan) add(query string, args ...any) {
-	p.statements = append(p.statements, statement{query, args})
+	p.statements = append(p.statements, statement{query: query, args: args})
 }
 
 // undo takes back what the plan changed in the batch's picture.
@@ -126,9 +131,8 @@ func (p *plan) insertMessage(m *Message) error {
 	p.w.head.message++
 	row.pos, row.Version = p.w.head.message, 1
 	row.content = contentOf(row.parts()...)
-	p.add(messageTable.insert, insertArgs(row.fields())...)
-	p.add("INSERT INTO message_content (pos, raw, answer, envelope, report) VALUES (?, ?, ?, ?, ?)",
-		row.pos, blob(row.Raw), blob(row.Answer), blob(row.Envelope), blob(row.Report))
+	p.insert(&messageTable.rows, insertArgs(row.fields())...)
+	p.insert(&messageContentRows, row.pos, blob(row.Raw), blob(row.Answer), blob(row.Envelope), blob(row.Report))
 	p.vouch(itemMessage, row.pos, row.fields())
 	row.dropParts()
 	put(p, p.w.messages, row.ID, row)
@@ -179,11 +183,11 @@ func (p *plan) updateMessage(m *Message) error {
 				continue
 			}
 			copy(row.content[i*len(sum):], sum)
-			p.add("UPDATE message_content SET "+name+" = ? WHERE pos = ?", *part, row.pos)
+			p.change("message_content", row.pos, "UPDATE message_content SET "+name+" = ? WHERE pos = ?", *part, row.pos)
 		}
 	}
 	row.dropParts()
-	p.add(messageTable.update, updateArgs(row.fields())...)
+	p.change("message", row.pos, messageTable.update, updateArgs(row.fields())...)
 	p.vouch(itemMessage, row.pos, row.fields())
 	put(p, p.w.messages, m.ID, row)
 	return nil
@@ -200,12 +204,12 @@ func (p *plan) writeHandover(h handover.Handover) error {
 	case old == nil && h.Version == 0:
 		p.w.head.handover++
 		row.pos = p.w.head.handover
-		p.add(handoverTable.insert, insertArgs(row.fields())...)
+		p.insert(&handoverTable.rows, insertArgs(row.fields())...)
 	case old == nil || old.Version != h.Version:
 		return fmt.Errorf("ledger: handover: %w", ErrConflict)
 	default:
 		row.pos = old.pos
-		p.add(handoverTable.update, updateArgs(row.fields())...)
+		p.change("handover", row.pos, handoverTable.update, updateArgs(row.fields())...)
 	}
 	p.vouch(itemHandover, row.pos, row.fields())
 	put(p, p.w.handovers, h.ID, row)
@@ -238,7 +242,7 @@ func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
 	row.vid = p.w.head.version
 	row.content = contentOf(&row.JSON)
 	row.rid = p.currentRow(old, row)
-	p.add(versionTable.insert, insertArgs(row.fields())...)
+	p.insert(&versionTable.rows, insertArgs(row.fields())...)
 	p.vouch(itemResource, row.vid, row.fields())
 	p.indexRows(row.rid, old != nil, row.Deleted, r)
 	if earlier, ok := p.w.erase[key]; ok {
@@ -251,20 +255,19 @@ func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
 // currentRow points the resource at its new version and returns its number.
 func (p *plan) currentRow(old *resourceRow, v *versionRow) int64 {
 	if old != nil {
-		p.add("UPDATE resource SET version = ?, vid = ?, deleted = ?, at = ?, handover = ? WHERE rid = ?",
+		p.change("resource", old.rid, "UPDATE resource SET version = ?, vid = ?, deleted = ?, at = ?, handover = ? WHERE rid = ?",
 			v.Version, v.vid, intOf(v.Deleted), micros(v.At), string(v.Handover), old.rid)
 		return old.rid
 	}
 	p.w.head.res++
-	p.add("INSERT INTO resource (rid, type, id, version, vid, deleted, at, handover) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		p.w.head.res, v.Type, v.ID, v.Version, v.vid, intOf(v.Deleted), micros(v.At), string(v.Handover))
+	p.insert(&resourceRows, p.w.head.res, v.Type, v.ID, v.Version, v.vid, intOf(v.Deleted), micros(v.At), string(v.Handover))
 	return p.w.head.res
 }
 
 // indexRows replaces the search rows of a resource, and its visibility where one is given.
 func (p *plan) indexRows(rid int64, replace, deleted bool, r *ResourceWrite) {
 	if replace {
-		p.add("DELETE FROM search WHERE rid = ?", rid)
+		p.change("search", rid, "DELETE FROM search WHERE rid = ?", rid)
 		p.search = removeRows(p.search, searchWidth, rid)
 	}
 	if !deleted {
@@ -274,7 +277,7 @@ func (p *plan) indexRows(rid int64, replace, deleted bool, r *ResourceWrite) {
 		return
 	}
 	if replace {
-		p.add("DELETE FROM visibility WHERE rid = ?", rid)
+		p.change("visibility", rid, "DELETE FROM visibility WHERE rid = ?", rid)
 		p.visible = removeRows(p.visible, 2, rid)
 	}
 	seen := map[handover.PartyID]bool{}
@@ -297,36 +300,15 @@ func removeRows(rows []any, width int, rid int64) []any {
 	return out
 }
 
-// flushRows turns the collected search and visibility rows into inserts of many rows.
+// flushRows adds the collected search and visibility rows.
 func (p *plan) flushRows() {
-	p.statements = manyRows(p.statements, "INSERT INTO search (rid, n, param, value, system) VALUES ", searchWidth, p.search)
-	p.statements = manyRows(p.statements, "INSERT INTO visibility (rid, party) VALUES ", 2, p.visible)
-}
-
-// rowsPerInsert bounds the shapes of one statement, so that each is prepared once.
-const rowsPerInsert = 32
-
-func manyRows(out []statement, insert string, width int, args []any) []statement {
-	for len(args) > 0 {
-		n := min(len(args)/width, rowsPerInsert)
-		out = append(out, statement{insert + rowMarks(width, n), args[:n*width]})
-		args = args[n*width:]
+	if len(p.search) > 0 {
+		p.insert(&searchRows, p.search...)
 	}
-	return out
-}
-
-var rowMarksMade = func() (made [16][rowsPerInsert + 1]string) {
-	for width := range made {
-		for n := range made[width] {
-			group := "(" + strings.TrimSuffix(strings.Repeat("?, ", width), ", ") + ")"
-			made[width][n] = strings.TrimSuffix(strings.Repeat(group+", ", n), ", ")
-		}
+	if len(p.visible) > 0 {
+		p.insert(&visibilityRows, p.visible...)
 	}
-	return made
-}()
-
-// rowMarks is n groups of width placeholders.
-func rowMarks(width, n int) string { return rowMarksMade[width][n] }
+}
 
 func (p *plan) writeDelivery(d *Delivery) error {
 	old := p.w.deliveries[d.ID]
@@ -343,7 +325,7 @@ func (p *plan) writeDelivery(d *Delivery) error {
 	row.GenTime, row.CreatedAt, row.Order, row.Version = o.GenTime, o.CreatedAt, o.Order, o.Version+1
 	row.Raw, row.Report = nil, nil
 	row.fill()
-	p.add(deliveryTable.update, updateArgs(row.fields())...)
+	p.change("delivery", row.Order, deliveryTable.update, updateArgs(row.fields())...)
 	p.vouch(itemDelivery, row.Order, row.fields())
 	if row.Handover != "" && (unsent(o.State) || unsent(row.State)) {
 		p.requeue(line{row.Handover, row.Receiver})
@@ -361,8 +343,8 @@ func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	row.Order, row.Version = p.w.head.delivery, 1
 	row.content = contentOf(row.parts()...)
 	row.fill()
-	p.add(deliveryTable.insert, insertArgs(row.fields())...)
-	p.add("INSERT INTO delivery_content (ord, raw, report) VALUES (?, ?, ?)", row.Order, blob(row.Raw), blob(row.Report))
+	p.insert(&deliveryTable.rows, insertArgs(row.fields())...)
+	p.insert(&deliveryContentRows, row.Order, blob(row.Raw), blob(row.Report))
 	p.vouch(itemDelivery, row.Order, row.fields())
 	if row.Handover != "" && row.queue == queueClaim {
 		p.requeue(line{row.Handover, row.Receiver})
@@ -372,7 +354,8 @@ func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	return nil
 }
 
-// requeue makes the first delivery of a line that is not sent yet claimable, and no other.
+// requeue will make the first delivery of a line that is not sent yet claimable, and no
+// other, when the batch is written.
 // One that awaits its receipt, or a named person, holds up nothing: a discharge must not
 // wait for the receipt of the notice before it.
 func (p *plan) requeue(l line) {
@@ -410,13 +393,12 @@ func (p *plan) writeEvent(e Event) int64 {
 		row.At = p.w.now
 	}
 	clean(row.fields())
-	p.add(eventTable.insert, insertArgs(row.fields())...)
+	p.insert(&eventTable.rows, insertArgs(row.fields())...)
 	p.vouch(itemEvent, row.Seq, row.fields())
 	return row.Seq
 }
 
 func (p *plan) writeAudit(list []Audit) {
-	var args []any
 	for _, a := range list {
 		p.w.head.audit++
 		row := &auditRow{Audit: a, id: p.w.head.audit, entry: p.entry}
@@ -426,12 +408,9 @@ func (p *plan) writeAudit(list []Audit) {
 		fields := row.fields()
 		clean(fields)
 		p.vouch(itemAudit, row.id, fields)
-		args = append(args, insertArgs(fields)...)
+		p.insert(&auditTable.rows, insertArgs(fields)...)
 	}
-	p.statements = manyRows(p.statements, "INSERT INTO audit ("+auditTable.columns+") VALUES ", auditWidth, args)
 }
-
-const auditWidth = 13
 
 // hide ends visibility last, so that nothing in the same unit grants it again.
 func (p *plan) hide(list []Hidden) {
@@ -444,13 +423,9 @@ func (p *plan) hide(list []Hidden) {
 }
 
 func (p *plan) writeEntry() {
-	for l := range p.lines {
-		h, r := string(l.handover), string(l.receiver)
-		p.add(requeueLine, h, r, h, r)
-	}
 	body := encodeBody(p.entry, p.items)
 	p.w.head.digest = chainDigest(p.before.digest, body)
-	p.add("INSERT INTO entry (n, body, digest) VALUES (?, ?, ?)", p.entry, body, p.w.head.digest)
+	p.insert(&entryRows, p.entry, body, p.w.head.digest)
 }
 
 // Reindex replaces search and visibility rows of current versions.
@@ -465,9 +440,9 @@ func reindex(tx Tx, rows []ResourceWrite) error {
 		p := &plan{}
 		p.indexRows(rid, true, deleted != 0, r)
 		p.flushRows()
-		for _, st := range p.statements {
-			tx.Queue(st.query, st.args...)
-		}
+		w := &writer{tx: tx}
+		w.write(p.statements)
+		w.flush()
 	}
 	return tx.Flush()
 }
