@@ -70,7 +70,7 @@ func (g *Gateway) current(ctx context.Context, typ, id string) (*fhir.Node, erro
 
 // contentFor is what a party is told: the sender's own message where that is what happened,
 // else the handover as it stands with a notice.
-func (g *Gateway) contentFor(ctx context.Context, a *act, event handover.EventName, notice string) (mappings.Canonical, error) {
+func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice string) (mappings.Canonical, error) {
 	var c mappings.Canonical
 	if a.actor.Role == handover.RoleSender && resourceNamed(a.content, "patient") != nil {
 		c = a.content
@@ -89,7 +89,10 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, event handover.EventNa
 		}
 		c = loaded
 	}
-	c.Event, c.Kind = event, a.next.Kind
+	c.Event, c.Kind = o.event, a.next.Kind
+	if !isNotice(o.typ) {
+		return c, nil
+	}
 	text := []string{notice}
 	if own := resourceNamed(a.content, "communication"); own != nil {
 		for _, p := range own.Each("payload") {
@@ -98,7 +101,7 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, event handover.EventNa
 			}
 		}
 	}
-	c.Resources = append(c.Resources, mappings.Named{Name: "communication", Resource: g.communication(a, event, strings.Join(text, "\n\n"))})
+	c.Resources = append(c.Resources, mappings.Named{Name: "communication", Resource: g.communication(a, o.event, strings.Join(text, "\n\n"))})
 	return c, nil
 }
 

@@ -48,6 +48,9 @@ func messageType(w handover.Wire, h handover.Handover, event handover.EventName,
 	return typeTransaction
 }
 
+// isNotice: the message carries a text for people, and needs one.
+func isNotice(typ string) bool { return typ == "MDM^T02" || typ == "DIALOG_HELSEFAGLIG" }
+
 func cancels(event handover.EventName) bool {
 	return event == handover.EventVoided || event == handover.EventDischargeCancelled
 }
@@ -169,7 +172,7 @@ func (g *Gateway) make(ctx context.Context, a *act, d *ledger.Delivery, o outgoi
 		d.Raw, d.Digest = raw, message.DigestOf(raw)
 		return err
 	}
-	content, err := g.contentFor(ctx, a, o.event, notice)
+	content, err := g.contentFor(ctx, a, o, notice)
 	if err != nil {
 		return err
 	}
