@@ -98,5 +98,5 @@ type Leftover struct {
 	Label string `json:"label"`
 	Value string `json:"-"`
 
-	labelEN, group, groupEN string
+	labelEN, valueEN, group, groupEN string
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/mappings"
@@ -170,6 +171,31 @@ func TestReportsHoldPathsNeverValues(t *testing.T) {
 				if strings.Contains(string(data), s) {
 					t.Errorf("%s: the report of %s holds %q", file, r.Mapping, s)
 				}
+			}
+		}
+	}
+}
+
+// What a mapping makes is valid FHIR, once the gateway has set the Task's status.
+func TestCanonicalResourcesAreValid(t *testing.T) {
+	set := embedded(t)
+	for _, file := range goldenFiles(t) {
+		g := readGolden(t, file)
+		m, env := g.source(t)
+		if m == nil {
+			continue
+		}
+		in, _ := set.For(m.Wire, env.Type, env.Version, g.overlay)
+		c, _, err := in.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range c.Resources {
+			if r.Name == "task" {
+				r.Resource.Set("status", fhir.Str("requested"))
+			}
+			for _, issue := range conformance.Validate(r.Resource) {
+				t.Errorf("%s: %s: %+v", file, r.Name, issue)
 			}
 		}
 	}

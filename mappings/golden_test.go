@@ -312,6 +312,7 @@ func (g *golden) roundTrip(t *testing.T, mapping *mappings.Mapping, m *message.M
 	}
 	raw := encode(t, m.Wire, tree)
 	g.expect(t, "back", shown(m.Wire, raw))
+	validateXML(t, m.Wire, raw)
 	back, env := decode(t, m.Wire, raw)
 	before, after := leaves(m), leaves(back)
 	for _, f := range report.Fates {

@@ -31,10 +31,11 @@ func (r *fromRun) account() ([]message.ElementFate, []Leftover) {
 type accountant struct {
 	run       *fromRun
 	typ, name string
-	// contentType is that of the attachment being walked.
-	contentType string
-	fates       []message.ElementFate
-	left        []Leftover
+	// contentType is that of the attachment being walked, extension the url of the
+	// outermost extension.
+	contentType, extension string
+	fates                  []message.ElementFate
+	left                   []Leftover
 }
 
 // maxWalkDepth bounds the account of trees that no parser has bounded.
@@ -47,6 +48,10 @@ func (a *accountant) walk(n *fhir.Node, path, bare string, depth int) {
 	case n.Kind == fhir.KindObject:
 		if strings.HasSuffix(bare, "ttachment") {
 			a.contentType = n.Str("contentType")
+		}
+		if a.extension == "" && strings.HasSuffix(bare, "xtension") {
+			a.extension = n.Str("url")
+			defer func() { a.extension = "" }()
 		}
 		if bare != "" && a.whole(n, path, bare) {
 			return
@@ -102,6 +107,13 @@ func (a *accountant) leaf(n *fhir.Node, path, bare string) {
 		value = attachmentText(a.contentType, value)
 	}
 	a.add(path, bare, value)
+	if n.Kind == fhir.KindBool {
+		l := &a.left[len(a.left)-1]
+		l.Value, l.valueEN = "Nei", "No"
+		if n.Text == "true" {
+			l.Value, l.valueEN = "Ja", "Yes"
+		}
+	}
 }
 
 // attachmentText is what a readable document says of an attachment: its text, or what it
@@ -120,6 +132,9 @@ func attachmentText(contentType, data string) string {
 
 func (a *accountant) add(path, bare, value string) {
 	nb, en := label(a.typ, bare)
+	if l, ok := extensionLabels[a.extension]; ok {
+		nb, en = l[0], l[1]
+	}
 	group, groupEN := label(a.typ, "")
 	if rest, ok := strings.CutPrefix(a.name, strings.TrimRight(a.name, "0123456789")); ok && rest != "" {
 		group, groupEN = group+" "+rest, groupEN+" "+rest

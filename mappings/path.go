@@ -187,8 +187,6 @@ type place struct {
 	text  string
 }
 
-func (p place) isZero() bool { return p.root == rootRelative && len(p.steps) == 0 }
-
 // fhirStep is one member, or one item of an array.
 type fhirStep struct {
 	name    string

@@ -21,15 +21,15 @@ func Readable(l []Leftover, lang string) []byte {
 	}
 	group := ""
 	for i := range l {
-		g, label := l[i].group, l[i].Label
+		g, label, value := l[i].group, l[i].Label, l[i].Value
 		if en && l[i].groupEN != "" {
-			g, label = l[i].groupEN, l[i].labelEN
+			g, label, value = l[i].groupEN, l[i].labelEN, either(l[i].valueEN, value)
 		}
 		if i == 0 || g != group {
 			b.WriteString("\n" + g + "\n")
 			group = g
 		}
-		b.WriteString("  " + label + ": " + strings.ReplaceAll(strings.TrimRight(l[i].Value, "\n"), "\n", "\n    ") + "\n")
+		b.WriteString("  " + label + ": " + strings.ReplaceAll(strings.TrimRight(value, "\n"), "\n", "\n    ") + "\n")
 	}
 	return b.Bytes()
 }
@@ -121,7 +121,6 @@ var elementLabels = map[string][2]string{
 	"Encounter.hospitalization":                      {"Utskrivning", "Discharge"},
 	"Encounter.hospitalization.dischargeDisposition": {"Utskrives til", "Discharged to"},
 	"Encounter.participant":                          {"Helsepersonell", "Health professional"},
-	"Encounter.extension":                            {"Ventet utskrivningsklar", "Expected ready for discharge"},
 	"Encounter.serviceProvider":                      {"Sykehus", "Hospital"},
 	"Encounter.identifier":                           {"Oppholdsnummer", "Stay number"},
 	"Task.restriction.period.start":                  {"Utskrivningsklar fra", "Ready for discharge from"},
@@ -174,6 +173,29 @@ var elementLabels = map[string][2]string{
 	".status":                                        {"Status", "Status"},
 	".code":                                          {"Kode", "Code"},
 	".name":                                          {"Navn", "Name"},
+}
+
+// extensionLabels are by the extension's url.
+var extensionLabels = map[string][2]string{
+	"urn:stafett:expected-ready":                                 {"Ventet utskrivningsklar", "Expected ready for discharge"},
+	"urn:stafett:recorded":                                       {"Registrert hos avsender", "Recorded by the sender"},
+	"urn:stafett:cancelled-discharge":                            {"Annullert utskrivning", "Cancelled discharge"},
+	"urn:stafett:known-recipient":                                {"Mottar kommunale tjenester", "Receives municipal services"},
+	"urn:stafett:assessed-need":                                  {"Vurdert behov for kommunale tjenester", "Assessed need of municipal services"},
+	"urn:stafett:protected":                                      {"Reservasjon eller sperret adresse", "Reservation or protected address"},
+	"urn:stafett:role":                                           {"Rolle", "Role"},
+	"urn:stafett:postbox":                                        {"Postboks", "Post box"},
+	"urn:stafett:note-date":                                      {"Notatets dato", "Date of the note"},
+	"urn:stafett:description-1":                                  {"Om innleggelsen", "About the admission"},
+	"urn:stafett:description-2":                                  {"Om utskrivningen", "About the discharge"},
+	"urn:stafett:description-3":                                  {"Om utskrivningsklar", "About readiness"},
+	"urn:stafett:description-4":                                  {"Om avmeldingen", "About the withdrawal of readiness"},
+	"urn:stafett:remark-1":                                       {"Merknad til innleggelsen", "Remark on the admission"},
+	"urn:stafett:remark-2":                                       {"Merknad til utskrivningen", "Remark on the discharge"},
+	"urn:stafett:remark-3":                                       {"Merknad til utskrivningsklar", "Remark on readiness"},
+	"urn:stafett:remark-4":                                       {"Merknad til avmeldingen", "Remark on the withdrawal of readiness"},
+	"http://hl7.no/fhir/StructureDefinition/no-basis-middlename": {"Mellomnavn", "Middle name"},
+	"http://hl7.no/fhir/StructureDefinition/no-basis-municipalitycode": {"Kommunenummer", "Municipality number"},
 }
 
 // segmentLabels are by the start of a carried path.
