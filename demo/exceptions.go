@@ -256,7 +256,7 @@ func (s *scenario) badInput(ctx context.Context) error {
 }
 
 func (s *scenario) truncated(ctx context.Context) error {
-	raw, _, err := s.m.note(s.stroke.person, s.stroke.notice, "SVAR=KAN_MOTTA;DATO=2026-12-24")
+	raw, id, err := s.m.note(s.stroke.person, s.stroke.notice, "SVAR=KAN_MOTTA;DATO=2026-12-24")
 	if err != nil {
 		return err
 	}
@@ -270,8 +270,12 @@ func (s *scenario) truncated(ctx context.Context) error {
 	if err := s.tells(r.body); err != nil {
 		return err
 	}
+	// The envelope could be read, so the sender can be told in its own format too (T01).
+	if err := s.receipted(ctx, id, "2", "T01"); err != nil {
+		return err
+	}
 	s.record(Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "avkuttet XML",
-		Became: []string{fmt.Sprintf("avvist med HTTP %d", r.status)}, Notes: []string{"feilen fortalt med linje og kolonne, uten innhold fra meldingen"}})
+		Became: []string{fmt.Sprintf("avvist med HTTP %d og AppRec T01", r.status)}, Notes: []string{"feilen fortalt med linje og kolonne, uten innhold fra meldingen"}})
 	return nil
 }
 
@@ -364,10 +368,9 @@ func (s *scenario) notServed(ctx context.Context) error {
 	if t.State != "parked" && t.State != "refused" {
 		return fmt.Errorf("a message to nobody we serve is %q", t.State)
 	}
-	for _, a := range s.m.inbox.all() {
-		if a.Type == "APPREC" && holds(a.Raw, "<Id>"+id+"</Id>") {
-			return fmt.Errorf("a message to nobody we serve was receipted")
-		}
+	// Nothing is on its way either: no receipt can come later.
+	if len(t.Deliveries) > 0 {
+		return fmt.Errorf("a message to nobody we serve caused a %s to %s", t.Deliveries[0].Type, t.Deliveries[0].Receiver)
 	}
 	e := Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "til en virksomhet som ikke betjenes",
 		Became: []string{t.State + " (" + t.Reason + "), ingen AppRec"}}

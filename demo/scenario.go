@@ -153,6 +153,22 @@ func (s *scenario) answer(ctx context.Context, st stay, text string) (string, er
 	return id, s.m.Send(ctx, s.cfg.KITHURL, raw)
 }
 
+// receipted waits until the municipality has the AppRec for one of its own messages:
+// status 1, or 2 with an error code.
+func (s *scenario) receipted(ctx context.Context, id, status, code string) error {
+	a, err := s.m.inbox.await(ctx, "an AppRec at the municipality", s.cfg.Wait, func(a Arrival) bool {
+		return a.Type == "APPREC" && between([]byte(between(a.Raw, "<OriginalMsgId>", "</OriginalMsgId>")), "<Id>", "</Id>") == id
+	})
+	if err != nil {
+		return err
+	}
+	want := []string{"http://www.kith.no/xmlstds/apprec/2012-02-15", `<Status V="` + status + `"`, `<MsgType V="DIALOG_NOTAT"`}
+	if code != "" {
+		want = append(want, "<Error ", `V="`+code+`"`)
+	}
+	return expect("the AppRec", a.Raw, want)
+}
+
 // stands asks the gateway about a message of the hospital and holds it to a state.
 func (s *scenario) stands(ctx context.Context, token, id, state, custodian string) (told, error) {
 	t, err := s.ask(ctx, token, id)

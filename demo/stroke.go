@@ -157,11 +157,15 @@ func (s *scenario) canReceive(ctx context.Context) error {
 	if _, err := s.document(ctx, "the acceptance", *st, day.Format("02.01.2006")); err != nil {
 		return err
 	}
+	// The hospital's answer to MDM^T02 is the municipality's receipt.
+	if err := s.receipted(ctx, note, "1", ""); err != nil {
+		return err
+	}
 	if err := s.event(ctx, st.handover, "accepted"); err != nil {
 		return err
 	}
 	e := Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "SVAR=KAN_MOTTA etter avtalt konvensjon (svarlinje-1)",
-		Became: []string{"MDM^T02 → Fjellheim sykehus"}, Receipts: []string{"transportsvar 202"}}
+		Became: []string{"MDM^T02 → Fjellheim sykehus"}, Receipts: []string{"transportsvar 202", "svaret AA fra sykehuset → AppRec OK til kommunen"}}
 	e.tell(t)
 	s.record(e)
 	return nil
