@@ -47,6 +47,10 @@ func (d *decision) raise(reason AttentionReason, parties, about []PartyID) {
 			continue
 		}
 		a.Parties, d.touched = append(a.Parties, p), true
+		if reason == AttentionNoHealthInfo {
+			// The sender knows what it has not sent: its contact is told when the first hour is over.
+			continue
+		}
 		d.notices = append(d.notices, Effect{Kind: EffectAlert, Event: EventAttentionRaised, Party: p, Attention: reason, Step: a.Step})
 	}
 }

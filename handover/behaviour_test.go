@@ -53,7 +53,7 @@ func expect(t *testing.T, got []string, want ...string) {
 func TestDecide_Ready_WithoutHelseopplysninger_IsMarked(t *testing.T) {
 	h, effects, _ := decide(t, Handover{}, opening(EventReady), sender(), monday)
 	expect(t, effects, "publish ready", "tell ready > dalvik-kommune", "tell ready > dalvik-legesenter",
-		"publish attention-raised no-health-info", "alert attention-raised no-health-info > fjellheim-sykehus")
+		"publish attention-raised no-health-info")
 	h, effects, _ = decide(t, h, Event{Name: EventHealthInfoSent}, sender(), monday.Add(time.Minute))
 	expect(t, effects, "publish health-info-sent", "tell health-info-sent > dalvik-kommune",
 		"tell health-info-sent > dalvik-legesenter", "publish attention-resolved no-health-info")

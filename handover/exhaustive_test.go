@@ -281,7 +281,7 @@ func judgeEffects(fail failer, h Handover, e Event, a Actor, after Handover, eff
 	}
 	for _, at := range after.Attentions {
 		if !slices.ContainsFunc(h.Attentions, func(x Attention) bool { return x.Reason == at.Reason }) {
-			fail(published["attention-raised "+string(at.Reason)] == 1 && count[EffectAlert] > 0, "%s raised silently", at.Reason)
+			fail(published["attention-raised "+string(at.Reason)] == 1 && (count[EffectAlert] > 0 || at.Reason == AttentionNoHealthInfo), "%s raised silently", at.Reason)
 		}
 	}
 }
