@@ -50,7 +50,7 @@ type Message struct {
 	Wire        handover.Wire
 	Type        string
 	ExternalID  string
-	Digest      handover.Digest
+	Digest      handover.Digest // empty: the store takes Raw's
 	Raw         []byte
 	ReceivedAt  time.Time
 	Correlation handover.CorrelationID

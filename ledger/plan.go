@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 
 	"stafett/handover"
+	"stafett/message"
 )
 
 // plan turns one unit into statements without touching the database: a unit that cannot
@@ -117,6 +119,9 @@ func (p *plan) insertMessage(m *Message) error {
 		return fmt.Errorf("ledger: message without id: %w", ErrConflict)
 	}
 	row := &messageRow{Message: *m, entry: p.entry}
+	if row.Digest == "" {
+		row.Digest = message.DigestOf(row.Raw)
+	}
 	clean(row.fields())
 	if p.w.messages[row.ID] != nil {
 		return fmt.Errorf("ledger: message id exists: %w", ErrConflict)
@@ -311,6 +316,9 @@ func (p *plan) flushRows() {
 }
 
 func (p *plan) writeDelivery(d *Delivery) error {
+	if !slices.Contains(deliveryStates, d.State) { // nothing would ever come to see to it
+		return fmt.Errorf("ledger: %q is no delivery state", d.State)
+	}
 	old := p.w.deliveries[d.ID]
 	if d.Version == 0 {
 		return p.insertDelivery(d, old)
@@ -333,6 +341,9 @@ func (p *plan) writeDelivery(d *Delivery) error {
 	put(p, p.w.deliveries, d.ID, row)
 	return nil
 }
+
+var deliveryStates = []DeliveryState{DeliveryPending, DeliverySending, DeliveryAwaiting, DeliveryReceipted,
+	DeliveryRefused, DeliveryParked, DeliveryClosed}
 
 func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	if old != nil || d.ID == "" {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"stafett/handover"
+	"stafett/message"
 )
 
 type resourceKey struct{ typ, id string }
@@ -85,6 +86,9 @@ func (w *work) mention(u *Unit) {
 }
 
 func repeatOf(m *Message) repeatKey {
+	if m.Digest == "" {
+		return repeatKey{handover.PartyID(cleanText(string(m.Sender))), cleanText(m.ExternalID), message.DigestOf(m.Raw)}
+	}
 	return repeatKey{handover.PartyID(cleanText(string(m.Sender))), cleanText(m.ExternalID), handover.Digest(cleanText(string(m.Digest)))}
 }
 

@@ -16,8 +16,11 @@ import (
 // does. One narrow table with one index serves every kind.
 const searchWidth = 5
 
-// identifierRows marks rows of a reference's identifier, beside those of its target.
-const identifierRows search.Kind = "reference-identifier"
+// Rows beside those of a kind itself.
+const (
+	identifierRows search.Kind = "reference-identifier" // a reference's identifier
+	codedRows      search.Kind = "quantity-coded"       // a quantity with its unit's system
+)
 
 // valueLimit is the longest value in bytes that is indexed as it is; a longer one keeps
 // its start and its digest, so that equality stays exact and any index can hold it.
@@ -72,6 +75,9 @@ func appendSearchRows(out []any, rid int64, typ string, rows []search.Row) []any
 			add(r, r.Kind, sortable(low), high)
 		case search.KindNumber, search.KindQuantity:
 			add(r, r.Kind, sortableNumber(r.Number), systemOf(r.Unit))
+			if r.System != "" && r.Unit != "" {
+				add(r, codedRows, sortableNumber(r.Number), shortDigest(r.System, r.Unit))
+			}
 		default:
 			add(r, r.Kind, indexed(r.Value), systemOf(r.System))
 		}

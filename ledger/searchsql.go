@@ -195,25 +195,34 @@ func clauseRows(typ string, c search.Clause) (condition, error) {
 	if isColumn(c.Param) {
 		return columnClause(c)
 	}
-	param := paramOf(typ, c.Param, c.Kind)
 	if c.Modifier == search.ModifierMissing {
+		param := paramOf(typ, c.Param, c.Kind)
 		if c.Kind == search.KindReference {
 			return condition{"s.param IN (?, ?)", columnsOf(param, paramOf(typ, c.Param, identifierRows))}, nil
 		}
 		return condition{"s.param = ?", columnsOf(param)}, nil
 	}
-	if c.Modifier == search.ModifierIdentifier {
-		param = paramOf(typ, c.Param, identifierRows)
-	}
 	alternatives := make([]condition, len(c.Values))
 	for i, v := range c.Values {
-		var err error
-		if alternatives[i], err = valueCondition(c, v); err != nil {
+		cond, err := valueCondition(c, v)
+		if err != nil {
 			return condition{}, err
 		}
+		param := paramOf(typ, c.Param, rowsOf(c, v))
+		alternatives[i] = condition{"(s.param = ? AND " + cond.sql + ")", append(columnsOf(param), cond.args...)}
 	}
-	cond := or(alternatives)
-	return condition{"s.param = ? AND " + cond.sql, append(columnsOf(param), cond.args...)}, nil
+	return or(alternatives), nil
+}
+
+// rowsOf names the rows that a value is looked for in.
+func rowsOf(c search.Clause, v search.Value) search.Kind {
+	switch {
+	case c.Modifier == search.ModifierIdentifier:
+		return identifierRows
+	case c.Kind == search.KindQuantity && v.System != "" && v.Value != "":
+		return codedRows
+	}
+	return c.Kind
 }
 
 func columnClause(c search.Clause) (condition, error) {
@@ -282,7 +291,8 @@ func stringCondition(m search.Modifier, v search.Value) condition {
 	value := cleanText(v.Value)
 	switch m {
 	case search.ModifierExact:
-		return condition{"s.value = ?", columnsOf(indexed(value))}
+		// Exactly as written: the system column of a string row stands for that.
+		return condition{"(s.value = ? AND s.system = ?)", columnsOf(indexed(value), systemOf(v.System))}
 	case search.ModifierContains:
 		return condition{`s.value LIKE ? ESCAPE '\'`, columnsOf(containing(value))}
 	}
@@ -328,8 +338,12 @@ func numberCondition(v search.Value) (condition, error) {
 		return condition{}, invalid("search prefix is not supported", "")
 	}
 	cond := condition{"s.value " + compare + " ?", columnsOf(sortableNumber(v.Number))}
-	if v.Value != "" { // the unit's code
-		cond = condition{"(" + cond.sql + " AND s.system = ?)", append(cond.args, systemOf(v.Value))}
+	if v.Value != "" { // the unit's code, alone or of a system
+		unit := systemOf(v.Value)
+		if v.System != "" {
+			unit = shortDigest(v.System, v.Value)
+		}
+		cond = condition{"(" + cond.sql + " AND s.system = ?)", append(cond.args, unit)}
 	}
 	return cond, nil
 }

@@ -51,6 +51,10 @@ func testClaimOrder(t *testing.T, h Harness) {
 	end("a4", ledger.DeliveryPending)
 	same(t, "one that is opened again comes first", claim(), []handover.DeliveryID{"a2"})
 	same(t, "order of a handover", deliveryIDs(must1(s.DeliveriesOfHandover(ctx, "a"))), []handover.DeliveryID{"a1", "a2", "a3", "c1", "a4", "a5"})
+	results := must1(s.Apply(ctx, []ledger.Unit{{Deliveries: []ledger.Delivery{{ID: "stateless"}}}}))
+	if results[0].Err == nil {
+		t.Error("a delivery without a state is stored, and nothing would see to it")
+	}
 	same(t, "by external id", must1(s.DeliveryByExternalID(ctx, municipality, "out-b1")).ID, handover.DeliveryID("b1"))
 	_, err := s.DeliveryByExternalID(ctx, institution, "out-b1")
 	wantNotFound(t, "external id of another receiver", err)

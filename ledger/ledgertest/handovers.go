@@ -104,6 +104,9 @@ func testDue(t *testing.T, h Harness) {
 	awaiting.Deadline, warned.WarnAt, warned.Deadline, refused.Deadline = hour(3), hour(2), hour(90), hour(6)
 	pending, receipted := deliveryIn("pending", "", ledger.DeliveryPending), deliveryIn("receipted", "", ledger.DeliveryReceipted)
 	pending.NextAttempt, receipted.Deadline = hour(1), hour(1)
+	waiting := messageUnit("waiting", "", "w")
+	waiting.Message.Disposition, waiting.Message.Deadline = ledger.DispositionMoving, hour(7)
+	must(t, s, waiting)
 	parked.Handovers = []handover.Handover{early, late, ended}
 	parked.Deliveries = []ledger.Delivery{awaiting, warned, refused, pending, receipted}
 	must(t, s, parked)
@@ -119,7 +122,7 @@ func testDue(t *testing.T, h Harness) {
 		{3, nil, 0, 2, 1, 2, 1, 1},
 		{4, nil, 1, 2, 0, 2, 1, 1},
 		{5, []handover.ID{"early"}, 1, 2, 0, 2, 1, 1},
-		{8, []handover.ID{"early", "late"}, 1, 3, 0, 2, 1, 1},
+		{8, []handover.ID{"early", "late"}, 2, 3, 0, 2, 1, 1},
 	} {
 		now := hour(at.hours)
 		same(t, "handovers", handoverIDs(must1(s.DueHandovers(ctx, now, 10))), at.handovers)
@@ -133,6 +136,6 @@ func testDue(t *testing.T, h Harness) {
 	resolved := must1(s.Message(ctx, "parked"))
 	resolved.Resolution, resolved.Person = "closed", "kari"
 	must(t, s, ledger.Unit{Messages: []ledger.MessageUpdate{{Message: resolved}}})
-	same(t, "resolved messages are not due", len(must1(s.DueMessages(ctx, hour(99), 10))), 0)
+	same(t, "resolved messages are not due", len(must1(s.DueMessages(ctx, hour(99), 10))), 1)
 	same(t, "resolved messages are not parked", len(must1(s.ParkedMessages(ctx, 10))), 0)
 }

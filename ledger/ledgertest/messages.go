@@ -27,6 +27,13 @@ func testRepeat(t *testing.T, h Harness) {
 	repeat.Message.Disposition, repeat.Message.Repeats = ledger.DispositionRepeated, "m1"
 	must(t, s, repeat)
 	refuses(t, s, ledger.ErrConflict, messageUnit("m1", "B", "id exists"))
+	plain := messageUnit("m10", "P", "plain")
+	plain.Message.Digest = ""
+	must(t, s, plain)
+	refuses(t, s, ledger.ErrRepeat, messageUnit("m11", "P", "plain"))
+	changed := must1(s.Message(ctx, "m7"))
+	changed.Disposition = ledger.DispositionApplied
+	refuses(t, s, ledger.ErrConflict, ledger.Unit{Messages: []ledger.MessageUpdate{{Message: changed}}})
 
 	results := must1(s.Apply(ctx, []ledger.Unit{messageUnit("m8", "C", "x"), messageUnit("m9", "C", "x")}))
 	if results[0].Err != nil || results[1].Err == nil {
@@ -70,7 +77,7 @@ func testConflicts(t *testing.T, h Harness) {
 	fresh.Expect = -1
 	same(t, "versions", must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{any, fresh, any}})[0].Resources, []int64{4, 1, 5})
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Handovers: []handover.Handover{{ID: "never", Version: 3}}})
-	refuses(t, s, ledger.ErrConflict, ledger.Unit{Deliveries: []ledger.Delivery{{ID: "never", Version: 3}}})
+	refuses(t, s, ledger.ErrConflict, ledger.Unit{Deliveries: []ledger.Delivery{{ID: "never", Version: 3, State: ledger.DeliveryPending}}})
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Resources: []ledger.ResourceWrite{{Type: "Task", ID: "never", Expect: 3}}})
 	same(t, "handover", must1(s.Handover(ctx, hd.ID)).Version, int64(3))
 	same(t, "message", must1(s.Message(ctx, m.ID)).Version, int64(3))
@@ -174,9 +181,11 @@ func testBalance(t *testing.T, h Harness) {
 	stuck.Deliveries = []ledger.Delivery{deliveryIn("d3", "stuck", ledger.DeliveryRefused), deliveryIn("d4", "stuck", ledger.DeliveryPending)}
 	done := messageUnit("done", "", "d")
 	done.Deliveries = []ledger.Delivery{deliveryIn("d5", "done", ledger.DeliveryReceipted), deliveryIn("d6", "done", ledger.DeliveryClosed)}
-	must(t, s, parked, refused, repeated, moving, stuck, done, messageUnit("applied", "", "a"))
+	waiting := messageUnit("waiting", "", "w")
+	waiting.Message.Disposition, waiting.Message.Deadline = ledger.DispositionMoving, Start
+	must(t, s, parked, refused, repeated, moving, stuck, done, waiting, messageUnit("applied", "", "a"))
 	b := must1(s.Balance(ctx))
-	same(t, "balance", b, ledger.Balance{Received: 7, Delivered: 1, Applied: 1, Repeated: 1, Refused: 1, Parked: 2, Moving: 1})
+	same(t, "balance", b, ledger.Balance{Received: 8, Delivered: 1, Applied: 1, Repeated: 1, Refused: 1, Parked: 2, Moving: 2})
 	if !b.Holds() {
 		t.Error("the balance does not hold")
 	}
@@ -186,9 +195,10 @@ func testBalance(t *testing.T, h Harness) {
 // testBrokenPromises names each way in which a message or handover can be forgotten.
 func testBrokenPromises(t *testing.T, h Harness) {
 	for name, f := range map[string]func(*ledger.Unit){
-		"parked without contact":  func(u *ledger.Unit) { u.Message.Disposition, u.Message.Deadline = ledger.DispositionParked, Start },
-		"parked without deadline": func(u *ledger.Unit) { u.Message.Disposition, u.Message.Contact = ledger.DispositionParked, "vakt" },
-		"unknown disposition":     func(u *ledger.Unit) { u.Message.Disposition = "lost" },
+		"parked without contact":   func(u *ledger.Unit) { u.Message.Disposition, u.Message.Deadline = ledger.DispositionParked, Start },
+		"parked without deadline":  func(u *ledger.Unit) { u.Message.Disposition, u.Message.Contact = ledger.DispositionParked, "vakt" },
+		"waiting without deadline": func(u *ledger.Unit) { u.Message.Disposition = ledger.DispositionMoving },
+		"unknown disposition":      func(u *ledger.Unit) { u.Message.Disposition = "lost" },
 		"pending without attempt": func(u *ledger.Unit) {
 			d := deliveryIn("d", "m", ledger.DeliveryPending)
 			d.NextAttempt = time.Time{}

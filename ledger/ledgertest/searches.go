@@ -26,14 +26,14 @@ func searched() []ledger.ResourceWrite {
 		return search.Row{Param: "date", Kind: search.KindDate, Low: low, High: high}
 	}
 	number := func(n float64, unit string) search.Row {
-		return search.Row{Param: "value-quantity", Kind: search.KindQuantity, Number: n, Unit: unit}
+		return search.Row{Param: "value-quantity", Kind: search.KindQuantity, Number: n, Unit: unit, System: "http://unitsofmeasure.org"}
 	}
 	ref := func(typ, id string) search.Row {
 		return search.Row{Param: "subject", Kind: search.KindReference, RefType: typ, RefID: id}
 	}
 	long := strings.Repeat("æ", 2000)
 	return []ledger.ResourceWrite{
-		res("a", day(1), token("s1", "x"), name("hansen"), date(day(10), day(11)), number(1.5, "kg"), ref("Patient", "1"), search.Row{Param: "url", Kind: search.KindURI, Value: "http://a/b"}),
+		res("a", day(1), token("s1", "x"), search.Row{Param: "name", Kind: search.KindString, Value: "hansen", System: "Hansen"}, date(day(10), day(11)), number(1.5, "kg"), ref("Patient", "1"), search.Row{Param: "url", Kind: search.KindURI, Value: "http://a/b"}),
 		res("b", day(2), token("s2", "x"), token("s1", "z"), name("hans_en%"), date(day(10).Add(time.Hour), day(10).Add(2*time.Hour)), number(-3, "kg"), ref("Group", "1")),
 		res("c", day(3), token("", "x"), name("johansen"), date(day(12), time.Time{}), number(100, "g"), search.Row{Param: "subject", Kind: search.KindReference, RefID: "http://other/Patient/9"}),
 		res("d", day(4), token("s1", "y"), name(long), date(time.Time{}, day(9)), number(0, "kg"),
@@ -128,7 +128,8 @@ func searchCases() []searchCase {
 		{"unknown parameter", one(clause("none", search.KindToken, "", x)), ""},
 		{"string starts with", name("", "hans"), "ab"},
 		{"string is not contained", name("", "ansen"), ""},
-		{"string:exact", name(search.ModifierExact, "hansen"), "a"},
+		{"string:exact", one(clause("name", search.KindString, search.ModifierExact, search.Value{Value: "hansen", System: "Hansen"})), "a"},
+		{"string:exact in other case", one(clause("name", search.KindString, search.ModifierExact, search.Value{Value: "hansen", System: "hansen"})), ""},
 		{"string:contains", name(search.ModifierContains, "hansen"), "ac"},
 		{"wildcards are plain text", name(search.ModifierContains, "s_e"), "b"},
 		{"percent is plain text", name("", "%"), ""},
@@ -157,6 +158,9 @@ func searchCases() []searchCase {
 		{"date le", date(search.PrefixLe, day(10), day(11)), "abd"},
 		{"quantity", quantity("", 1.5, ""), "a"},
 		{"quantity with unit", quantity(search.PrefixGe, -10, "kg"), "abd"},
+		{"quantity with unit of a system", one(clause("value-quantity", search.KindQuantity, "", search.Value{Number: 1.5, Value: "kg", System: "http://unitsofmeasure.org"})), "a"},
+		{"quantity with unit of another system", one(clause("value-quantity", search.KindQuantity, "", search.Value{Number: 1.5, Value: "kg", System: "x"})), ""},
+		{"quantities of either", one(clause("value-quantity", search.KindQuantity, "", search.Value{Number: 100}, search.Value{Number: 1.5, Value: "kg", System: "http://unitsofmeasure.org"})), "ac"},
 		{"quantity gt", quantity(search.PrefixGt, 0, ""), "ac"},
 		{"quantity lt", quantity(search.PrefixLt, 0, ""), "b"},
 		{"quantity le", quantity(search.PrefixLe, 0, ""), "bd"},
