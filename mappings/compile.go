@@ -171,25 +171,29 @@ func (c *compiler) declare(src *source, vars map[string]variable) {
 			if !ownEvents {
 				c.m.events, ownEvents = nil, true
 			}
-			if len(s.tokens) < 2 {
-				c.fail(s.pos.errorf("expected: event NAME [if PLACE = VALUE]"))
-				continue
-			}
-			e := handover.EventName(s.tokens[1].text)
-			if !slices.Contains(handover.EventNames(), e) {
-				c.fail(s.at(1).errorf("there is no event %q", e))
-			}
-			cond, rest := c.clauseIf(s.tokens[2:], s)
-			if len(rest) > 0 {
-				c.fail(s.at(2).errorf("expected: event NAME [if PLACE = VALUE]"))
-			}
-			c.m.events = append(c.m.events, eventRule{e, cond})
+			c.event(s)
 		case "resource":
 			c.resource(s)
 		case "define":
 			c.define(s)
 		}
 	}
+}
+
+func (c *compiler) event(s *statement) {
+	if len(s.tokens) < 2 || s.block {
+		c.fail(s.pos.errorf("expected: event NAME [if PLACE = VALUE]"))
+		return
+	}
+	e := handover.EventName(s.tokens[1].text)
+	if !slices.Contains(handover.EventNames(), e) {
+		c.fail(s.at(1).errorf("there is no event %q", e))
+	}
+	cond, rest := c.clauseIf(s.tokens[2:], s)
+	if len(rest) > 0 {
+		c.fail(s.at(2).errorf("expected: event NAME [if PLACE = VALUE]"))
+	}
+	c.m.events = append(c.m.events, eventRule{e, cond})
 }
 
 func (c *compiler) want(s *statement, n int, form string) bool {

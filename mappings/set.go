@@ -61,19 +61,26 @@ func Load(fsys fs.FS) (*Set, error) {
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	return lib.compileAll(order)
+}
+
+// compileAll compiles the files that take messages; others extend the rest, and set what
+// they leave open.
+func (l *library) compileAll(order []*source) (*Set, error) {
 	set := &Set{byType: map[typeKey][]*Mapping{}}
+	var errs []error
 	for _, src := range order {
 		if !src.takesType() {
-			continue // others extend it, and set what it leaves open
+			continue
 		}
-		m, err := lib.compile(src)
+		m, err := l.compile(src)
 		if err == nil {
 			err = set.add(m, src)
 		}
 		errs = append(errs, err)
 	}
 	sort.Slice(set.all, func(i, j int) bool { return set.all[i].name < set.all[j].name })
-	if err = joinOnce(errs); err != nil {
+	if err := joinOnce(errs); err != nil {
 		return nil, err
 	}
 	return set, nil

@@ -78,31 +78,25 @@ func parse(file string, text string) ([]*statement, error) {
 			continue
 		}
 		pos.column = tokens[0].column
-		if !tokens[0].quoted && tokens[0].text == "}" {
-			if len(tokens) > 1 {
-				errs = append(errs, pos.errorf("nothing may follow a closing brace"))
-			}
-			if len(open) == 1 {
-				errs = append(errs, pos.errorf("no block is open here"))
-				continue
-			}
+		switch first, last := tokens[0], tokens[len(tokens)-1]; {
+		case !first.quoted && first.text == "}" && len(tokens) > 1:
+			errs = append(errs, pos.errorf("nothing may follow a closing brace"))
+		case !first.quoted && first.text == "}" && len(open) == 1:
+			errs = append(errs, pos.errorf("no block is open here"))
+		case !first.quoted && first.text == "}":
 			open = open[:len(open)-1]
-			continue
-		}
-		s := &statement{pos: pos, tokens: tokens}
-		parent := open[len(open)-1]
-		if last := tokens[len(tokens)-1]; !last.quoted && last.text == "{" {
-			s.block, s.tokens = true, tokens[:len(tokens)-1]
-			if len(s.tokens) == 0 {
-				errs = append(errs, pos.errorf("a block needs a heading before its brace"))
-				s.tokens = []token{{text: "{", column: pos.column}}
-			}
-			if len(open) > maxBlockDepth {
-				return nil, pos.errorf("blocks are nested deeper than %d", maxBlockDepth)
-			}
+		case last.quoted || last.text != "{":
+			parent := open[len(open)-1]
+			parent.body = append(parent.body, &statement{pos: pos, tokens: tokens})
+		case len(tokens) == 1:
+			errs = append(errs, pos.errorf("a block needs a heading before its brace"))
+		case len(open) > maxBlockDepth:
+			return nil, pos.errorf("blocks are nested deeper than %d", maxBlockDepth)
+		default:
+			parent, s := open[len(open)-1], &statement{pos: pos, tokens: tokens[:len(tokens)-1], block: true}
+			parent.body = append(parent.body, s)
 			open = append(open, s)
 		}
-		parent.body = append(parent.body, s)
 	}
 	for _, s := range open[1:] {
 		errs = append(errs, s.pos.errorf("this block is not closed"))
