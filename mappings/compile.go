@@ -35,6 +35,7 @@ type compiler struct {
 	reader  pathReader
 	defines map[string]*definition
 	byName  map[string]int
+	isArray map[string]bool // by place, as the lines so far use it
 	errs    []error
 	uses    int
 }
@@ -58,6 +59,7 @@ type scope struct {
 	shape    *shape
 	relative bool
 	base     string // what relative FHIR places are spelled after in reports
+	baseKey  string // the same without conditions, for the check of arrays
 }
 
 func (c *compiler) fail(err error) {
@@ -82,7 +84,7 @@ func (l *library) compile(src *source) (*Mapping, error) {
 	}
 	slices.Reverse(chain)
 	c := &compiler{lib: l, m: &Mapping{name: src.name, extends: src.extends, shape: &shape{}},
-		defines: map[string]*definition{}, byName: map[string]int{}}
+		defines: map[string]*definition{}, isArray: map[string]bool{}, byName: map[string]int{}}
 	c.reader.namespaces = map[string]string{}
 	vars := map[string]variable{}
 	for _, s := range chain {
@@ -395,7 +397,7 @@ func (c *compiler) body(statements []*statement, sc scope) []step {
 			out = append(out, c.message(s, sc)...)
 		case "ignore", "carry":
 			out = append(out, c.ignore(s, sc)...)
-		case "require":
+		case "require", "expect":
 			c.require(s)
 		default:
 			out = append(out, c.line(s, 0, stepLine, sc)...)
@@ -475,10 +477,48 @@ func (c *compiler) place(pos position, t token, sc scope) place {
 	if err == nil && p.root == rootRelative && !sc.relative {
 		c.fail(pos.errorf("%q starts with no declared resource, and no block gives it one", t.text))
 	}
+	c.arrays(pos, p, sc)
 	if p.root == rootRelative && sc.base != "" {
 		p.text = sc.base + "." + strings.TrimPrefix(t.text, ".")
 	}
 	return p
+}
+
+// arrays refuses a member that is an array in one line and none in another: the second
+// would find no room for its value.
+func (c *compiler) arrays(pos position, p place, sc scope) {
+	key := c.placeKey(p, sc)
+	if key == "" {
+		return
+	}
+	key = key[:len(key)-len(joinNames(p.steps))]
+	for i := range p.steps {
+		key += "." + p.steps[i].name
+		if was, known := c.isArray[key]; known && was != p.steps[i].array {
+			c.fail(pos.errorf("%s is an array in one line and not in another", strings.TrimPrefix(key, ".")))
+			return
+		}
+		c.isArray[key] = p.steps[i].array
+	}
+}
+
+// placeKey spells a place of a resource without conditions.
+func (c *compiler) placeKey(p place, sc scope) string {
+	switch p.root {
+	case rootResource:
+		return c.m.resources[p.res].name + joinNames(p.steps)
+	case rootRelative:
+		return sc.baseKey + joinNames(p.steps)
+	}
+	return ""
+}
+
+func joinNames(steps []fhirStep) string {
+	var b strings.Builder
+	for i := range steps {
+		b.WriteString("." + steps[i].name)
+	}
+	return b.String()
 }
 
 func (c *compiler) order(s *statement, sc scope) {

@@ -27,7 +27,7 @@ func (c *compiler) in(s *statement, sc scope) []step {
 	case len(rest) == 0:
 	case len(rest) == 2 && rest[0].text == "=":
 		st.place, st.hasPlace = c.place(s.at(3), rest[1], sc), true
-		inner.relative, inner.base = true, st.place.text
+		inner.relative, inner.base, inner.baseKey = true, st.place.text, c.placeKey(st.place, sc)
 		if st.place.root != rootRelative && st.place.root != rootResource {
 			c.fail(s.at(3).errorf("a block needs a place in a resource"))
 		}
@@ -72,7 +72,10 @@ func (c *compiler) each(s *statement, sc scope) []step {
 	default:
 		c.fail(s.at(2).errorf("expected = or as"))
 	}
-	inner.base = st.place.text
+	inner.base, inner.baseKey = st.place.text, c.m.resources[st.res].name
+	if st.kind == stepEach {
+		inner.baseKey = c.placeKey(st.place, sc)
+	}
 	st.body = c.body(s.body, inner)
 	return []step{st}
 }
@@ -213,14 +216,15 @@ func (c *compiler) number(s *statement, sc scope) {
 	c.m.numbers = append(c.m.numbers, p)
 }
 
-// require compiles: require PLACE + PLACE | PLACE : FAULT "text" at PATH
+// require compiles: require PLACE + PLACE | PLACE : FAULT "text" at PATH, and expect, which
+// is asked of arriving messages alone.
 func (c *compiler) require(s *statement) {
 	n := len(s.tokens)
 	if s.block || n < 7 || s.tokens[n-5].text != ":" || !s.tokens[n-3].quoted || s.tokens[n-2].text != "at" {
-		c.fail(s.pos.errorf("expected: require PLACE [+ PLACE] [| PLACE] : FAULT \"text\" at PLACE"))
+		c.fail(s.pos.errorf("expected: %s PLACE [+ PLACE] [| PLACE] : FAULT \"text\" at PLACE", s.word()))
 		return
 	}
-	r := require{kind: handover.FaultKind(s.tokens[n-4].text), text: s.tokens[n-3].text, path: s.tokens[n-1].text}
+	r := require{toOnly: s.word() == "expect", kind: handover.FaultKind(s.tokens[n-4].text), text: s.tokens[n-3].text, path: s.tokens[n-1].text}
 	if !slices.Contains(handover.FaultKinds(), r.kind) {
 		c.fail(s.at(n-4).errorf("there is no fault kind %q", r.kind))
 	}

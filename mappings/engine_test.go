@@ -99,6 +99,24 @@ func TestInvariant7_UnknownCodesAreCarried(t *testing.T) {
 	}
 }
 
+// A message whose body is another message's must not tell its type's event.
+func TestBodyOfAnotherMessageIsAFault(t *testing.T) {
+	data, _ := readGolden(t, "testdata/log-utskrivningsklar.txtar").section("message")
+	for _, typ := range []string{"LOG_INNLAGT", "LOG_AVMELDING", "LOG_UTSKREVET"} {
+		m, env := decode(t, handover.WireKITH, []byte(strings.Replace(string(data), `V="LOG_UTSKRIVNINGSKLAR"`, `V="`+typ+`"`, 1)))
+		mapping, ok := embedded(t).For(handover.WireKITH, env.Type, env.Version, "")
+		if !ok {
+			t.Fatal(typ)
+		}
+		_, report, err := mapping.ToFHIR(m, mappings.Context{})
+		accounted(t, typ, m, report)
+		var fault *handover.Fault
+		if !errors.As(err, &fault) || fault.Kind != handover.FaultInvalid || fault.Line == 0 {
+			t.Errorf("%s with the body of another: %v", typ, err)
+		}
+	}
+}
+
 func TestExplicitNullIsNotAValue(t *testing.T) {
 	mapping, m := adt(t, "ADT^A01", "EVN|A01|20261120101400", solveig+"|||\"\"", "PV1|1|I")
 	c, report, err := mapping.ToFHIR(m, mappings.Context{})

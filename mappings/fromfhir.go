@@ -38,7 +38,7 @@ func (m *Mapping) FromFHIR(c Canonical, ctx Context) (*message.Node, Report, err
 	report := Report{Mapping: m.name}
 	report.Fates, report.Leftover = r.account()
 	for i := range m.requires {
-		if q := &m.requires[i]; !q.met(r.present) {
+		if q := &m.requires[i]; !q.toOnly && !q.met(r.present) {
 			return nil, report, m.faultOf(q, opFromFHIR, nil)
 		}
 	}

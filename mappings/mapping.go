@@ -116,10 +116,11 @@ type condition struct {
 
 // require is what the canonical form must hold, or the translation is a fault.
 type require struct {
-	any  [][]place
-	kind handover.FaultKind
-	text string
-	path string
+	toOnly bool // asked of arriving messages alone
+	any    [][]place
+	kind   handover.FaultKind
+	text   string
+	path   string
 }
 
 type stepKind uint8

@@ -49,6 +49,8 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 		{"condition", head + "PID-8 = patient.gender if\n", "case.map:4:24: expected: if [not] PLACE"},
 		{"condition without a resource", head + "PID-8 = patient.gender if gender = x\n", `case.map:4:24: "gender" starts with no declared resource`},
 		{"requirement without a resource", head + "require gender : invalid \"x\" at PID-8\n", `case.map:4:9: "gender" starts with no declared resource`},
+		{"array and not", head + "PID-5.1 = patient.name[0].family\nPID-5.2 = patient.name.given[0]\n", "case.map:5:11: patient.name is an array in one line and not in another"},
+		{"array and not in a block", head + "PID-5.1 = patient.name[0].family\nin PID-5 = patient.name[0] {\n.2 = family[0]\n}\n", "case.map:6:6: patient.name.family is an array in one line and not in another"},
 		{"declaration in a block", head + "in PID {\nkind discharge\n}\n", "case.map:5:1: kind cannot stand in a block"},
 		{"relative place", head + "PID-8 = .gender\n", `case.map:4:9: ".gender" starts with no declared resource`},
 		{"reserved name", head + "resource header Patient\n", `case.map:4:10: the name "header" is taken`},
