@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,11 +110,20 @@ func (g *Gateway) alert(ctx context.Context, a *act, e handover.Effect) error {
 		o.event = a.event.Name
 	}
 	if ok {
-		o.service, ok = contactService(to, e.Step)
+		o.service, ok = contactService(to, alertNumber(e)-1)
 		o.typ = messageType(o.service.Wire, a.next, o.event, false)
 	}
 	g.observe.Escalated(a.next.Kind)
-	return g.send(ctx, a, o, ok, g.alertText(a, e.Attention, e.Step+1))
+	return g.send(ctx, a, o, ok, g.alertText(a, e.Attention, alertNumber(e)))
+}
+
+// alertNumber counts alerts from 1. An attention is alerted when it is raised (step 0); a
+// late state for the first time at its first step.
+func alertNumber(e handover.Effect) int {
+	if e.Attention == handover.AttentionOverdue {
+		return max(e.Step, 1)
+	}
+	return e.Step + 1
 }
 
 // contactService is where the contact of an escalation step is reached; steps beyond the
@@ -207,11 +217,34 @@ func (g *Gateway) encode(o outgoing) (raw, report []byte, err error) {
 			return nil, nil, asFault(op, err)
 		}
 	}
+	if o.service.CommitAnswer && o.service.Wire == handover.WireHL7v2 {
+		askCommitAnswer(tree)
+	}
 	if raw, err = codec.Encode(tree); err != nil {
 		return nil, nil, asFault(op, err)
 	}
 	report, err = json.Marshal(rep)
 	return raw, report, err
+}
+
+// askCommitAnswer asks for enhanced mode: a commit answer now and an application receipt
+// later (HL7 2.5 section 2.9.3: MSH-15 and MSH-16 AL).
+func askCommitAnswer(tree *message.Node) {
+	msh := tree.Child("MSH")
+	if msh == nil {
+		return
+	}
+	for _, name := range []string{"15", "16"} {
+		if f := msh.Child(name); f != nil {
+			f.Value, f.Children = "AL", nil
+			continue
+		}
+		at := slices.IndexFunc(msh.Children, func(c *message.Node) bool { return len(c.Name) > 1 && c.Name > name })
+		if at < 0 {
+			at = len(msh.Children)
+		}
+		msh.Children = slices.Insert(msh.Children, at, &message.Node{Name: name, Value: "AL"})
+	}
 }
 
 func asFault(op string, err error) error {
@@ -263,6 +296,10 @@ func addressOf(p directory.Party) mappings.Address {
 	a := mappings.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name, Application: "STAFETT", Facility: p.HER}
 	if len(p.Facilities) > 0 {
 		a.Facility = p.Facilities[0]
+	}
+	if len(p.Services) > 0 {
+		// The first service is the one that the party is answered at.
+		a.HERService, a.ServiceName = p.Services[0].HER, p.Services[0].Name
 	}
 	return a
 }

@@ -129,7 +129,7 @@ func (a *app) openEvents(ctx context.Context) error {
 }
 
 func eventsConfig(e Events) (events.Config, error) {
-	cfg := events.Config{Dir: e.Dir, Listen: e.Listen}
+	cfg := events.Config{Dir: e.Dir, Listen: e.Listen, CertFile: e.CertFile, KeyFile: e.KeyFile}
 	for _, r := range e.Readers {
 		p, err := directory.ResolveSecret(r.Password)
 		if err != nil {
@@ -183,7 +183,7 @@ func (a *app) openGateway(ctx context.Context) error {
 		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirmsg.Codec{}},
 		Senders: a.senders, Bundle: fhirmsg.Bundler{Base: a.cfg.HTTP.Base}.Transaction, Self: self, OperatorContact: a.cfg.OperatorContact,
 		Delivery: gateway.DeliveryOptions{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
-			Timeout: a.cfg.Delivery.Timeout, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
+			Timeout: a.cfg.Delivery.Timeout, Lease: a.cfg.Delivery.Lease, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
 		Notify: a.relay.Notify, Log: a.log, Observe: a.metrics,
 	})
 	if err != nil {
@@ -336,11 +336,22 @@ func (a *app) run() {
 		func() { a.gateway.Deliver(ctx) },
 		func() { a.gateway.Watch(ctx, a.cfg.Watch) },
 		func() { _ = a.relay.Run(ctx) },
+		func() { events.RunReconciler(ctx, a.ledger, a.bus, a.cfg.Events.Reconcile, a.reconciled) },
 		func() { a.metrics.watch(ctx, a.ledger, a.relay) },
 	} {
 		a.loops.Add(1)
 		go func() { defer a.loops.Done(); loop() }()
 	}
+}
+
+// reconciled reports what a comparison of streams and ledger found and mended.
+func (a *app) reconciled(r events.Report, err error) {
+	if err != nil {
+		a.log.Warn("the event streams could not be compared with the ledger", "cause", err.Error())
+		return
+	}
+	a.metrics.repaired.Add(float64(len(r.Rebuilt)))
+	a.log.Error("an event stream had lost events", "rebuilt", r.Rebuilt, "stream", r.Stream.First != nil)
 }
 
 // shutdown stops taking, finishes what is in hand, and closes; bounded by cfg.Shutdown.

@@ -67,10 +67,14 @@ type Ledger struct {
 
 // Events says where events go: an embedded server's folder, or a cluster's address.
 type Events struct {
-	Dir      string    `yaml:"dir"`
-	Listen   string    `yaml:"listen"`
-	Readers  []Reader  `yaml:"readers"`
-	External *External `yaml:"external"`
+	Dir      string `yaml:"dir"`
+	Listen   string `yaml:"listen"`
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+	// Reconcile is how often the streams are compared with the ledger.
+	Reconcile time.Duration `yaml:"reconcile"`
+	Readers   []Reader      `yaml:"readers"`
+	External  *External     `yaml:"external"`
 }
 
 // Reader is a party that may follow its events on the embedded server.
@@ -120,9 +124,11 @@ type Delivery struct {
 	Workers            int           `yaml:"workers"`
 	WorkersPerReceiver int           `yaml:"workersPerReceiver"`
 	Timeout            time.Duration `yaml:"timeout"`
-	RetryMin           time.Duration `yaml:"retryMin"`
-	RetryMax           time.Duration `yaml:"retryMax"`
-	Poll               time.Duration `yaml:"poll"`
+	// Lease is how long a send that a crash cut off waits before it is sent again.
+	Lease    time.Duration `yaml:"lease"`
+	RetryMin time.Duration `yaml:"retryMin"`
+	RetryMax time.Duration `yaml:"retryMax"`
+	Poll     time.Duration `yaml:"poll"`
 }
 
 // Limits bound what comes in.
@@ -135,7 +141,7 @@ func defaultConfig() Config {
 	return Config{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
 		Ledger:   Ledger{},
-		Events:   Events{Listen: "127.0.0.1:0"},
+		Events:   Events{Listen: "127.0.0.1:0", Reconcile: 10 * time.Minute},
 		Self:     Self{Name: "Stafett", Facility: "STAFETT"},
 		Policy:   handover.DefaultPolicy(),
 		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20},

@@ -31,6 +31,7 @@ type metrics struct {
 	stopped   prometheus.Counter
 	published prometheus.Counter
 	alarms    prometheus.Counter
+	repaired  prometheus.Counter
 	lag       prometheus.Gauge
 	lagAge    prometheus.Gauge
 	balance   *prometheus.GaugeVec
@@ -49,13 +50,14 @@ func newMetrics() *metrics {
 		stopped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_mllp_reading_stopped_total", Help: "Times that MLLP reading stopped for messages in flight."}),
 		published: prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_events_published_total", Help: "Events that the stream has taken and synced."}),
 		alarms:    prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_alarms_total", Help: "Times that a stream contradicted the ledger."}),
+		repaired:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_streams_repaired_total", Help: "Streams that were rebuilt from the ledger."}),
 		lag:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag", Help: "Events that the stream does not hold yet."}),
 		lagAge:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag_seconds", Help: "Age of the oldest event that the stream does not hold."}),
 		balance:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, each minute."}, []string{"disposition"}),
 		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.lag, m.lagAge, m.balance, m.requests)
+		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.repaired, m.lag, m.lagAge, m.balance, m.requests)
 	return m
 }
 

@@ -157,6 +157,13 @@ func spell(typ string, p parameter) string {
 	return strings.Join([]string{typ, p.Code, p.Type, targets, text}, "\t")
 }
 
+// private are what nobody here looks a person up by: an index of it would only be one more
+// place where it is kept, and every message of a patient would pay for it.
+func private(typ, code string) bool {
+	person := typ == "Patient" || typ == "Practitioner" || typ == "RelatedPerson"
+	return person && (strings.HasPrefix(code, "address") || code == "phone" || code == "telecom" || code == "email")
+}
+
 func compile(typ string, p parameter) ([]string, error) {
 	switch {
 	case p.Type == "composite":
@@ -169,6 +176,8 @@ func compile(typ string, p parameter) ([]string, error) {
 		return nil, errors.New("no named queries")
 	case p.Code == "phonetic":
 		return nil, errors.New("needs a phonetic algorithm")
+	case private(typ, p.Code):
+		return nil, errors.New("a person's address and telephone are not indexed")
 	case p.Code == "deceased" && typ == "Patient":
 		return []string{":deceased"}, nil
 	}
