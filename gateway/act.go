@@ -30,10 +30,13 @@ type act struct {
 	task *fhir.Node
 	// written are resources of a FHIR write that are in the unit already.
 	written []*fhir.Node
+	// looks is set when a try before this one met a conflict.
+	looks bool
 
 	next    handover.Handover
 	reason  handover.Reason
 	unit    ledger.Unit
+	verdict string     // what was decided and why, for the audit
 	taskNow *fhir.Node // the Task as this act leaves it
 	opened  *act       // the handover that this act opened
 	// successor is the content of the stay that a readmission opens.
@@ -50,8 +53,12 @@ func (g *Gateway) decide(ctx context.Context, a *act) error {
 		}
 		return fault
 	}
-	a.unit.Audit = append(a.unit.Audit, ledger.Audit{At: a.now, Action: ledger.AuditDecided, Party: a.actor.Party,
-		Person: a.actor.Person, Handover: next.ID, Message: a.messageID(), Outcome: string(next.State), Detail: string(a.event.Name) + ": " + string(reason)})
+	a.verdict = string(a.event.Name) + ": " + string(reason)
+	if a.message == nil {
+		// A message's own audit line says what was decided on it.
+		a.unit.Audit = append(a.unit.Audit, ledger.Audit{At: a.now, Action: ledger.AuditDecided, Party: a.actor.Party,
+			Person: a.actor.Person, Handover: next.ID, Outcome: string(next.State), Detail: a.verdict})
+	}
 	if len(effects) == 0 && reflect.DeepEqual(next, a.before) && a.task == nil && len(a.content.Resources) == 0 {
 		return nil
 	}

@@ -34,6 +34,7 @@ type taking struct {
 	actor    handover.Actor     // find
 	current  handover.Handover  // find; zero when none
 	after    []func()           // what the commit sets going
+	looks    bool               // settle: an earlier try met a conflict
 	again    bool               // a kept message that is tried again
 	person   string             // the named person who had it tried again
 	rerouted handover.PartyID   // the receiver that person chose

@@ -51,7 +51,7 @@ func (g *Gateway) store(ctx context.Context, a *act) error {
 				}
 				continue
 			}
-			if err := g.put(ctx, a, r.Resource, a.actor.Party); err != nil {
+			if err := g.put(ctx, a, r.Resource, a.actor.Party, a.fresh(r)); err != nil {
 				return err
 			}
 		}
@@ -61,6 +61,13 @@ func (g *Gateway) store(ctx context.Context, a *act) error {
 	}
 	g.keys(a)
 	return nil
+}
+
+// fresh reports whether a resource can be taken for new without a look: it has an id of
+// its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
+// and the second try looks.
+func (a *act) fresh(r mappings.Named) bool {
+	return r.Key == "" || a.before.State == "" && !a.looks && r.Name == "encounter"
 }
 
 // resolve gives each resource of a translated message its id and turns the names by which
@@ -115,8 +122,15 @@ func setID(n *fhir.Node, id string) {
 }
 
 // put writes a resource as its new version, unless it says what is stored already.
-func (g *Gateway) put(ctx context.Context, a *act, n *fhir.Node, author handover.PartyID) error {
-	w, err := g.version(ctx, n, author, a.next, a.now)
+func (g *Gateway) put(ctx context.Context, a *act, n *fhir.Node, author handover.PartyID, fresh bool) error {
+	var cur ledger.Resource
+	if !fresh {
+		var err error
+		if cur, err = g.ledger.Resource(ctx, n.ResourceType(), n.ID()); err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+	}
+	w, err := version(n, cur, author, a.next, a.now)
 	if err != nil || w == nil {
 		return err
 	}
@@ -124,14 +138,10 @@ func (g *Gateway) put(ctx context.Context, a *act, n *fhir.Node, author handover
 	return nil
 }
 
-// version makes the write of n's next version with its search and visibility rows; nil
-// when nothing would change.
-func (g *Gateway) version(ctx context.Context, n *fhir.Node, author handover.PartyID, h handover.Handover, now time.Time) (*ledger.ResourceWrite, error) {
+// version makes the write of n's next version after cur with its search and visibility
+// rows; nil when nothing would change.
+func version(n *fhir.Node, cur ledger.Resource, author handover.PartyID, h handover.Handover, now time.Time) (*ledger.ResourceWrite, error) {
 	typ, id := n.ResourceType(), n.ID()
-	cur, err := g.ledger.Resource(ctx, typ, id)
-	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-		return nil, err
-	}
 	visible := union(cur.Visible, parties(h)...)
 	visible = union(visible, author)
 	if cur.Author != "" {
@@ -190,23 +200,23 @@ func union(a []handover.PartyID, b ...handover.PartyID) []handover.PartyID {
 // putTask writes the Task that carries the handover: as given, else as stored, with the
 // elements that the handover decides.
 func (g *Gateway) putTask(ctx context.Context, a *act, task *fhir.Node) error {
+	created := a.before.State == ""
+	if task == nil && created {
+		task = fhir.Obj("resourceType", "Task", "id", string(a.next.ID))
+	}
 	if task == nil {
 		cur, err := g.ledger.Resource(ctx, "Task", string(a.next.ID))
-		switch {
-		case errors.Is(err, ledger.ErrNotFound):
-			task = fhir.Obj("resourceType", "Task", "id", string(a.next.ID))
-		case err != nil:
+		if err != nil {
 			return err
-		default:
-			if task, err = fhir.Parse(cur.JSON, fhir.DefaultLimits()); err != nil {
-				return err
-			}
+		}
+		if task, err = fhir.Parse(cur.JSON, fhir.DefaultLimits()); err != nil {
+			return err
 		}
 	}
 	setID(task, string(a.next.ID))
 	g.project(task, a.next, a.now)
 	a.taskNow = task
-	return g.put(ctx, a, task, a.next.Sender)
+	return g.put(ctx, a, task, a.next.Sender, created)
 }
 
 // project sets what the handover decides of a Task: status, businessStatus, requester,
@@ -265,7 +275,6 @@ func (g *Gateway) keys(a *act) {
 		a.unit.Keys = append(a.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyVisit, Party: h.Sender, Value: visit, Handover: h.ID})
 	}
 	if a.before.State == "" {
-		a.unit.Keys = append(a.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyTask, Value: string(h.ID), Handover: h.ID})
 		for _, id := range personNumbers(a.patient()) {
 			a.unit.Keys = append(a.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyPatient, Value: g.personKey(id.system, id.value), Handover: h.ID})
 		}
@@ -295,14 +304,13 @@ func (g *Gateway) storeSuccessor(ctx context.Context, a, b *act) error {
 	task.Delete("identifier")
 	g.project(task, b.next, b.now)
 	b.taskNow = task
-	w, err := g.version(ctx, task, b.next.Sender, b.next, b.now)
+	w, err := version(task, ledger.Resource{}, b.next.Sender, b.next, b.now)
 	if err != nil {
 		return err
 	}
 	if w != nil {
 		b.unit.Resources = append(b.unit.Resources, *w)
 	}
-	b.unit.Keys = append(b.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyTask, Value: string(b.next.ID), Handover: b.next.ID})
 	return g.show(ctx, a, b)
 }
 
@@ -328,7 +336,7 @@ func (g *Gateway) show(ctx context.Context, a, b *act) error {
 				err = e
 				return
 			}
-			w, e := g.version(ctx, n, cur.Author, b.next, b.now)
+			w, e := version(n, cur, cur.Author, b.next, b.now)
 			if e != nil {
 				err = e
 				return

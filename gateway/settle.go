@@ -19,7 +19,8 @@ func (g *Gateway) settle(ctx context.Context, t *taking) error {
 	}
 	defer g.lock(string(t.row.Sender) + "|" + t.content.Facts["visit"])()
 	var err error
-	for range decideTries {
+	for try := range decideTries {
+		t.looks = try > 0
 		if err = g.settleOnce(ctx, t); !errors.Is(err, ledger.ErrConflict) {
 			return err
 		}
@@ -58,7 +59,7 @@ func (g *Gateway) settleOnce(ctx context.Context, t *taking) error {
 	}
 	t.current = h
 	t.actor = actorOf(t.row.Sender, h)
-	a := &act{now: t.now, actor: t.actor, event: ev, kind: t.content.Kind, before: h, content: t.content, message: &t.row}
+	a := &act{now: t.now, actor: t.actor, event: ev, kind: t.content.Kind, before: h, content: t.content, message: &t.row, looks: t.looks}
 	if h.State != "" {
 		a.kind = h.Kind
 	}
@@ -84,7 +85,9 @@ func (g *Gateway) settleOnce(ctx context.Context, t *taking) error {
 	g.answer(t)
 	g.describe(t)
 	t.putMessage(&a.unit)
-	a.unit.Audit = append(a.unit.Audit, g.audit(t, ledger.AuditReceived, string(t.row.Disposition)))
+	line := g.audit(t, ledger.AuditReceived, string(a.next.State))
+	line.Detail = a.verdict
+	a.unit.Audit = append(a.unit.Audit, line)
 	if _, err := g.commit(ctx, a.unit); err != nil {
 		return err
 	}

@@ -372,7 +372,7 @@ func (g *Gateway) settleWrite(ctx context.Context, t *writing) error {
 		if i == task || t.targets[i].Resource == nil || t.targets[i].matched {
 			continue
 		}
-		if err := g.put(ctx, a, t.targets[i].Resource, t.caller.Party); err != nil {
+		if err := g.put(ctx, a, t.targets[i].Resource, t.caller.Party, false); err != nil {
 			return err
 		}
 		a.written = append(a.written, t.targets[i].Resource)
