@@ -55,7 +55,7 @@ func (s *SQL) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]De
 
 // ParkedDeliveries returns those that a named person must act on, oldest first.
 func (s *SQL) ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error) {
-	return read(ctx, s, selectDelivery+"WHERE d.ended = 0 AND d.state IN ('refused', 'parked') ORDER BY d.ord"+limited(limit), nil, scanDelivery)
+	return read(ctx, s, selectDelivery+"WHERE d.state IN ('refused', 'parked') ORDER BY d.ord"+limited(limit), nil, scanDelivery)
 }
 
 // DueHandovers returns those whose deadline, or an attention's, has passed.

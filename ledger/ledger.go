@@ -32,7 +32,8 @@ type Disposition string
 
 // The dispositions. A message that is stored as applied and has deliveries counts as
 // moving while one of them is open, parked when one is parked, else delivered; Balance
-// and MessageState do that sum. Stored are: applied, repeated, refused, parked.
+// and MessageState do that sum. Stored are: applied, repeated, refused, parked, and moving
+// for a message that waits until its Deadline for the one it is about.
 const (
 	DispositionDelivered Disposition = "delivered"
 	DispositionApplied   Disposition = "applied"

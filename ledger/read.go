@@ -97,7 +97,7 @@ func (s *SQL) MessagesByExternalID(ctx context.Context, sender handover.PartyID,
 // ParkedMessages returns the parked ones that nobody has resolved, oldest first.
 func (s *SQL) ParkedMessages(ctx context.Context, limit int) ([]Message, error) {
 	return read(ctx, s, selectMessage+
-		"WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked' ORDER BY m.pos"+limited(limit), nil, scanMessage)
+		"WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked' ORDER BY m.received_at, m.pos"+limited(limit), nil, scanMessage)
 }
 
 // MessagesOf returns the messages applied to a handover, oldest first.

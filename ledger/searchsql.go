@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,20 +44,25 @@ func scanResource(r Row) (resourceRow, error) {
 
 // Search returns a page of what viewer may see; viewer "" sees all and is for operators.
 func (s *SQL) Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error) {
-	from, where, err := searchParts(q, viewer)
-	if err != nil {
-		return Page{}, err
-	}
-	paged, order, err := pageParts(q, where)
+	clauses, err := clausesOf(q)
 	if err != nil {
 		return Page{}, err
 	}
 	page := Page{Total: -1}
 	err = s.db.View(ctx, func(tx Tx) error {
-		page.Resources = nil
+		page.Resources, page.Next = nil, ""
+		driver, err := driverOf(tx, clauses)
+		if err != nil {
+			return err
+		}
+		from, where := searchParts(q.Type, clauses, driver, viewer)
+		paged, order, err := pageParts(q, where)
+		if err != nil {
+			return err
+		}
 		query := "SELECT " + resourceColumns + ", r.at FROM " + from.sql + " JOIN resource_version v ON v.vid = r.vid WHERE " +
 			paged.sql + order + " LIMIT " + strconv.Itoa(q.Count+1)
-		rows, keys, err := searchPage(tx, query, append(append([]any(nil), from.args...), paged.args...))
+		rows, keys, err := searchPage(tx, query, slices.Concat(from.args, paged.args))
 		if err != nil {
 			return err
 		}
@@ -68,7 +74,7 @@ func (s *SQL) Search(ctx context.Context, q search.Query, viewer handover.PartyI
 			return err
 		}
 		var total int64
-		err = one(tx, "SELECT count(*) FROM "+from.sql+" WHERE "+where.sql, append(append([]any(nil), from.args...), where.args...), &total)
+		err = one(tx, "SELECT count(*) FROM "+from.sql+" WHERE "+where.sql, slices.Concat(from.args, where.args), &total)
 		page.Total = int(total)
 		return err
 	})
@@ -93,45 +99,81 @@ type trailing struct {
 
 func (t trailing) Scan(dest ...any) error { return t.Row.Scan(append(dest, t.last)...) }
 
-// searchParts joins the clauses. The most selective one drives the query: its rows are
-// found by index first, whatever order the page has.
-func searchParts(q search.Query, viewer handover.PartyID) (from, where condition, err error) {
+// searched is a clause and its condition.
+type searched struct {
+	search.Clause
+	condition
+}
+
+func clausesOf(q search.Query) ([]searched, error) {
 	if q.Count < 1 || q.Count > 1000 {
-		return from, where, invalid("page size is not 1 to 1000", "_count")
+		return nil, invalid("page size is not 1 to 1000", "_count")
 	}
+	out := make([]searched, len(q.Clauses))
+	for i, c := range q.Clauses {
+		cond, err := clauseRows(q.Type, c)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = searched{c, cond}
+	}
+	return out, nil
+}
+
+// driverLimit is how many index rows a clause may have to drive a query: more are cheaper
+// found by walking the resources in the page's order.
+const driverLimit = 2000
+
+// driverOf counts, up to the limit, what each clause would find, and returns the index of
+// the one with the fewest rows; -1 when none is selective.
+func driverOf(tx Tx, clauses []searched) (int, error) {
+	driver, fewest := -1, int64(driverLimit)
+	for i, c := range clauses {
+		if !drives(c.Clause) {
+			continue
+		}
+		var n int64
+		err := one(tx, "SELECT count(*) FROM (SELECT 1 AS found FROM search s WHERE "+c.sql+" LIMIT "+strconv.Itoa(driverLimit)+") p", c.args, &n)
+		if err != nil {
+			return -1, err
+		}
+		if n < fewest {
+			driver, fewest = i, n
+		}
+	}
+	return driver, nil
+}
+
+// searchParts joins the clauses: the driver's rows are found by index first, whatever
+// order the page has; the other clauses look at the rows of each resource found.
+func searchParts(typ string, clauses []searched, driver int, viewer handover.PartyID) (from, where condition) {
 	from.sql = "resource r"
-	where = condition{"r.type = ? AND r.deleted = 0", columnsOf(q.Type)}
-	driver, rank := -1, 0
-	conditions := make([]condition, len(q.Clauses))
-	for i, c := range q.Clauses {
-		if conditions[i], err = clauseRows(q.Type, c); err != nil {
-			return from, where, err
-		}
-		if r := selectivity(c); r > rank {
-			driver, rank = i, r
-		}
-	}
-	for i, c := range q.Clauses {
-		cond := conditions[i]
+	where = condition{"r.type = ? AND r.deleted = 0", columnsOf(typ)}
+	for i, c := range clauses {
 		switch {
 		case isColumn(c.Param):
-			where.sql += " AND " + cond.sql
+			where.sql += " AND " + c.sql
 		case i == driver:
-			from = condition{"(SELECT DISTINCT s.rid FROM search s WHERE " + cond.sql + ") d CROSS JOIN resource r", cond.args}
+			from = condition{"(SELECT DISTINCT s.rid FROM search s WHERE " + c.sql + ") d CROSS JOIN resource r", c.args}
 			where.sql += " AND r.rid = d.rid"
 			continue
-		case negated(c):
-			where.sql += " AND NOT EXISTS (SELECT 1 FROM search s WHERE s.rid = r.rid AND " + cond.sql + ")"
 		default:
-			where.sql += " AND EXISTS (SELECT 1 FROM search s WHERE s.rid = r.rid AND " + cond.sql + ")"
+			not := ""
+			if negated(c.Clause) {
+				not = "NOT "
+			}
+			// The plus keeps the planner from the index by value: there are few rows of
+			// one resource, and there may be a million of one value.
+			where.sql += " AND " + not + "EXISTS (SELECT 1 FROM search s WHERE s.rid = r.rid AND " +
+				strings.ReplaceAll(c.sql, "s.param", "+s.param") + ")"
 		}
-		where.args = append(where.args, cond.args...)
+		where.args = append(where.args, c.args...)
 	}
 	if viewer != "" {
 		where.sql += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
 		where.args = append(where.args, string(viewer))
 	}
-	return from, where, nil
+	return from, where
 }
 
 // pageParts continues behind q.After and orders by last update.
@@ -164,27 +206,17 @@ func negated(c search.Clause) bool {
 		c.Modifier == search.ModifierMissing && len(c.Values) > 0 && c.Values[0].Value == "true"
 }
 
-// selectivity ranks clauses by how few rows they usually have; 0 cannot drive.
-func selectivity(c search.Clause) int {
+// drives tells the clauses that an index can answer.
+func drives(c search.Clause) bool {
 	if isColumn(c.Param) || negated(c) || c.Modifier == search.ModifierMissing || c.Modifier == search.ModifierContains {
-		return 0
+		return false
 	}
 	for _, v := range c.Values {
 		if c.Kind == search.KindToken && v.Value == "" || v.Prefix == search.PrefixNe {
-			return 0
+			return false
 		}
 	}
-	switch {
-	case c.Param == "identifier":
-		return 5
-	case c.Kind == search.KindReference:
-		return 4
-	case c.Kind == search.KindURI, c.Kind == search.KindString:
-		return 3
-	case c.Kind == search.KindToken:
-		return 2
-	}
-	return 1
+	return true
 }
 
 // clauseRows is the condition on search rows s (or the resource r) that c asks for.

@@ -89,6 +89,7 @@ CREATE UNIQUE INDEX handover_id ON handover (id);
 CREATE INDEX handover_chain ON handover (chain);
 CREATE INDEX handover_due ON handover (due) WHERE due > 0;
 CREATE INDEX handover_open ON handover (pos) WHERE open = 1;
+CREATE INDEX handover_attention ON handover (pos) WHERE attention = 1;
 
 CREATE TABLE handover_key (
   kind     TEXT COLLATE "C" NOT NULL,
@@ -188,6 +189,7 @@ CREATE UNIQUE INDEX delivery_id ON delivery (id);
 CREATE INDEX delivery_message ON delivery (message) WHERE message <> '';
 CREATE INDEX delivery_handover ON delivery (handover) WHERE handover <> '';
 CREATE INDEX delivery_external ON delivery (external_id) WHERE external_id <> '';
+CREATE INDEX delivery_parked ON delivery (ord) WHERE state IN ('refused', 'parked');
 CREATE INDEX delivery_due ON delivery (queue, due) WHERE queue > 0;
 
 CREATE TABLE delivery_content (
