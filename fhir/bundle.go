@@ -15,10 +15,15 @@ type BundleError struct {
 	// Path is the element at fault, as Bundle.entry[0].request.url.
 	Path string
 	Text string
+	// Err is the cause, where a caller's own function failed; else nil.
+	Err error
 }
 
 // Error returns path and text.
 func (e *BundleError) Error() string { return e.Path + ": " + e.Text }
+
+// Unwrap returns the cause.
+func (e *BundleError) Unwrap() error { return e.Err }
 
 func entryError(entry int, below, text string) *BundleError {
 	return &BundleError{Entry: entry, Path: fmt.Sprintf("Bundle.entry[%d]%s", entry, below), Text: text}
@@ -28,7 +33,7 @@ func entryError(entry int, below, text string) *BundleError {
 // resources are those of the tree, not copies. The error is a *BundleError.
 func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	if bundle.ResourceType() != "Bundle" {
-		return "", nil, &BundleError{-1, "Bundle", "not a Bundle"}
+		return "", nil, &BundleError{Entry: -1, Path: "Bundle", Text: "not a Bundle"}
 	}
 	var mode WriteMode
 	switch bundle.Str("type") {
@@ -37,7 +42,7 @@ func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	case "batch":
 		mode = WriteBatch
 	default:
-		return "", nil, &BundleError{-1, "Bundle.type", "neither transaction nor batch"}
+		return "", nil, &BundleError{Entry: -1, Path: "Bundle.type", Text: "neither transaction nor batch"}
 	}
 	nodes := bundle.Each("entry")
 	entries := make([]WriteEntry, len(nodes))
@@ -358,7 +363,9 @@ func ResolveConditional(entries []WriteEntry, find func(typ, query string) (id s
 			ref.Set("reference", Str(typ+"/"+id))
 		})
 		if failed != nil {
-			return entryError(i, ".resource", "conditional reference: "+failed.Error())
+			wrong := entryError(i, ".resource", "conditional reference: "+failed.Error())
+			wrong.Err = failed
+			return wrong
 		}
 	}
 	return nil

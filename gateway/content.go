@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,9 +21,11 @@ var contentNames = []struct {
 	{"for", "patient"}, {"encounter", "encounter"}, {"focus", "request"}, {"basedOn", "careplan"},
 }
 
-// loadContent gathers what the handover's Task refers to, named as a mapping knows it.
-// The names stand in place of the references, as in a translated message.
-func (g *Gateway) loadContent(ctx context.Context, task *fhir.Node) (mappings.Canonical, error) {
+// loadContent gathers what the Task of the act's handover refers to and p may see, named
+// as a mapping knows it. The names stand in place of the references, as in a translated
+// message.
+func (g *Gateway) loadContent(ctx context.Context, a *act, p handover.PartyID) (mappings.Canonical, error) {
+	task := a.taskNow
 	c := mappings.Canonical{Facts: map[string]string{}}
 	names := map[string]string{"Task/" + task.ID(): nameTask}
 	for _, cn := range contentNames {
@@ -31,7 +34,7 @@ func (g *Gateway) loadContent(ctx context.Context, task *fhir.Node) (mappings.Ca
 			if !ok {
 				continue
 			}
-			n, err := g.current(ctx, typ, id)
+			n, err := g.asOf(ctx, a, typ, id, p)
 			if errors.Is(err, ledger.ErrNotFound) {
 				continue
 			}
@@ -57,12 +60,26 @@ func (g *Gateway) loadContent(ctx context.Context, task *fhir.Node) (mappings.Ca
 	return c, nil
 }
 
-func (g *Gateway) current(ctx context.Context, typ, id string) (*fhir.Node, error) {
+// asOf is a resource as the act leaves it, for the eyes of p.
+func (g *Gateway) asOf(ctx context.Context, a *act, typ, id string, p handover.PartyID) (*fhir.Node, error) {
+	for _, w := range a.unit.Resources {
+		if w.Type == typ && w.ID == id {
+			if w.JSON == nil || !slices.Contains(w.Visible, p) {
+				return nil, ledger.ErrNotFound
+			}
+			return fhir.Parse(w.JSON, fhir.DefaultLimits())
+		}
+	}
+	return g.current(ctx, typ, id, p)
+}
+
+// current is a stored resource for the eyes of p; ErrNotFound where there is none.
+func (g *Gateway) current(ctx context.Context, typ, id string, p handover.PartyID) (*fhir.Node, error) {
 	r, err := g.ledger.Resource(ctx, typ, id)
 	if err != nil {
 		return nil, err
 	}
-	if r.Deleted {
+	if r.Deleted || !slices.Contains(r.Visible, p) {
 		return nil, ledger.ErrNotFound
 	}
 	return fhir.Parse(r.JSON, fhir.DefaultLimits())
@@ -82,8 +99,8 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 			}
 			c.Resources = append(c.Resources, mappings.Named{Name: r.Name, Resource: n, Key: r.Key})
 		}
-	} else if a.taskNow != nil {
-		loaded, err := g.loadContent(ctx, a.taskNow)
+	} else if a.taskNow != nil && takesPart(o.to.ID, a.next) {
+		loaded, err := g.loadContent(ctx, a, o.to.ID)
 		if err != nil {
 			return c, err
 		}

@@ -28,12 +28,14 @@ const (
 	sykehus     handover.PartyID = "fjellheim-sykehus"
 	kommune     handover.PartyID = "dalvik-kommune"
 	institusjon handover.PartyID = "solbakken-rehabilitering"
+	annen       handover.PartyID = "fjordgloett-rehabilitering"
 )
 
 var (
 	asSykehus     = access.Caller{Kind: access.CallerParty, Party: sykehus, Method: access.MethodToken}
 	asKommune     = access.Caller{Kind: access.CallerParty, Party: kommune, Method: access.MethodToken}
 	asInstitusjon = access.Caller{Kind: access.CallerParty, Party: institusjon, Method: access.MethodToken}
+	asAnnen       = access.Caller{Kind: access.CallerParty, Party: annen, Method: access.MethodToken}
 	asOperator    = access.Caller{Kind: access.CallerOperator, Person: "Oda Operatør", Method: access.MethodToken}
 )
 

@@ -103,7 +103,11 @@ func (g *Gateway) Inspect(ctx context.Context, c access.Caller, id string) (Mess
 	if err := g.auditRead(ctx, c, ledger.AuditRead, "Message/"+string(m.ID)); err != nil {
 		return MessageView{}, err
 	}
-	return g.messageView(ctx, m, ds)
+	v, err := g.messageView(ctx, m, ds)
+	if err == nil && v.Handover != nil && c.Party != "" && v.Handover.Sender != c.Party && v.Handover.Receiver == c.Party && v.Handover.Facts.AccessEnded {
+		v.Handover = nil // what became of it is no longer this party's to see
+	}
+	return v, err
 }
 
 func (g *Gateway) findMessage(ctx context.Context, c access.Caller, id string) (ledger.Message, error) {
@@ -201,7 +205,9 @@ func (g *Gateway) Handovers(ctx context.Context, c access.Caller, f ledger.Hando
 	}
 	out := make([]HandoverView, 0, len(hs))
 	for _, h := range hs {
-		out = append(out, ViewOf(h))
+		if f.Party == "" || takesPart(f.Party, h) {
+			out = append(out, ViewOf(h))
+		}
 	}
 	return out, nil
 }

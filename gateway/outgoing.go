@@ -332,6 +332,10 @@ func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing
 	}
 	note := g.communication(a, o.event, notice)
 	note.Set("id", fhir.Str(newID()))
+	if !takesPart(o.to.ID, a.next) {
+		note.Delete("about")
+		note.Delete("subject")
+	}
 	fhir.References(note, func(ref *fhir.Node) {
 		switch ref.Str("reference") {
 		case urnName + nameTask:
@@ -352,8 +356,11 @@ func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing
 // visibleTo walks what this act writes and what its Task refers to, as far as the party
 // may see it.
 func (g *Gateway) visibleTo(ctx context.Context, a *act, p handover.PartyID, add func(*fhir.Node)) error {
+	if !takesPart(p, a.next) {
+		return nil // a notice to one who has no part, such as the gateway's operator
+	}
 	for _, w := range a.unit.Resources {
-		if w.JSON == nil || w.Type == "Task" {
+		if w.JSON == nil || w.Type == "Task" || !slices.Contains(w.Visible, p) {
 			continue
 		}
 		n, err := fhir.Parse(w.JSON, fhir.DefaultLimits())
@@ -362,32 +369,33 @@ func (g *Gateway) visibleTo(ctx context.Context, a *act, p handover.PartyID, add
 		}
 		add(n)
 	}
-	content, err := g.referenced(ctx, a)
+	content, err := g.referenced(ctx, a, p)
 	if err != nil {
 		return err
 	}
 	for _, n := range content {
 		add(n)
 	}
-	add(a.taskNow)
+	if a.taskNow != nil {
+		add(a.taskNow)
+	}
 	return nil
 }
 
-// referenced loads what the Task refers to and this act does not write.
-func (g *Gateway) referenced(ctx context.Context, a *act) ([]*fhir.Node, error) {
+// referenced loads what the Task refers to and this act does not write, as far as the
+// party may see it.
+func (g *Gateway) referenced(ctx context.Context, a *act, p handover.PartyID) ([]*fhir.Node, error) {
 	var out []*fhir.Node
-	var err error
-	fhir.References(a.taskNow, func(ref *fhir.Node) {
-		typ, id, ok := localReference(ref)
-		if !ok || err != nil || typ == "Task" || wrote(a.unit, typ, id) {
-			return
+	for _, ref := range localReferences(a.taskNow) {
+		if ref.typ == "Task" || wrote(a.unit, ref.typ, ref.id) {
+			continue
 		}
-		n, e := g.current(ctx, typ, id)
-		if e == nil {
+		n, err := g.current(ctx, ref.typ, ref.id, p)
+		if err == nil {
 			out = append(out, n)
-		} else if !errors.Is(e, ledger.ErrNotFound) {
-			err = e
+		} else if !errors.Is(err, ledger.ErrNotFound) {
+			return nil, err
 		}
-	})
-	return out, err
+	}
+	return out, nil
 }

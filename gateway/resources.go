@@ -177,10 +177,11 @@ func stamp(n *fhir.Node, version int64, at time.Time) {
 	meta.Set("lastUpdated", fhir.Str(at.UTC().Format(time.RFC3339Nano)))
 }
 
+// parties are those who take part in h: a receiver that was the wrong one no longer does.
 func parties(h handover.Handover) []handover.PartyID {
 	var out []handover.PartyID
 	for _, p := range append([]handover.PartyID{h.Sender, h.Receiver}, h.Copies...) {
-		if p != "" {
+		if p != "" && (p != h.Receiver || !h.Facts.AccessEnded) {
 			out = append(out, p)
 		}
 	}
@@ -302,6 +303,7 @@ func (g *Gateway) storeSuccessor(ctx context.Context, a, b *act) error {
 	task.Delete("owner")
 	task.Delete("output")
 	task.Delete("identifier")
+	task.Delete("statusReason")
 	g.project(task, b.next, b.now)
 	b.taskNow = task
 	w, err := version(task, ledger.Resource{}, b.next.Sender, b.next, b.now)
@@ -311,45 +313,88 @@ func (g *Gateway) storeSuccessor(ctx context.Context, a, b *act) error {
 	if w != nil {
 		b.unit.Resources = append(b.unit.Resources, *w)
 	}
-	return g.show(ctx, a, b)
+	return g.showRequest(ctx, a.next, b)
 }
 
-// show lets the receiver of a handover that an act opens read what the request refers to.
-func (g *Gateway) show(ctx context.Context, a, b *act) error {
-	for _, n := range []*fhir.Node{b.taskNow} {
-		var err error
-		fhir.References(n, func(ref *fhir.Node) {
-			typ, id, ok := localReference(ref)
-			if !ok || err != nil || wrote(a.unit, typ, id) {
-				return
-			}
-			cur, e := g.ledger.Resource(ctx, typ, id)
-			if errors.Is(e, ledger.ErrNotFound) {
-				return
-			}
-			if e != nil {
-				err = e
-				return
-			}
-			n, e := fhir.Parse(cur.JSON, fhir.DefaultLimits())
-			if e != nil {
-				err = e
-				return
-			}
-			w, e := version(n, cur, cur.Author, b.next, b.now)
-			if e != nil {
-				err = e
-				return
-			}
-			if w != nil {
-				b.unit.Resources = append(b.unit.Resources, *w)
-			}
-		})
+// showRequest shows the receiver of a handover that an act opens what the sender had
+// written for the one before it.
+func (g *Gateway) showRequest(ctx context.Context, old handover.Handover, b *act) error {
+	written, err := g.ledger.ResourcesOf(ctx, old.ID)
+	if err != nil {
+		return err
+	}
+	from := []*fhir.Node{b.taskNow}
+	for _, r := range written {
+		if r.Type == "Task" || r.Deleted || r.Author != old.Sender {
+			continue
+		}
+		n, err := showOne(b, r)
 		if err != nil {
 			return err
 		}
+		from = append(from, n)
+	}
+	return g.show(ctx, b, old.Sender, from)
+}
+
+// showMax bounds how many stored resources one act may show.
+const showMax = 200
+
+// show lets the parties of a's handover read what is referred to from those resources,
+// near and far, as far as author wrote it: nobody shows another party's resources, and a
+// Task is another handover's.
+func (g *Gateway) show(ctx context.Context, a *act, author handover.PartyID, from []*fhir.Node) error {
+	seen := map[string]bool{}
+	for len(from) > 0 {
+		n := from[0]
+		from = from[1:]
+		for _, ref := range localReferences(n) {
+			if seen[ref.typ+"/"+ref.id] || ref.typ == "Task" || wrote(a.unit, ref.typ, ref.id) {
+				continue
+			}
+			if seen[ref.typ+"/"+ref.id] = true; len(seen) > showMax {
+				return &handover.Fault{Kind: handover.FaultTooLarge, Op: "gateway.show", Text: "the request refers to too many resources"}
+			}
+			cur, err := g.ledger.Resource(ctx, ref.typ, ref.id)
+			if errors.Is(err, ledger.ErrNotFound) || err == nil && (cur.Deleted || cur.Author != author) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			shown, err := showOne(a, cur)
+			if err != nil {
+				return err
+			}
+			from = append(from, shown)
+		}
 	}
 	return nil
+}
+
+// showOne lets the parties of a's handover read one stored resource.
+func showOne(a *act, cur ledger.Resource) (*fhir.Node, error) {
+	n, err := fhir.Parse(cur.JSON, fhir.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	w, err := version(n, cur, cur.Author, a.next, a.now)
+	if err == nil && w != nil {
+		a.unit.Resources = append(a.unit.Resources, *w)
+	}
+	return n, err
+}
+
+type place struct{ typ, id string }
+
+func localReferences(n *fhir.Node) []place {
+	var out []place
+	fhir.References(n, func(ref *fhir.Node) {
+		if typ, id, ok := localReference(ref); ok {
+			out = append(out, place{typ, id})
+		}
+	})
+	return out
 }
 
 func wrote(u ledger.Unit, typ, id string) bool {

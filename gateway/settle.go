@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"stafett/fhir"
@@ -211,15 +212,10 @@ func (g *Gateway) pick(hs []handover.Handover, p handover.PartyID) (handover.Han
 }
 
 func takesPart(p handover.PartyID, h handover.Handover) bool {
-	if p == h.Sender || p == h.Receiver {
-		return true
+	if p == h.Receiver {
+		return !h.Facts.AccessEnded
 	}
-	for _, c := range h.Copies {
-		if c == p {
-			return true
-		}
-	}
-	return false
+	return p == h.Sender || slices.Contains(h.Copies, p)
 }
 
 func (g *Gateway) findByPatient(ctx context.Context, t *taking) (handover.Handover, error) {

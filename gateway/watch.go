@@ -169,7 +169,7 @@ func (g *Gateway) notifyContact(ctx context.Context, a *act, to handover.PartyID
 			return err
 		}
 		a.next = h
-		if a.taskNow, err = g.current(ctx, "Task", string(about)); err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		if a.taskNow, err = g.current(ctx, "Task", string(about), p.ID); err != nil && !errors.Is(err, ledger.ErrNotFound) {
 			return err
 		}
 	}

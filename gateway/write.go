@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,9 +80,22 @@ func (g *Gateway) Refuse(ctx context.Context, c access.Caller, raw []byte, f *ha
 
 func (g *Gateway) beginWrite(c access.Caller, w fhir.Write) *writing {
 	now := g.now()
+	if len(w.Raw) == 0 {
+		w.Raw = bareWrite(w)
+	}
 	return &writing{caller: c, w: w, now: now, row: ledger.Message{ID: handover.MessageID(newID()), Sender: c.Party, Caller: c.Party,
 		Wire: handover.WireFHIR, Type: writeType(w), ExternalID: w.Identity, Digest: message.DigestOf(w.Raw), Raw: w.Raw,
 		ReceivedAt: now, Correlation: handover.CorrelationID(w.Correlation)}}
+}
+
+// bareWrite stands for the bytes of a write that has no body: without it all deletes
+// would have one digest.
+func bareWrite(w fhir.Write) []byte {
+	var b []byte
+	for _, e := range w.Entries {
+		b = fmt.Appendf(b, "%s %s/%s?%s If-Match %d\n", e.Method, e.Type, e.ID, e.Query, e.IfMatch)
+	}
+	return b
 }
 
 func writeType(w fhir.Write) string {
@@ -238,7 +252,7 @@ func (g *Gateway) locate(ctx context.Context, t *writing) error {
 		return &handover.Fault{Kind: handover.FaultInvalid, Op: "gateway.locate", Text: err.Error()}
 	}
 	if err := fhir.ResolveConditional(entries, func(typ, query string) (string, error) { return g.referred(ctx, t, typ, query) }); err != nil {
-		return asFault("gateway.locate", err)
+		return errors.Unwrap(err)
 	}
 	for i := range t.targets {
 		tg := &t.targets[i]
@@ -377,6 +391,15 @@ func (g *Gateway) settleWrite(ctx context.Context, t *writing) error {
 		}
 		a.written = append(a.written, t.targets[i].Resource)
 	}
+	if h.ID != "" {
+		from := a.written
+		if task >= 0 {
+			from = append(slices.Clone(from), t.targets[task].Resource)
+		}
+		if err := g.show(ctx, a, t.caller.Party, from); err != nil {
+			return err
+		}
+	}
 	if task >= 0 {
 		if err := g.taskAct(ctx, t, a, &t.targets[task], h); err != nil {
 			return err
@@ -407,6 +430,7 @@ func (g *Gateway) handoverOf(ctx context.Context, t *writing, task int) (handove
 		}
 		return g.ledger.Handover(ctx, handover.ID(tg.ID))
 	}
+	var found handover.Handover
 	for _, tg := range t.targets {
 		id := tg.current.Handover
 		if id == "" && tg.Resource != nil {
@@ -419,11 +443,19 @@ func (g *Gateway) handoverOf(ctx context.Context, t *writing, task int) (handove
 			continue
 		}
 		h, err := g.ledger.Handover(ctx, id)
-		if err != nil || takesPart(t.caller.Party, h) {
+		if err != nil {
 			return h, err
 		}
+		switch {
+		case !takesPart(t.caller.Party, h), found.ID == h.ID:
+		case found.ID == "":
+			found = h
+		case tg.Type != "Patient":
+			// What is written is shown to the parties of its handover: they must not be mixed up.
+			return h, &handover.Fault{Kind: handover.FaultUnsupported, Op: "gateway.handoverOf", Text: "one transaction writes into one handover"}
+		}
 	}
-	return handover.Handover{}, nil
+	return found, nil
 }
 
 func (g *Gateway) referredHandover(ctx context.Context, n *fhir.Node) (handover.ID, error) {
