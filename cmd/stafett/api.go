@@ -285,9 +285,13 @@ func (a *api) verify(c *gin.Context) {
 	if !forOperators(c) {
 		return
 	}
-	var cp *ledger.Checkpoint
-	if !body(c, &cp) {
+	var against ledger.Checkpoint
+	if !body(c, &against) {
 		return
+	}
+	cp := &against
+	if against.Head == "" {
+		cp = nil
 	}
 	v, err := a.ledger.Verify(c, cp)
 	reply(c, v, err)
