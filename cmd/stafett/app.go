@@ -282,7 +282,7 @@ func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 func (a *app) routes() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(a.observeRequests)
+	r.Use(a.observeRequests, a.recoverPanics)
 	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", a.readyz)
 	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
