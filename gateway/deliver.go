@@ -273,6 +273,16 @@ type breaker struct {
 // breakerAfter is how many failures in a row stop all but one probe.
 const breakerAfter = 3
 
+// until is when the next send to a receiver that is away may be tried; zero when it may now.
+func (b *breakers) until(p handover.PartyID, service string) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if br := b.at[string(p)+"|"+service]; br != nil {
+		return br.until
+	}
+	return time.Time{}
+}
+
 // enter asks to send now. A wait above zero means: not now.
 func (b *breakers) enter(p handover.PartyID, service string, limit int, now time.Time) (release func(failed bool, now time.Time, pause time.Duration), wait time.Duration) {
 	b.mu.Lock()

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -258,14 +257,4 @@ func (g *Gateway) RecordAnswer(ctx context.Context, c access.Caller, in Answer) 
 		return handover.Handover{}, handover.FaultOf(storageFault(err))
 	}
 	return a.next, nil
-}
-
-// envelopeOf reads the envelope that was kept with a message.
-func envelopeOf(m ledger.Message) adapters.Envelope {
-	var env adapters.Envelope
-	if len(m.Envelope) > 0 {
-		// A row of ours that does not parse shows an empty envelope.
-		_ = json.Unmarshal(m.Envelope, &env)
-	}
-	return env
 }

@@ -150,6 +150,10 @@ func (g *Gateway) send(ctx context.Context, a *act, o outgoing, served bool, not
 		Purpose: o.purpose, Receiver: o.to.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
 		GenTime: a.now, CreatedAt: a.now, State: ledger.DeliveryPending, NextAttempt: a.now, ReceiptDue: true}
 	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, a.now)
+	if until := g.breakers.until(d.Receiver, d.Service); until.After(a.now) {
+		// Nobody is there now: it need not be claimed only to be put back.
+		d.NextAttempt = until
+	}
 	if !served {
 		g.parkDelivery(&d, "no service of the receiver takes this message", a.now)
 		a.unit.Deliveries = append(a.unit.Deliveries, d)

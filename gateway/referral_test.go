@@ -550,10 +550,6 @@ func TestReferral_Refused(t *testing.T) {
 			_, err := b.g.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: r.plan}}})
 			return err
 		}, handover.FaultForbidden},
-		{"delete of a resource out of sight", func(b *bench, r referral) error {
-			_, err := b.g.Write(b.t.Context(), asSykehus, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: r.plan}}})
-			return err
-		}, handover.FaultNotFound},
 		{"two Tasks in one transaction", func(b *bench, r referral) error {
 			n := b.mustRead(asInstitusjon, "Task", r.task)
 			_, err := b.g.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteTransaction, Raw: []byte("{}"), Entries: []fhir.WriteEntry{
@@ -645,4 +641,17 @@ func TestReferral_BatchWithOneBadEntry(t *testing.T) {
 	if sum.Applied != 2 || sum.Refused != 1 {
 		t.Fatalf("%+v", sum)
 	}
+}
+
+// TestReferral_DeleteOutOfSight: it is answered as an id that never was, and changes nothing.
+func TestReferral_DeleteOutOfSight(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	for _, id := range []string{r.plan, "0192f0c0-0000-7000-8000-000000000000"} {
+		got, err := b.g.Write(t.Context(), asSykehus, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: id}}})
+		if err != nil || got.Status != http.StatusNoContent || len(got.Entries) != 1 || got.Entries[0].Version != 0 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	b.mustRead(asKommune, "CarePlan", r.plan)
 }

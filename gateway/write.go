@@ -292,6 +292,9 @@ func (g *Gateway) condition(ctx context.Context, t *writing, tg *target) error {
 		return err
 	}
 	tg.ID, tg.matched = id, tg.Method == http.MethodPost
+	if tg.Resource != nil {
+		setID(tg.Resource, id)
+	}
 	return nil
 }
 
@@ -342,6 +345,10 @@ func (g *Gateway) authorise(_ context.Context, t *writing) error {
 		if exists {
 			// What the caller may not see does not exist for it.
 			if access.MayRead(t.caller, tg.current.Visible) != nil {
+				if tg.Method == http.MethodDelete {
+					tg.current, tg.before = ledger.Resource{}, nil
+					continue // answered as an id that never was
+				}
 				return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "no such resource"}
 			}
 		}

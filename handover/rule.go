@@ -76,7 +76,6 @@ type guard struct {
 }
 
 var (
-	always         = guard{}
 	whenDischarged = guard{"discharged", func(d *decision) bool { return !d.h.Facts.DischargedAt.IsZero() }}
 	whenCancelled  = guard{"discharge cancelled before", func(d *decision) bool { return !d.h.Facts.DischargeCancelledAt.IsZero() }}
 	whenUnready    = guard{"not ready before", func(d *decision) bool { return !d.h.Facts.NotReadyAt.IsZero() }}

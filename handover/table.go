@@ -5,7 +5,6 @@ var (
 
 	bySender   = []ActorRole{RoleSender}
 	byReceiver = []ActorRole{RoleReceiver}
-	byParties  = []ActorRole{RoleSender, RoleReceiver}
 	byAnybody  = []ActorRole{RoleSender, RoleReceiver, RoleSystem}
 	byReceipt  = []ActorRole{RoleSender, RoleReceiver, RoleCopy, RoleSystem}
 	byFailure  = []ActorRole{RoleSystem, RoleClock}

@@ -22,6 +22,7 @@ import (
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
+	"stafett/ephemeral"
 	"stafett/events"
 	"stafett/fhir"
 	"stafett/fhir/rest"
@@ -45,6 +46,7 @@ type app struct {
 	metrics *metrics
 	auth    access.Authenticator
 	senders map[handover.Wire]adapters.Sender
+	shared  ephemeral.Store
 
 	http     *http.Server
 	httpAddr string
@@ -77,6 +79,9 @@ func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err er
 		return nil, err
 	}
 	a.ledger = ledger.NewGroup(store, ledger.GroupOptions{})
+	if err = a.openShared(ctx); err != nil {
+		return nil, err
+	}
 	if err = a.openEvents(ctx); err != nil {
 		return nil, err
 	}
@@ -282,7 +287,7 @@ func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 func (a *app) routes() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(a.observeRequests, a.recoverPanics)
+	r.Use(a.observeRequests, a.recoverPanics, a.limitRequests)
 	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", a.readyz)
 	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
@@ -384,6 +389,9 @@ func (a *app) close() error {
 	var errs []error
 	for _, s := range a.senders {
 		errs = append(errs, s.Close())
+	}
+	if a.shared != nil {
+		errs = append(errs, a.shared.Close())
 	}
 	if a.bus != nil {
 		a.bus.Close()

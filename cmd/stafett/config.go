@@ -23,7 +23,8 @@ type Config struct {
 	MLLP      []MLLP `yaml:"mllp"`
 	Ledger    Ledger `yaml:"ledger"`
 	Events    Events `yaml:"events"`
-	// Redis holds short-lived state shared by several gateways; empty keeps it in process.
+	// Redis counts callers' rates for several gateways together, an address or a reference to
+	// one; empty counts in this process.
 	Redis string `yaml:"redis"`
 	// Self is how the gateway names itself in notices of its own.
 	Self Self `yaml:"self"`
@@ -135,6 +136,8 @@ type Delivery struct {
 type Limits struct {
 	MessageBytes  int64 `yaml:"messageBytes"`
 	InFlightBytes int64 `yaml:"inFlightBytes"`
+	// RequestsPerSecond holds each HTTP caller, twice as many at once; 0 for no limit.
+	RequestsPerSecond int `yaml:"requestsPerSecond"`
 }
 
 func defaultConfig() Config {
@@ -144,7 +147,7 @@ func defaultConfig() Config {
 		Events:   Events{Listen: "127.0.0.1:0", Reconcile: 10 * time.Minute},
 		Self:     Self{Name: "Stafett", Facility: "STAFETT"},
 		Policy:   handover.DefaultPolicy(),
-		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20},
+		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20, RequestsPerSecond: 2000},
 		Watch:    time.Second,
 		Shutdown: 20 * time.Second,
 	}

@@ -51,7 +51,7 @@ func (a *api) resourceCapability(typ string) *fhir.Node {
 		"interaction", codes("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"),
 		"versioning", "versioned-update",
 		"readHistory", true,
-		"updateCreate", true,
+		"updateCreate", a.UpdateCreate,
 		"conditionalCreate", true,
 		"conditionalRead", "full-support",
 		"conditionalUpdate", a.Conditional,

@@ -80,6 +80,8 @@ type Options struct {
 	Version string
 	// Conditional allows updates and deletes by query. Set it when the Writer takes them.
 	Conditional bool
+	// UpdateCreate says that an update of an unknown id creates it. Set it when the Writer does so.
+	UpdateCreate bool
 }
 
 // Defaults of Options.
