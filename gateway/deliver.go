@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -114,8 +115,11 @@ func (g *Gateway) claim(ctx context.Context, slots chan struct{}, sends *sync.Wa
 func (g *Gateway) deliverOne(ctx context.Context, d ledger.Delivery) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.log.Error("a delivery panicked", "delivery", d.ID, "attempt", d.Attempts)
-			g.recordOutcome(ctx, d, adapters.Sent{}, &handover.Fault{Kind: panicKind(d.Attempts), Text: "panic while sending"})
+			// Its lease ends and it is sent again, identical; in the end a person looks.
+			g.log.Error("recording an outcome panicked", "delivery", d.ID, "attempt", d.Attempts, "panic", fmt.Sprintf("%T", p))
+			if d.Attempts >= panicTries {
+				g.setAside(ctx, d)
+			}
 		}
 	}()
 	release, wait := g.breakers.enter(d.Receiver, d.Service, g.delivery.WorkersPerReceiver, g.now())
@@ -123,18 +127,40 @@ func (g *Gateway) deliverOne(ctx context.Context, d ledger.Delivery) {
 		g.putBack(ctx, d, wait)
 		return
 	}
-	sent, err := g.sendOnce(ctx, d)
+	sent, err := g.sendSafely(ctx, d)
 	temporary := err != nil && handover.FaultOf(err).Kind.Temporary()
 	release(temporary, g.now(), g.backoff(d.Attempts))
 	g.recordOutcome(ctx, d, sent, err)
 }
 
-// panicKind sets a message that panics aside after three tries.
-func panicKind(attempts int) handover.FaultKind {
-	if attempts >= 3 {
-		return handover.FaultInvalid
+// panicTries is how often a message may panic before it is set aside.
+const panicTries = 3
+
+// sendSafely turns a panic of the sender into a fault, which ends the attempts at last.
+func (g *Gateway) sendSafely(ctx context.Context, d ledger.Delivery) (sent adapters.Sent, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.log.Error("a send panicked", "delivery", d.ID, "attempt", d.Attempts, "panic", fmt.Sprintf("%T", p))
+			f := &handover.Fault{Kind: handover.FaultTemporary, Op: "gateway.sendSafely", Text: "panic while sending"}
+			if d.Attempts >= panicTries {
+				f.Kind = handover.FaultInvalid
+			}
+			sent, err = adapters.Sent{}, f
+		}
+	}()
+	return g.sendOnce(ctx, d)
+}
+
+// setAside parks a delivery without any of the consequences that it may have panicked in.
+func (g *Gateway) setAside(ctx context.Context, d ledger.Delivery) {
+	fresh, err := g.ledger.Delivery(ctx, d.ID)
+	if err == nil && fresh.State == ledger.DeliverySending {
+		g.parkDelivery(&fresh, g.operator, "panic while its outcome was recorded", g.now())
+		_, err = g.commit(ctx, ledger.Unit{Deliveries: []ledger.Delivery{fresh}})
 	}
-	return handover.FaultTemporary
+	if err != nil {
+		g.log.Error("a delivery could not be set aside", "delivery", d.ID, "cause", err.Error())
+	}
 }
 
 func (g *Gateway) sendOnce(ctx context.Context, d ledger.Delivery) (adapters.Sent, error) {
@@ -241,15 +267,33 @@ func (g *Gateway) outcome(ctx context.Context, d ledger.Delivery, sent adapters.
 	g.log.Info("a send failed", "delivery", d.ID, "receiver", d.Receiver, "attempt", d.Attempts, "fault", f.Kind, "cause", f.Error())
 	if f.Kind.Temporary() && now.Before(d.Deadline) {
 		d.State, d.NextAttempt, d.Error = ledger.DeliveryPending, now.Add(g.backoff(d.Attempts)), string(f.Kind)
-		return &act{now: now, unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}, nil
+		return g.stillTrying(ctx, d, now)
 	}
 	return g.undeliverable(ctx, d, string(f.Kind)+": "+detailOf(f), now)
+}
+
+// stillTrying leaves a delivery to its next attempt. One that has no receipt when it should
+// have had one is attention, whether or not it got away (invariant 4).
+func (g *Gateway) stillTrying(ctx context.Context, d ledger.Delivery, now time.Time) (*act, error) {
+	late := !d.WarnAt.IsZero() && !now.Before(d.WarnAt)
+	if late {
+		d.WarnAt = time.Time{}
+	}
+	a := &act{now: now, actor: handover.Actor{Role: handover.RoleSystem}, unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
+	if !late || d.Purpose != ledger.PurposeTell {
+		return a, nil
+	}
+	return a, g.tellHandover(ctx, a, d, false)
 }
 
 // undeliverable parks a delivery and marks its handover: a technical fault is attention,
 // never an answer (invariant 7).
 func (g *Gateway) undeliverable(ctx context.Context, d ledger.Delivery, why string, now time.Time) (*act, error) {
-	g.parkDelivery(&d, why, now)
+	to, err := g.responsible(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	g.parkDelivery(&d, to, why, now)
 	g.observe.Delivered(d.Wire, d.State)
 	a := &act{now: now, actor: handover.Actor{Role: handover.RoleSystem}, unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
 	if d.Purpose != ledger.PurposeTell {

@@ -45,12 +45,17 @@ func (g *Gateway) Take(ctx context.Context, in adapters.Inbound) (answer adapter
 	g.inHand.Add(1)
 	defer g.inHand.Done()
 	t := g.begin(in)
+	defer func() { g.observe.Took(in.Wire, t.row.Disposition, g.now().Sub(t.now)) }()
+	return g.takeSafely(ctx, t)
+}
+
+// takeSafely leaves a message that panics unanswered: its sender still owns it.
+func (g *Gateway) takeSafely(ctx context.Context, t *taking) (answer adapters.Answer) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.log.Error("intake panicked", "correlation", in.Correlation, "panic", fmt.Sprintf("%T", p))
-			answer = unanswered(t, &handover.Fault{Kind: handover.FaultUnknown, Op: "gateway.Take"})
+			g.log.Error("intake panicked", "correlation", t.in.Correlation, "panic", fmt.Sprintf("%T", p))
+			answer = unanswered(t, &handover.Fault{Kind: handover.FaultUnknown, Op: "gateway.Take", Text: "panic"})
 		}
-		g.observe.Took(in.Wire, t.row.Disposition, g.now().Sub(t.now))
 	}()
 	return g.take(ctx, t)
 }
@@ -159,6 +164,12 @@ func (g *Gateway) keep(ctx context.Context, t *taking, f *handover.Fault) (adapt
 		return adapters.Answer{Outcome: adapters.OutcomeRefused, Bytes: t.row.Answer, Fault: f, Message: t.row.ID}, nil
 	}
 	return stored(t), nil
+}
+
+// applied ends the message as read and used; one that was kept before needs nobody any more.
+func (t *taking) applied(detail string) {
+	t.row.Disposition, t.row.Reason, t.row.Detail = ledger.DispositionApplied, "", detail
+	t.row.Contact, t.row.Deadline, t.row.Step = "", time.Time{}, 0
 }
 
 // storeMessage inserts the message, or updates it when it is one that was kept before.

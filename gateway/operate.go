@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"stafett/access"
@@ -85,7 +87,7 @@ func (g *Gateway) takeAgain(ctx context.Context, c access.Caller, id handover.Me
 	}
 	t := g.resume(m)
 	t.person, t.rerouted = c.Person, to
-	if a := g.take(ctx, t); a.Outcome == adapters.OutcomeUnanswered {
+	if a := g.takeSafely(ctx, t); a.Outcome == adapters.OutcomeUnanswered {
 		return m, a.Fault
 	}
 	return g.ledger.Message(ctx, id)
@@ -104,8 +106,28 @@ func (g *Gateway) tryAgain(ctx context.Context, id handover.MessageID) {
 	if err != nil || m.Disposition != ledger.DispositionMoving {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.log.Error("a waiting message panicked", "message", id, "panic", fmt.Sprintf("%T", p))
+			g.setMessageAside(ctx, m)
+		}
+	}()
 	if a := g.take(ctx, g.resume(m)); a.Outcome == adapters.OutcomeUnanswered {
 		g.log.Warn("a waiting message could not be tried again", "message", id, "fault", a.Fault.Kind)
+	}
+}
+
+// setMessageAside counts a panic against a waiting message; after some it is parked.
+func (g *Gateway) setMessageAside(ctx context.Context, m ledger.Message) {
+	now := g.now()
+	m.Step++
+	m.Deadline = now.Add(waitAgain)
+	if m.Step >= panicTries {
+		m.Disposition, m.Reason, m.Detail, m.Step = ledger.DispositionParked, handover.FaultUnknown, "panic while it was tried again", 0
+		m.Contact, m.Deadline = g.contactOf(m.Sender), now.Add(g.policy.EscalationAfter(0))
+	}
+	if _, err := g.commit(ctx, ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}); err != nil {
+		g.log.Error("a waiting message could not be set aside", "message", m.ID, "cause", err.Error())
 	}
 }
 
@@ -236,10 +258,12 @@ func (g *Gateway) RecordAnswer(ctx context.Context, c access.Caller, in Answer) 
 		party := in.For
 		if party == "" {
 			party = h.Receiver
+			if in.Event == handover.EventAttentionResolved && c.Party != "" {
+				party = c.Party
+			}
 		}
-		// A reader for one side may record the other side's answer: the note is in its hands.
-		if access.MayOperate(c, h.Sender) != nil && access.MayOperate(c, h.Receiver) != nil {
-			return nil, access.MayOperate(c, party)
+		if err := access.MayOperate(c, party); err != nil && !readsUnclear(c, h, party) {
+			return nil, err
 		}
 		a := &act{now: g.now(), kind: h.Kind, before: h,
 			actor: handover.Actor{Role: handover.RoleReader, Party: party, Person: c.Person},
@@ -257,4 +281,11 @@ func (g *Gateway) RecordAnswer(ctx context.Context, c access.Caller, in Answer) 
 		return handover.Handover{}, handover.FaultOf(storageFault(err))
 	}
 	return a.next, nil
+}
+
+// readsUnclear: a reader for the sender may record what the receiver has written, for the
+// note is in its hands; without such a note the answer would be its own (invariant 3).
+func readsUnclear(c access.Caller, h handover.Handover, party handover.PartyID) bool {
+	return c.IsOperator() && c.Party == h.Sender && party == h.Receiver &&
+		slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool { return a.Reason == handover.AttentionAnswerNeedsReading })
 }

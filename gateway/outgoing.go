@@ -155,7 +155,7 @@ func (g *Gateway) send(ctx context.Context, a *act, o outgoing, served bool, not
 		d.NextAttempt = until
 	}
 	if !served {
-		g.parkDelivery(&d, "no service of the receiver takes this message", a.now)
+		g.parkDelivery(&d, g.responsibleIn(a.next, d), "no service of the receiver takes this message", a.now)
 		a.unit.Deliveries = append(a.unit.Deliveries, d)
 		return nil
 	}
@@ -164,17 +164,37 @@ func (g *Gateway) send(ctx context.Context, a *act, o outgoing, served bool, not
 		if !errors.As(err, &f) {
 			return err
 		}
-		g.parkDelivery(&d, detailOf(f), a.now)
+		g.parkDelivery(&d, g.responsibleIn(a.next, d), detailOf(f), a.now)
 	}
 	a.unit.Deliveries = append(a.unit.Deliveries, d)
 	a.unit.Keys = append(a.unit.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
 	return nil
 }
 
-// parkDelivery leaves a delivery to a named person at the party that wanted it sent.
-func (g *Gateway) parkDelivery(d *ledger.Delivery, why string, now time.Time) {
+// responsibleIn is whose contact follows up what could not be delivered: the party on
+// whose behalf it was sent. Alerts breed no alerts: they are the operator's.
+func (g *Gateway) responsibleIn(h handover.Handover, d ledger.Delivery) handover.PartyID {
+	if h.ID == "" || d.Purpose == ledger.PurposeAlert {
+		return g.operator
+	}
+	return counterpart(h, d.Receiver)
+}
+
+func (g *Gateway) responsible(ctx context.Context, d ledger.Delivery) (handover.PartyID, error) {
+	var h handover.Handover
+	if d.Handover != "" {
+		var err error
+		if h, err = g.ledger.Handover(ctx, d.Handover); err != nil {
+			return "", err
+		}
+	}
+	return g.responsibleIn(h, d), nil
+}
+
+// parkDelivery leaves a delivery to a named person at a party.
+func (g *Gateway) parkDelivery(d *ledger.Delivery, to handover.PartyID, why string, now time.Time) {
 	d.State, d.Error = ledger.DeliveryParked, why
-	d.Contact, d.Deadline, d.Step = g.contactOf(d.Receiver), now.Add(g.policy.EscalationAfter(0)), 0
+	d.Contact, d.Deadline, d.Step = g.contactOf(to), now.Add(g.policy.EscalationAfter(0)), 0
 	d.WarnAt, d.NextAttempt, d.LeaseOwner, d.LeaseUntil = time.Time{}, time.Time{}, "", time.Time{}
 }
 

@@ -34,7 +34,8 @@ func (g *Gateway) settleReceipt(ctx context.Context, t *taking) error {
 }
 
 func (g *Gateway) settleReceiptOf(ctx context.Context, t *taking, d ledger.Delivery, r adapters.Receipt) error {
-	t.row.Disposition, t.row.Handover = ledger.DispositionApplied, d.Handover
+	t.row.Handover = d.Handover
+	t.applied("")
 	g.answer(t)
 	g.describe(t)
 	a, err := g.receipted(ctx, d, r, t.row.ID, t.now)
@@ -59,7 +60,7 @@ func receiptWord(r adapters.Receipt) string {
 // nothing, except that a late positive one still counts (DOMAIN 3.3).
 func (g *Gateway) receipted(ctx context.Context, d ledger.Delivery, r adapters.Receipt, by handover.MessageID, now time.Time) (*act, error) {
 	a := &act{now: now, actor: handover.Actor{Role: handover.RoleSystem}}
-	if d.State == ledger.DeliveryReceipted || d.State == ledger.DeliveryClosed {
+	if d.State.Ended() || d.State == ledger.DeliveryRefused && !r.Positive {
 		return a, nil
 	}
 	d.Receipt, d.LeaseOwner, d.LeaseUntil = by, "", time.Time{}
@@ -68,7 +69,11 @@ func (g *Gateway) receipted(ctx context.Context, d ledger.Delivery, r adapters.R
 		d.State, d.EndedAt, d.Error = ledger.DeliveryReceipted, now, ""
 		d.Contact, d.Deadline, d.Step = "", time.Time{}, 0
 	} else {
-		g.parkDelivery(&d, "negative receipt: "+codesOf(r), now)
+		to, err := g.responsible(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		g.parkDelivery(&d, to, "negative receipt: "+codesOf(r), now)
 		d.State = ledger.DeliveryRefused
 	}
 	a.unit.Deliveries = append(a.unit.Deliveries, d)
@@ -191,7 +196,7 @@ func (g *Gateway) receiptDelivery(original ledger.Message, cause handover.Messag
 	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, now)
 	s, ok := p.ServiceFor(original.Wire, typ)
 	if !ok {
-		g.parkDelivery(&d, "no service of the sender takes receipts", now)
+		g.parkDelivery(&d, g.operator, "no service of the sender takes receipts", now)
 	}
 	d.Service = s.Name
 	return d, true, nil

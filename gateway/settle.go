@@ -78,11 +78,11 @@ func (g *Gateway) settleOnce(ctx context.Context, t *taking) error {
 		}
 		return err
 	}
-	t.row.Disposition, t.row.Handover = ledger.DispositionApplied, a.next.ID
+	t.row.Handover = a.next.ID
+	t.applied("")
 	if a.opened != nil && old.State != "" {
 		t.row.Handover = a.opened.next.ID
 	}
-	t.row.Contact, t.row.Deadline, t.row.Reason, t.row.Detail = "", time.Time{}, "", ""
 	g.answer(t)
 	g.describe(t)
 	t.putMessage(&a.unit)
@@ -314,7 +314,7 @@ func (g *Gateway) policyStarts(t *taking) bool {
 
 // applyWithoutHandover records a message of the feed that concerns no handover.
 func (g *Gateway) applyWithoutHandover(ctx context.Context, t *taking) error {
-	t.row.Disposition, t.row.Detail = ledger.DispositionApplied, "feed: no handover for this stay"
+	t.applied("feed: no handover for this stay")
 	g.answer(t)
 	g.describe(t)
 	return g.storeMessage(ctx, t, ledger.Unit{Audit: []ledger.Audit{g.audit(t, ledger.AuditReceived, "feed")}})

@@ -20,7 +20,8 @@ func (g *Gateway) wait(ctx context.Context, t *taking) error {
 	if t.now.Sub(t.row.ReceivedAt) >= g.policy.CancellationWaiting.After {
 		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "gateway.wait", Text: "the message that it follows did not arrive in time"}
 	}
-	t.row.Disposition, t.row.Detail = ledger.DispositionMoving, waitDetail
+	t.applied(waitDetail)
+	t.row.Disposition = ledger.DispositionMoving
 	t.row.Deadline = t.now.Add(waitAgain)
 	g.answer(t)
 	g.describe(t)

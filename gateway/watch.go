@@ -37,6 +37,16 @@ func (g *Gateway) WatchOnce(ctx context.Context) error {
 	return errors.Join(g.watchHandovers(ctx, now), g.watchDeliveries(ctx, now), g.watchMessages(ctx, now))
 }
 
+// guarded turns a panic over one thing that is due into an error: the others are still seen to.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic (%T)", p)
+		}
+	}()
+	return f()
+}
+
 func (g *Gateway) watchHandovers(ctx context.Context, now time.Time) error {
 	due, err := g.ledger.DueHandovers(ctx, now, watchBatch)
 	if err != nil {
@@ -44,13 +54,16 @@ func (g *Gateway) watchHandovers(ctx context.Context, now time.Time) error {
 	}
 	var errs []error
 	for _, h := range due {
-		_, err := g.settleAct(ctx, h.ID, func(h handover.Handover) (*act, error) {
-			if h.NextDue().IsZero() || h.NextDue().After(now) {
-				return nil, nil
-			}
-			a := &act{now: now, actor: handover.Actor{Role: handover.RoleClock}, kind: h.Kind, before: h,
-				event: handover.Event{Name: handover.EventDeadlinePassed}}
-			return a, g.decide(ctx, a)
+		err := guarded(func() error {
+			_, err := g.settleAct(ctx, h.ID, func(h handover.Handover) (*act, error) {
+				if h.NextDue().IsZero() || h.NextDue().After(now) {
+					return nil, nil
+				}
+				a := &act{now: now, actor: handover.Actor{Role: handover.RoleClock}, kind: h.Kind, before: h,
+					event: handover.Event{Name: handover.EventDeadlinePassed}}
+				return a, g.decide(ctx, a)
+			})
+			return err
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("handover %s: %w", h.ID, err))
@@ -66,7 +79,8 @@ func (g *Gateway) watchDeliveries(ctx context.Context, now time.Time) error {
 	}
 	var errs []error
 	for _, d := range due {
-		if err := g.watchDelivery(ctx, d, now); err != nil && !errors.Is(err, ledger.ErrConflict) {
+		err := guarded(func() error { return g.watchDelivery(ctx, d, now) })
+		if err != nil && !errors.Is(err, ledger.ErrConflict) {
 			errs = append(errs, fmt.Errorf("delivery %s: %w", d.ID, err))
 		}
 	}
@@ -106,13 +120,9 @@ func (g *Gateway) escalateDelivery(ctx context.Context, d ledger.Delivery, now t
 	d.Step++
 	d.Deadline = now.Add(g.policy.EscalationAfter(d.Step))
 	a := &act{now: now, actor: handover.Actor{Role: handover.RoleClock}, unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
-	to := g.operator
-	if d.Handover != "" && d.Purpose != ledger.PurposeAlert {
-		h, err := g.ledger.Handover(ctx, d.Handover)
-		if err != nil {
-			return nil, err
-		}
-		to = counterpart(h, d.Receiver)
+	to, err := g.responsible(ctx, d)
+	if err != nil {
+		return nil, err
 	}
 	if d.Purpose == ledger.PurposeAlert && d.Receiver == g.operator {
 		g.log.Error("an alert to the operator's own contact is parked", "delivery", d.ID, "error", d.Error)
@@ -145,7 +155,7 @@ func (g *Gateway) watchMessages(ctx context.Context, now time.Time) error {
 		}
 		text := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. Meldingen %s er satt til side og må behandles av en person: %s (%s).",
 			step+1, m.ID, m.Reason, m.Detail)
-		err := g.notifyContact(ctx, a, to, step, text, m.Handover)
+		err := guarded(func() error { return g.notifyContact(ctx, a, to, step, text, m.Handover) })
 		if err == nil {
 			_, err = g.commit(ctx, a.unit)
 		}

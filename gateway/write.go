@@ -42,9 +42,15 @@ type target struct {
 
 // Write takes a write of the FHIR API. It returns after the commit; a *handover.Fault says
 // why not, and is recorded with the body unless it is temporary.
-func (g *Gateway) Write(ctx context.Context, c access.Caller, w fhir.Write) (fhir.WriteResult, error) {
+func (g *Gateway) Write(ctx context.Context, c access.Caller, w fhir.Write) (result fhir.WriteResult, err error) {
 	g.inHand.Add(1)
 	defer g.inHand.Done()
+	defer func() {
+		if p := recover(); p != nil {
+			g.log.Error("intake panicked", "correlation", w.Correlation, "panic", fmt.Sprintf("%T", p))
+			result, err = fhir.WriteResult{}, &handover.Fault{Kind: handover.FaultUnknown, Op: "gateway.Write", Text: "panic"}
+		}
+	}()
 	if w.Mode == fhir.WriteBatch {
 		return g.writeBatch(ctx, c, w)
 	}
@@ -53,7 +59,6 @@ func (g *Gateway) Write(ctx context.Context, c access.Caller, w fhir.Write) (fhi
 	if first, ok, err := g.replay(ctx, t); ok || err != nil {
 		return first, err
 	}
-	var err error
 	for range decideTries {
 		if err = g.writeOnce(ctx, t); !errors.Is(err, ledger.ErrConflict) {
 			break
