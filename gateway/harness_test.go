@@ -93,12 +93,20 @@ type bench struct {
 	at    time.Time
 	path  string
 	close func()
+	// wrap stands between the gateway and its store, codec in the place of HL7 v2's, where
+	// a test sets them; edit changes the directory's text. All are read when it opens.
+	wrap  func(ledger.Store) ledger.Store
+	codec adapters.Codec
+	edit  *strings.Replacer
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, set ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), out: &wireOut{sent: map[handover.PartyID][]adapters.Outgoing{}},
 		path: filepath.Join(t.TempDir(), "ledger.db")}
+	for _, f := range set {
+		f(b)
+	}
 	b.open()
 	t.Cleanup(func() { b.close() })
 	return b
@@ -111,6 +119,9 @@ func (b *bench) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if b.edit != nil {
+		text = []byte(b.edit.Replace(string(text)))
+	}
 	dir, err := directory.Parse("directory.yaml", text)
 	if err != nil {
 		t.Fatal(err)
@@ -119,13 +130,21 @@ func (b *bench) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store = ledger.NewGroup(store, ledger.GroupOptions{})
+	var kept ledger.Store = store
+	if b.wrap != nil {
+		kept = b.wrap(kept)
+	}
+	var hl7 adapters.Codec = &hl7v2.Codec{}
+	if b.codec != nil {
+		hl7 = b.codec
+	}
+	b.store = ledger.NewGroup(kept, ledger.GroupOptions{})
 	set, err := mappings.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.g, err = gateway.New(t.Context(), gateway.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirmsg.Codec{}},
+		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirmsg.Codec{}},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
 		Bundle:  fhirmsg.Transaction, Self: mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
 	if err != nil {
