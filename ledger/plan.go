@@ -20,6 +20,8 @@ type plan struct {
 	search     []any
 	visible    []any
 	lines      map[line]bool
+	// begun holds the handovers that the unit opens, with the receivers it sends to.
+	begun map[handover.ID][]handover.PartyID
 }
 
 // line is the queue of one handover's deliveries to one receiver.
@@ -209,6 +211,10 @@ func (p *plan) writeHandover(h handover.Handover) error {
 	case old == nil && h.Version == 0:
 		p.w.head.handover++
 		row.pos = p.w.head.handover
+		if p.begun == nil {
+			p.begun = map[handover.ID][]handover.PartyID{}
+		}
+		p.begun[h.ID] = nil
 		p.insert(&handoverTable.rows, insertArgs(row.fields())...)
 	case old == nil || old.Version != h.Version:
 		return fmt.Errorf("ledger: handover: %w", ErrConflict)
@@ -357,8 +363,8 @@ func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	p.insert(&deliveryTable.rows, insertArgs(row.fields())...)
 	p.insert(&deliveryContentRows, row.Order, blob(row.Raw), blob(row.Report))
 	p.vouch(itemDelivery, row.Order, row.fields())
-	if row.Handover != "" && row.queue == queueClaim {
-		p.requeue(line{row.Handover, row.Receiver})
+	if l := (line{row.Handover, row.Receiver}); row.Handover != "" && row.queue == queueClaim && !p.firstOf(l) {
+		p.requeue(l)
 	}
 	row.Raw, row.Report = nil, nil
 	put(p, p.w.deliveries, row.ID, row)
@@ -379,6 +385,17 @@ func (p *plan) requeue(l line) {
 	p.lines[l] = true
 }
 
+// firstOf reports whether l has nothing before it: the unit opens its handover and has sent
+// nothing to this receiver yet.
+func (p *plan) firstOf(l line) bool {
+	begun, opened := p.begun[l.handover]
+	if !opened || slices.Contains(begun, l.receiver) {
+		return false
+	}
+	p.begun[l.handover] = append(begun, l.receiver)
+	return true
+}
+
 func unsent(s DeliveryState) bool { return s == DeliveryPending || s == DeliverySending }
 
 const requeueLine = `UPDATE delivery SET queue = CASE WHEN ord = (SELECT min(f.ord) FROM delivery f
@@ -388,7 +405,7 @@ const requeueLine = `UPDATE delivery SET queue = CASE WHEN ord = (SELECT min(f.o
 func (p *plan) writeKeys(keys []HandoverKey) {
 	for i, k := range keys {
 		args := columnsOf(string(k.Kind), cleanText(string(k.Party)), cleanText(k.Value), string(k.Handover))
-		p.add("INSERT INTO handover_key (kind, party, value, handover) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", args...)
+		p.insert(&keyRows, args...)
 		kind, party, value, id := args[0].(string), args[1].(string), args[2].(string), args[3].(string)
 		p.items = append(p.items, item{itemKey, int64(i), digestOf("handover_key",
 			[]field{{"", &kind, 0}, {"", &party, 0}, {"", &value, 0}, {"", &id, 0}})})

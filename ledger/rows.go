@@ -129,7 +129,7 @@ func (r *handoverRow) decode() error {
 // resourceRow is the current state of a resource; derived from its versions.
 type resourceRow struct {
 	Resource
-	rid, vid int64
+	rid int64
 }
 
 // versionRow is one version of a resource.

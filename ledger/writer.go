@@ -1,6 +1,10 @@
 package ledger
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // statement is one step of a plan: an insert of rows, a change of one row, or anything.
 type statement struct {
@@ -35,6 +39,27 @@ func newInsertion(table string, columns ...string) insertion {
 	return in
 }
 
+// unless ends every size of the insert with a clause.
+func (in insertion) unless(clause string) insertion {
+	for i := range in.sizes {
+		in.sizes[i] += " " + clause
+	}
+	return in
+}
+
+// sortRows orders search rows as their index does, so that a batch meets each of its pages
+// once. Rows are rid, n, param, value, system.
+func sortRows(args []any, width int) {
+	rows := slices.Collect(slices.Chunk(args, width))
+	slices.SortFunc(rows, func(a, b []any) int {
+		if c := cmp.Compare(a[2].(int64), b[2].(int64)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a[3].(string), b[3].(string))
+	})
+	copy(args, slices.Concat(rows...))
+}
+
 // The tables that are not written from a struct's fields.
 var (
 	messageContentRows  = newInsertion("message_content", "pos", "raw", "answer", "envelope", "report")
@@ -43,11 +68,12 @@ var (
 	searchRows          = newInsertion("search", "rid", "n", "param", "value", "system")
 	visibilityRows      = newInsertion("visibility", "rid", "party")
 	entryRows           = newInsertion("entry", "n", "body", "digest")
+	keyRows             = newInsertion("handover_key", "kind", "party", "value", "handover").unless("ON CONFLICT DO NOTHING")
 )
 
 // insertOrder puts rows before those that refer to them.
 var insertOrder = []*insertion{&messageTable.rows, &messageContentRows, &handoverTable.rows, &resourceRows, &versionTable.rows,
-	&searchRows, &visibilityRows, &deliveryTable.rows, &deliveryContentRows, &eventTable.rows, &auditTable.rows, &entryRows}
+	&searchRows, &visibilityRows, &deliveryTable.rows, &deliveryContentRows, &eventTable.rows, &auditTable.rows, &entryRows, &keyRows}
 
 // writer gathers the inserts of a whole batch into few statements. What changes a row that
 // waits to be inserted comes after that insert; all else may go first.
@@ -77,7 +103,9 @@ func (w *writer) gather(st statement) {
 	}
 	w.pending[st.into] = append(w.pending[st.into], st.args...)
 	for i := 0; i < len(st.args); i += st.into.width {
-		w.waiting[rowKey{st.into.table, st.args[i].(int64)}] = true
+		if key, ok := st.args[i].(int64); ok {
+			w.waiting[rowKey{st.into.table, key}] = true
+		}
 	}
 }
 
@@ -85,6 +113,9 @@ func (w *writer) gather(st statement) {
 func (w *writer) flush() {
 	for _, in := range insertOrder {
 		args := w.pending[in]
+		if in == &searchRows {
+			sortRows(args, in.width)
+		}
 		for size := insertSizes - 1; size >= 0; size-- {
 			for n := in.width << size; len(args) >= n; args = args[n:] {
 				w.tx.Queue(in.sizes[size], args[:n]...)
