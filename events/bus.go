@@ -73,6 +73,11 @@ type Bus struct {
 	parties    map[handover.PartyID]*nats.Conn
 	replicas   int
 	duplicates time.Duration
+
+	// of the embedded server
+	dir     string
+	stream  server.JetStreamConfig
+	reviver reviver
 }
 
 // Open starts or reaches the servers and makes sure of the gateway's stream. It refuses
@@ -118,6 +123,7 @@ func (b *Bus) openEmbedded(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	b.remember(*b.srv.JetStreamConfig(), cfg.Dir)
 	within := func(u User) (*nats.Conn, error) {
 		return dial(Connect{URL: "nats://embedded", User: u.Name, Password: u.Password}, nats.InProcessServer(b.srv))
 	}

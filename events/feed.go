@@ -55,6 +55,7 @@ func (f *feed) run(ctx context.Context) {
 	err := untilLoud(ctx, f.once, func(err error) {
 		f.set(0, err)
 		f.relay.cfg.Retry(err)
+		f.relay.cfg.Bus.revive(err)
 	})
 	if err != nil {
 		f.set(0, err)

@@ -150,6 +150,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	err := untilLoud(ctx, r.once, func(err error) {
 		r.set(RelayRetrying, err)
 		r.cfg.Retry(err)
+		r.cfg.Bus.revive(err)
 	})
 	if err != nil {
 		r.set(RelayHalted, err)
