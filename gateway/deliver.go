@@ -223,6 +223,8 @@ func (g *Gateway) putBack(ctx context.Context, d ledger.Delivery, wait time.Dura
 // recordOutcome stores what became of an attempt. If that fails the lease runs out and the
 // message is sent again, identical.
 func (g *Gateway) recordOutcome(ctx context.Context, d ledger.Delivery, sent adapters.Sent, sendErr error) {
+	// A receiver may receipt before its transport has answered us.
+	defer g.lock(string(d.ID))()
 	var err error
 	for range decideTries * 3 {
 		var a *act
@@ -294,7 +296,6 @@ func (g *Gateway) undeliverable(ctx context.Context, d ledger.Delivery, why stri
 		return nil, err
 	}
 	g.parkDelivery(&d, to, why, now)
-	g.observe.Delivered(d.Wire, d.State)
 	a := &act{now: now, actor: handover.Actor{Role: handover.RoleSystem}, unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
 	if d.Purpose != ledger.PurposeTell {
 		return a, nil

@@ -191,6 +191,11 @@ func (g *Gateway) commit(ctx context.Context, u ledger.Unit) (ledger.Applied, er
 	if len(u.Deliveries) > 0 {
 		g.wakeDelivery()
 	}
+	for _, d := range u.Deliveries {
+		if d.State.Ended() || d.Contact != "" {
+			g.observe.Delivered(d.Wire, d.State)
+		}
+	}
 	return applied, nil
 }
 

@@ -26,7 +26,13 @@ func (g *Gateway) settleReceipt(ctx context.Context, t *taking) error {
 		if err != nil {
 			return err
 		}
-		if err = g.settleReceiptOf(ctx, t, d, r); !errors.Is(err, ledger.ErrConflict) {
+		unlock := g.lock(string(d.ID))
+		// The send that it answers may be recorded only now: look again, with nobody in between.
+		if d, err = g.ledger.Delivery(ctx, d.ID); err == nil {
+			err = g.settleReceiptOf(ctx, t, d, r)
+		}
+		unlock()
+		if !errors.Is(err, ledger.ErrConflict) {
 			return err
 		}
 	}
@@ -77,7 +83,6 @@ func (g *Gateway) receipted(ctx context.Context, d ledger.Delivery, r adapters.R
 		d.State = ledger.DeliveryRefused
 	}
 	a.unit.Deliveries = append(a.unit.Deliveries, d)
-	g.observe.Delivered(d.Wire, d.State)
 	if d.Purpose != ledger.PurposeTell {
 		return a, nil
 	}
