@@ -262,8 +262,8 @@ func (b *blackbox) provesEvents(g *gatewayProcess) map[handover.PartyID][]tailed
 	var v verification
 	b.until(30*time.Second, "the stream has caught up", func() bool {
 		v = verification{}
-		b.get("/events/verify?from=1", b.operator, &v)
-		return v.Stream == v.Ledger
+		a, err := b.request(b.t.Context(), "GET", "/events/verify?from=1", b.operator, nil, nil)
+		return err == nil && a.status == http.StatusOK && json.Unmarshal(a.body, &v) == nil && v.Stream == v.Ledger
 	})
 	if v.Missing != "" || v.Compared != v.Ledger || v.Ledger == 0 {
 		b.t.Errorf("the stream and the ledger: %+v", v)
