@@ -18,7 +18,7 @@ import (
 var contentNames = []struct {
 	element, name string
 }{
-	{"for", "patient"}, {"encounter", "encounter"}, {"focus", "request"}, {"basedOn", "careplan"},
+	{"for", namePatient}, {"encounter", "encounter"}, {"focus", "request"}, {"basedOn", "careplan"},
 }
 
 // loadContent gathers what the Task of the act's handover refers to and p may see, named
@@ -89,7 +89,7 @@ func (g *Gateway) current(ctx context.Context, typ, id string, p handover.PartyI
 // else the handover as it stands with a notice.
 func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice string) (mappings.Canonical, error) {
 	var c mappings.Canonical
-	if a.actor.Role == handover.RoleSender && resourceNamed(a.content, "patient") != nil {
+	if a.actor.Role == handover.RoleSender && resourceNamed(a.content, namePatient) != nil {
 		c = a.content
 		c.Resources = nil
 		for _, r := range a.content.Resources {
@@ -105,6 +105,8 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 			return c, err
 		}
 		c = loaded
+	} else if patient := resourceNamed(a.content, namePatient); patient != nil && a.next.ID == "" {
+		c.Resources = []mappings.Named{{Name: namePatient, Resource: patient.Clone()}}
 	}
 	c.Event, c.Kind = o.event, a.next.Kind
 	if !isNotice(o.typ) {
@@ -126,10 +128,13 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 func (g *Gateway) communication(a *act, event handover.EventName, text string) *fhir.Node {
 	var subject *fhir.Node
 	var about []*fhir.Node
+	if resourceNamed(a.content, namePatient) != nil {
+		subject = fhir.Obj("reference", urnName+namePatient)
+	}
 	if a.taskNow != nil {
 		about = []*fhir.Node{fhir.Obj("reference", urnName+nameTask)}
 		if a.taskNow.Get("for") != nil {
-			subject = fhir.Obj("reference", urnName+"patient")
+			subject = fhir.Obj("reference", urnName+namePatient)
 		}
 	}
 	return fhir.Obj("resourceType", "Communication", "status", "completed",

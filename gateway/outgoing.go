@@ -370,7 +370,7 @@ func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing
 			}
 		}
 	})
-	if note.Str("subject", "reference") == urnName+"patient" {
+	if note.Str("subject", "reference") == urnName+namePatient {
 		note.Delete("subject")
 	}
 	add(note)

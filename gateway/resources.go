@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	nameTask = "task"
+	nameTask    = "task"
+	namePatient = "patient"
 	// urnName is how resources of one translated message refer to each other.
 	urnName = "urn:stafett:"
 	// systemHandoverKind codes Task.code; systemBusinessStatus codes Task.businessStatus.
@@ -283,7 +284,7 @@ func (g *Gateway) keys(a *act) {
 }
 
 func (a *act) patient() *fhir.Node {
-	if p := resourceNamed(a.content, "patient"); p != nil {
+	if p := resourceNamed(a.content, namePatient); p != nil {
 		return p
 	}
 	for _, n := range a.written {

@@ -220,7 +220,7 @@ func takesPart(p handover.PartyID, h handover.Handover) bool {
 
 func (g *Gateway) findByPatient(ctx context.Context, t *taking) (handover.Handover, error) {
 	open := map[handover.ChainID]handover.Handover{}
-	for _, id := range personNumbers(resourceNamed(t.content, "patient")) {
+	for _, id := range personNumbers(resourceNamed(t.content, namePatient)) {
 		hs, err := g.ledger.FindHandovers(ctx, ledger.KeyPatient, "", g.personKey(id.system, id.value))
 		if err != nil {
 			return handover.Handover{}, err

@@ -150,7 +150,9 @@ func (g *Gateway) watchMessages(ctx context.Context, now time.Time) error {
 		m.Deadline = now.Add(g.policy.EscalationAfter(m.Step))
 		a := &act{now: now, actor: handover.Actor{Role: handover.RoleClock}, unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}}
 		to := m.Sender
-		if to == "" {
+		if _, known := g.dir.Party(to); known {
+			a.content = g.patientIn(ctx, m)
+		} else {
 			to = g.operator
 		}
 		text := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. Meldingen %s er satt til side og må behandles av en person: %s (%s).",
@@ -164,6 +166,24 @@ func (g *Gateway) watchMessages(ctx context.Context, now time.Time) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// patientIn is the patient of a message that its own sender is told about, where it can be
+// read; the sender's wire may take no notice without one.
+func (g *Gateway) patientIn(ctx context.Context, m ledger.Message) mappings.Canonical {
+	t := g.resume(m)
+	t.sender, _ = g.dir.Party(m.Sender)
+	err := guarded(func() error {
+		if err := g.decode(ctx, t); err != nil {
+			return err
+		}
+		return g.translate(ctx, t)
+	})
+	patient := resourceNamed(t.content, namePatient)
+	if err != nil || patient == nil {
+		return mappings.Canonical{}
+	}
+	return mappings.Canonical{Resources: []mappings.Named{{Name: namePatient, Resource: patient}}}
 }
 
 // notifyContact adds an alert about something that is not a handover's state to the act.
@@ -188,8 +208,5 @@ func (g *Gateway) notifyContact(ctx context.Context, a *act, to handover.PartyID
 		o.typ = messageType(o.service.Wire, a.next, o.event, false)
 	}
 	g.observe.Escalated(a.next.Kind)
-	if a.taskNow == nil {
-		a.content = mappings.Canonical{}
-	}
 	return g.send(ctx, a, o, ok, text)
 }
