@@ -124,8 +124,9 @@ func (g *Gateway) escalateDelivery(ctx context.Context, d ledger.Delivery, now t
 	if err != nil {
 		return nil, err
 	}
-	if d.Purpose == ledger.PurposeAlert && d.Receiver == g.operator {
-		g.log.Error("an alert to the operator's own contact is parked", "delivery", d.ID, "error", d.Error)
+	if d.Purpose == ledger.PurposeAlert && (d.Receiver == g.operator || step > 0) {
+		// What the alert was about escalates on its own; this one stays listed as parked.
+		g.log.Error("an alert is parked", "delivery", d.ID, "receiver", d.Receiver, "error", d.Error)
 		return a, nil
 	}
 	text := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. Meldingen %s til %s er ikke levert og må følges opp (%s).",
