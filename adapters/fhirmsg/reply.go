@@ -22,7 +22,7 @@ func fault(status int, reply []byte) error {
 		return failedInside(status, reply)
 	}
 	codes, path := outcome(fhirReply(reply))
-	return sendFault(kindOf(status), "the receiver answered with HTTP status "+strconv.Itoa(status)+codes, path, nil)
+	return sendFault(kindOf(status), "the receiver answered with HTTP status "+strconv.Itoa(status)+codes, path)
 }
 
 func kindOf(status int) handover.FaultKind {
@@ -54,7 +54,7 @@ func failedInside(status int, reply []byte) error {
 	n := fhirReply(reply)
 	if n.ResourceType() == "OperationOutcome" {
 		if codes, path := outcome(n); codes != "" {
-			return sendFault(handover.FaultInvalid, "the receiver answered with HTTP status "+strconv.Itoa(status)+" and an error"+codes, path, nil)
+			return sendFault(handover.FaultInvalid, "the receiver answered with HTTP status "+strconv.Itoa(status)+" and an error"+codes, path)
 		}
 		return nil
 	}
@@ -69,7 +69,7 @@ func failedInside(status int, reply []byte) error {
 		}
 		codes, _ := outcome(entry.At("response", "outcome"))
 		return sendFault(kindOf(entryStatus), "the receiver answered for one entry with status "+strconv.Itoa(entryStatus)+codes,
-			"Bundle.entry["+strconv.Itoa(i)+"]", nil)
+			"Bundle.entry["+strconv.Itoa(i)+"]")
 	}
 	return nil
 }

@@ -1,19 +1,9 @@
 package kith
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"os"
 	"strconv"
-	"sync"
-	"time"
 
 	"stafett/adapters"
 	"stafett/handover"
@@ -22,21 +12,11 @@ import (
 // maxReply bounds what is kept of a receiver's HTTP answer.
 const maxReply = 64 << 10
 
-// maxClients bounds the TLS configurations held open at a time.
-const maxClients = 256
-
-// maxConnections to one host at a time; further sends wait for one.
-const maxConnections = 16
+const opSend = "kith.Send"
 
 // Sender posts messages over HTTP. Its zero value is ready for use and safe for
 // concurrent use; the deadline of a send is its context's.
-type Sender struct {
-	mu      sync.Mutex
-	closed  bool
-	clients map[tlsFiles]*http.Client
-}
-
-type tlsFiles struct{ ca, cert, key string }
+type Sender struct{ poster adapters.Poster }
 
 var _ adapters.Sender = (*Sender)(nil)
 
@@ -45,31 +25,12 @@ var _ adapters.Sender = (*Sender)(nil)
 // attempts; anything else is temporary. Redirects are not followed: a message goes to the
 // configured address or nowhere.
 func (s *Sender) Send(ctx context.Context, to adapters.Target, out adapters.Outgoing) (adapters.Sent, error) {
-	target, err := url.Parse(to.URL)
-	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return adapters.Sent{}, sendFault(handover.FaultUnsupported, "the target's URL is not http or https", nil)
-	}
-	client, err := s.client(tlsFiles{to.CAFile, to.CertFile, to.KeyFile})
+	header := http.Header{"Content-Type": {"application/xml; charset=utf-8"}}
+	status, reply, err := s.poster.Post(ctx, opSend, to, header, out.Raw, maxReply)
 	if err != nil {
 		return adapters.Sent{}, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(out.Raw))
-	if err != nil {
-		return adapters.Sent{}, sendFault(handover.FaultUnsupported, "the target's URL cannot be used", nil)
-	}
-	request.Header.Set("Content-Type", "application/xml; charset=utf-8")
-	request.Header.Set("User-Agent", "stafett")
-	if to.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+to.Token)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return adapters.Sent{}, sendFault(handover.FaultTemporary, "the receiver could not be reached", withoutURL(err))
-	}
-	defer response.Body.Close()
-	// A reply that breaks off after its status still has that status.
-	reply, _ := io.ReadAll(io.LimitReader(response.Body, maxReply))
-	return result(response.StatusCode, reply)
+	return result(status, reply)
 }
 
 func result(status int, reply []byte) (adapters.Sent, error) {
@@ -94,93 +55,8 @@ func result(status int, reply []byte) (adapters.Sent, error) {
 	default:
 		kind = handover.FaultInvalid
 	}
-	return sent, sendFault(kind, "the receiver answered with HTTP status "+strconv.Itoa(status), nil)
-}
-
-func sendFault(kind handover.FaultKind, text string, err error) error {
-	return &handover.Fault{Kind: kind, Op: "kith.Send", Text: text, Err: err}
-}
-
-// withoutURL drops the address from a client's error: configuration may hold secrets there.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// client returns the client for a set of TLS files. A client certificate is read again at
-// every handshake, so that a renewed one is used; a new CA file needs a new Sender.
-func (s *Sender) client(files tlsFiles) (*http.Client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, sendFault(handover.FaultTemporary, "the sender is closed", nil)
-	}
-	if c, ok := s.clients[files]; ok {
-		return c, nil
-	}
-	config, err := tlsConfig(files)
-	if err != nil {
-		return nil, sendFault(handover.FaultTemporary, "the TLS files cannot be used", err)
-	}
-	c := &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			TLSClientConfig:       config,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			IdleConnTimeout:       90 * time.Second,
-			MaxConnsPerHost:       maxConnections,
-			MaxIdleConnsPerHost:   maxConnections,
-			ForceAttemptHTTP2:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	if s.clients == nil || len(s.clients) >= maxClients {
-		s.closeIdle()
-		s.clients = map[tlsFiles]*http.Client{}
-	}
-	s.clients[files] = c
-	return c, nil
-}
-
-func tlsConfig(files tlsFiles) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if files.ca != "" {
-		pem, err := os.ReadFile(files.ca)
-		if err != nil {
-			return nil, fmt.Errorf("reading the CA file: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("the CA file holds no certificate")
-		}
-	}
-	if files.cert != "" {
-		if _, err := tls.LoadX509KeyPair(files.cert, files.key); err != nil {
-			return nil, fmt.Errorf("reading the client certificate: %w", err)
-		}
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(files.cert, files.key)
-			return &pair, err
-		}
-	}
-	return config, nil
-}
-
-func (s *Sender) closeIdle() {
-	for _, c := range s.clients {
-		c.CloseIdleConnections()
-	}
+	return sent, &handover.Fault{Kind: kind, Op: opSend, Text: "the receiver answered with HTTP status " + strconv.Itoa(status)}
 }
 
 // Close closes idle connections; later sends fail as temporary.
-func (s *Sender) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	s.closeIdle()
-	return nil
-}
+func (s *Sender) Close() error { return s.poster.Close() }
