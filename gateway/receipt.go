@@ -148,9 +148,6 @@ func (g *Gateway) relay(ctx context.Context, a *act, d ledger.Delivery, r adapte
 	if err := json.Unmarshal(original.Envelope, &env); err != nil {
 		return err
 	}
-	if relayed, err := g.relayedAlready(ctx, original.ID); err != nil || relayed {
-		return err
-	}
 	cause := by
 	if cause == "" {
 		cause = original.ID
@@ -158,11 +155,15 @@ func (g *Gateway) relay(ctx context.Context, a *act, d ledger.Delivery, r adapte
 	out, ok, err := g.receiptDelivery(original, cause, ledger.PurposeReceipt, a.now, func(id string) ([]byte, error) {
 		return codec.Relay(env, r, id, a.now.In(g.zone(original.Sender)))
 	})
-	if ok {
-		out.Handover, out.Event = d.Handover, handover.EventReceipted
-		a.unit.Deliveries = append(a.unit.Deliveries, out)
+	if err != nil || !ok {
+		return err
 	}
-	return err
+	if relayed, err := g.relayedAlready(ctx, original.ID); err != nil || relayed {
+		return err
+	}
+	out.Handover, out.Event = d.Handover, handover.EventReceipted
+	a.unit.Deliveries = append(a.unit.Deliveries, out)
+	return nil
 }
 
 // relayedAlready: a message with several receivers gets one receipt, the first.
