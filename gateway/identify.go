@@ -46,6 +46,9 @@ func (g *Gateway) identify(_ context.Context, t *taking) error {
 		return err
 	}
 	t.sender, t.row.Sender = sender, sender.ID
+	if t.externalID() != t.env.ID {
+		return &handover.Fault{Kind: handover.FaultBadMessageID, Op: op, Text: "an id must not hold a national number"}
+	}
 	if c, ok := t.codec.(adapters.Checker); ok {
 		if f := c.Check(t.tree, t.env); f != nil {
 			return f

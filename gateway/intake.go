@@ -197,7 +197,7 @@ func (g *Gateway) answer(t *taking) {
 
 // describe puts what the envelope and the report say on the message's row.
 func (g *Gateway) describe(t *taking) {
-	t.row.Type, t.row.ExternalID, t.row.Conversation = t.env.Type, t.env.ID, t.env.Conversation
+	t.row.Type, t.row.ExternalID, t.row.Conversation = typeCode(t.in.Wire, t.env.Type), t.externalID(), t.env.Conversation
 	if b, err := json.Marshal(t.env); err == nil {
 		t.row.Envelope = b
 	}
@@ -235,7 +235,7 @@ func (g *Gateway) repeat(ctx context.Context, t *taking) adapters.Answer {
 	t.row.Reason, t.row.Contact, t.row.Deadline = "", "", time.Time{}
 	t.row.Raw, t.row.Report, t.row.Handover = nil, nil, first.Handover
 	t.row.Answer, t.row.AnswerCode = first.Answer, first.AnswerCode
-	t.row.Type, t.row.ExternalID = t.env.Type, t.env.ID
+	t.row.Type, t.row.ExternalID = typeCode(t.in.Wire, t.env.Type), t.externalID()
 	u := ledger.Unit{Audit: []ledger.Audit{g.audit(t, ledger.AuditReceived, "repeated")}}
 	if err := g.storeMessage(ctx, t, u); err != nil {
 		return unanswered(t, handover.FaultOf(storageFault(err)))

@@ -112,6 +112,10 @@ func (a *app) verifyEvents(c *gin.Context) {
 		fail(c, &handover.Fault{Kind: handover.FaultForbidden, Text: "ask for your own party"})
 		return
 	}
+	if _, ok := a.dir.Party(party); party != "" && !ok {
+		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Path: "party", Text: "no such party in the directory"})
+		return
+	}
 	cmp, err := a.compareEvents(c, party, from)
 	if err != nil {
 		fail(c, err)

@@ -98,62 +98,11 @@ func (r *request) identity(bundle *fhir.Node) (string, error) {
 	if len(id) > 256 || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", &handover.Fault{Kind: handover.FaultBadMessageID, Op: op, Path: path, Text: "up to 256 visible ASCII characters identify a request"}
 	}
-	if holdsNationalNumber(id) {
+	if fhir.HoldsNationalNumber(id) {
 		return "", &handover.Fault{Kind: handover.FaultBadMessageID, Op: op, Path: path, Text: "an id must not hold a national number"}
 	}
 	if echo {
 		r.c.Writer.Header().Set("X-Request-Id", id)
 	}
 	return id, nil
-}
-
-// holdsNationalNumber reports whether id holds eleven digits in a row, no more, that are
-// a fødselsnummer, D-number or the like by their check digits. Ids are logged and become
-// part of events, so a caller must not put a person's number there. An identifier that is
-// a UUID is passed by: there such digits are chance.
-func holdsNationalNumber(id string) bool {
-	if isUUID(strings.TrimPrefix(id, "urn:uuid:")) {
-		return false
-	}
-	for start := 0; start < len(id); {
-		end := start
-		for end < len(id) && id[end] >= '0' && id[end] <= '9' {
-			end++
-		}
-		if end-start == 11 && checkDigits(id[start:end]) {
-			return true
-		}
-		start = end + 1
-	}
-	return false
-}
-
-// checkDigits verifies the two check digits that all Norwegian eleven-digit personal
-// numbers have (HIS 1001:2010 section 4.1).
-func checkDigits(n string) bool {
-	rest := func(weights ...int) int {
-		sum := 0
-		for i, w := range weights {
-			sum += w * int(n[i]-'0')
-		}
-		return (11 - sum%11) % 11
-	}
-	return rest(3, 7, 6, 1, 8, 9, 4, 5, 2) == int(n[9]-'0') && rest(5, 4, 3, 2, 7, 6, 5, 4, 3, 2) == int(n[10]-'0')
-}
-
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return false
-		}
-	}
-	return true
 }

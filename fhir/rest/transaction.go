@@ -119,7 +119,7 @@ func (a *api) readEntry(r *request, i int, node *fhir.Node) (fhir.WriteEntry, er
 		return e, &handover.Fault{Kind: handover.FaultUnsupported, Op: "rest.readEntry", Path: at(".request.url"), Text: "resources of this type are not stored here"}
 	case e.Query != "" && e.Method != http.MethodGet && !a.Conditional:
 		return e, &handover.Fault{Kind: handover.FaultUnsupported, Op: "rest.readEntry", Path: at(".request.url"), Text: "an update or delete names an id"}
-	case e.Method == http.MethodPut && holdsNationalNumber(e.ID):
+	case e.Method == http.MethodPut && fhir.HoldsNationalNumber(e.ID):
 		return e, &handover.Fault{Kind: handover.FaultInvalid, Op: "rest.readEntry", Path: at(".resource.id"), Text: "an id must not hold a national number"}
 	}
 	return e, nil

@@ -26,7 +26,7 @@ func (a *api) update(r *request) (answer, error) {
 		if r.id != "" && n.ID() != r.id {
 			return wireFault(http.StatusBadRequest, "invalid", handover.FaultInvalid, "the resource's id must be that of the URL", r.typ+".id")
 		}
-		if holdsNationalNumber(r.id) {
+		if fhir.HoldsNationalNumber(r.id) {
 			return &handover.Fault{Kind: handover.FaultInvalid, Op: "rest.update", Path: r.typ + ".id", Text: "an id must not hold a national number"}
 		}
 		e.ID = r.id
