@@ -30,6 +30,8 @@ type act struct {
 	task *fhir.Node
 	// written are resources of a FHIR write that are in the unit already.
 	written []*fhir.Node
+	// shown are stored resources that the act refers to and lets its parties read.
+	shown []*fhir.Node
 	// looks is set when a try before this one met a conflict.
 	looks bool
 
@@ -167,9 +169,7 @@ func (g *Gateway) consequence(ctx context.Context, a *act, e handover.Effect) er
 	case handover.EffectAlert:
 		return g.alert(ctx, a, e)
 	case handover.EffectEndAccess:
-		a.unit.Hide = append(a.unit.Hide, ledger.Hidden{Party: e.Party, Handover: a.next.ID})
-		a.unit.Audit = append(a.unit.Audit, ledger.Audit{At: a.now, Action: ledger.AuditDisclosure, Party: e.Party,
-			Handover: a.next.ID, Outcome: "access ended"})
+		return g.endAccess(ctx, a, e.Party)
 	}
 	return nil
 }

@@ -287,7 +287,7 @@ func (a *act) patient() *fhir.Node {
 	if p := resourceNamed(a.content, namePatient); p != nil {
 		return p
 	}
-	for _, n := range a.written {
+	for _, n := range slices.Concat(a.written, a.shown) {
 		if n.ResourceType() == "Patient" {
 			return n
 		}
@@ -315,87 +315,6 @@ func (g *Gateway) storeSuccessor(ctx context.Context, a, b *act) error {
 		b.unit.Resources = append(b.unit.Resources, *w)
 	}
 	return g.showRequest(ctx, a.next, b)
-}
-
-// showRequest shows the receiver of a handover that an act opens what the sender had
-// written for the one before it.
-func (g *Gateway) showRequest(ctx context.Context, old handover.Handover, b *act) error {
-	written, err := g.ledger.ResourcesOf(ctx, old.ID)
-	if err != nil {
-		return err
-	}
-	from := []*fhir.Node{b.taskNow}
-	for _, r := range written {
-		if r.Type == "Task" || r.Deleted || r.Author != old.Sender {
-			continue
-		}
-		n, err := showOne(b, r)
-		if err != nil {
-			return err
-		}
-		from = append(from, n)
-	}
-	return g.show(ctx, b, old.Sender, from)
-}
-
-// showMax bounds how many stored resources one act may show.
-const showMax = 200
-
-// show lets the parties of a's handover read what is referred to from those resources,
-// near and far, as far as author wrote it: nobody shows another party's resources, and a
-// Task is another handover's.
-func (g *Gateway) show(ctx context.Context, a *act, author handover.PartyID, from []*fhir.Node) error {
-	seen := map[string]bool{}
-	for len(from) > 0 {
-		n := from[0]
-		from = from[1:]
-		for _, ref := range localReferences(n) {
-			if seen[ref.typ+"/"+ref.id] || ref.typ == "Task" || wrote(a.unit, ref.typ, ref.id) {
-				continue
-			}
-			if seen[ref.typ+"/"+ref.id] = true; len(seen) > showMax {
-				return &handover.Fault{Kind: handover.FaultTooLarge, Op: "gateway.show", Text: "the request refers to too many resources"}
-			}
-			cur, err := g.ledger.Resource(ctx, ref.typ, ref.id)
-			if errors.Is(err, ledger.ErrNotFound) || err == nil && (cur.Deleted || cur.Author != author) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			shown, err := showOne(a, cur)
-			if err != nil {
-				return err
-			}
-			from = append(from, shown)
-		}
-	}
-	return nil
-}
-
-// showOne lets the parties of a's handover read one stored resource.
-func showOne(a *act, cur ledger.Resource) (*fhir.Node, error) {
-	n, err := fhir.Parse(cur.JSON, fhir.DefaultLimits())
-	if err != nil {
-		return nil, err
-	}
-	w, err := version(n, cur, cur.Author, a.next, a.now)
-	if err == nil && w != nil {
-		a.unit.Resources = append(a.unit.Resources, *w)
-	}
-	return n, err
-}
-
-type place struct{ typ, id string }
-
-func localReferences(n *fhir.Node) []place {
-	var out []place
-	fhir.References(n, func(ref *fhir.Node) {
-		if typ, id, ok := localReference(ref); ok {
-			out = append(out, place{typ, id})
-		}
-	})
-	return out
 }
 
 func wrote(u ledger.Unit, typ, id string) bool {

@@ -73,7 +73,7 @@ func (g *Gateway) settleOnce(ctx context.Context, t *taking) error {
 			return g.wait(ctx, t)
 		}
 		var f *handover.Fault
-		if errors.As(err, &f) && f.Kind == handover.FaultIllegal {
+		if errors.As(err, &f) && (f.Kind == handover.FaultIllegal || f.Kind == handover.FaultForbidden) {
 			return g.parkIllegal(ctx, t, f)
 		}
 		return err
@@ -323,7 +323,7 @@ func (g *Gateway) applyWithoutHandover(ctx context.Context, t *taking) error {
 // parkIllegal keeps a message that was read but whose event the handover's state does not
 // allow, and raises attention at both parties. It is receipted as read.
 func (g *Gateway) parkIllegal(ctx context.Context, t *taking, f *handover.Fault) error {
-	if refuses(t.in.Wire, f.Kind) {
+	if refuses(t.in.Wire, handover.FaultIllegal) {
 		return f
 	}
 	a := &act{now: t.now, actor: handover.Actor{Role: handover.RoleSystem}, kind: t.current.Kind, before: t.current, message: &t.row,
