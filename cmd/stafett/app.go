@@ -343,6 +343,7 @@ func (a *app) run() {
 		func() { _ = a.relay.Run(ctx) },
 		func() { events.RunReconciler(ctx, a.ledger, a.bus, a.cfg.Events.Reconcile, a.reconciled) },
 		func() { a.metrics.watch(ctx, a.ledger, a.relay) },
+		func() { a.tuneMemory(ctx) },
 	} {
 		a.loops.Add(1)
 		go func() { defer a.loops.Done(); loop() }()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -23,6 +24,7 @@ import (
 // metrics are the Prometheus series. Labels hold codes only.
 type metrics struct {
 	registry  *prometheus.Registry
+	count     atomic.Int64 // of messages taken, for tuneMemory
 	taken     *prometheus.CounterVec
 	took      *prometheus.HistogramVec
 	delivered *prometheus.CounterVec
@@ -69,6 +71,7 @@ func (m *metrics) handler() http.Handler {
 
 // Took counts a message and the time its intake took.
 func (m *metrics) Took(w handover.Wire, d ledger.Disposition, took time.Duration) {
+	m.count.Add(1)
 	m.taken.WithLabelValues(string(w), string(d)).Inc()
 	m.took.WithLabelValues(string(w)).Observe(took.Seconds())
 }

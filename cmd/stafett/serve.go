@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -16,11 +15,6 @@ func serveCommand() *cobra.Command {
 			cfg, err := loadConfig(config)
 			if err != nil {
 				return err
-			}
-			// Messages make much short-lived garbage; memory is cheaper here than collecting it
-			// often. GOGC in the environment still decides.
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(300)
 			}
 			log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Log}))
 			a, err := startApp(cmd.Context(), cfg, log)
