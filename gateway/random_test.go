@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"stafett/access"
 	"stafett/adapters"
 	"stafett/gateway"
 	"stafett/handover"
@@ -203,6 +204,68 @@ func TestInvariant4_RandomLives(t *testing.T) {
 			b.watch()
 		}
 		b.clocked()
+		b.balanced()
+	})
+}
+
+// TestInvariant3_RandomTaskChanges: whatever the two parties write into a Task, and however
+// the clock runs, custody moves to a party by its own act alone, a refused change changes
+// nothing, and the Task shows what the handover is.
+func TestInvariant3_RandomTaskChanges(t *testing.T) {
+	statuses := []string{"draft", "requested", "received", "accepted", "rejected", "cancelled", "in-progress", "on-hold", "failed", "completed", "entered-in-error"}
+	business := []string{"", "", "deferred", "paused", "forwarded", "misaddressed", "retracted", "withdrawal-refused"}
+	rapid.Check(t, func(r *rapid.T) {
+		b := newBench(t)
+		defer func() { b.close(); b.close = func() {} }()
+		id := b.refer().task
+		b.deliver()
+		var log []string
+		for range rapid.IntRange(1, 15).Draw(r, "steps") {
+			before := b.handoverOf(id)
+			c := rapid.SampledFrom([]access.Caller{asKommune, asInstitusjon, asInstitusjon}).Draw(r, "by")
+			n := b.read(c, "Task", id)
+			if n == nil || rapid.IntRange(0, 5).Draw(r, "clock") == 0 {
+				b.pass(rapid.SampledFrom([]time.Duration{time.Hour, 30 * time.Hour, 400 * time.Hour}).Draw(r, "time"))
+				b.watch()
+				b.deliver()
+				if h := b.handoverOf(id); h.State != before.State && h.State != handover.StateReceived || h.Custodian != before.Custodian {
+					t.Fatalf("%v: the clock made %s of %s, held by %s", log, h.State, before.State, h.Custodian)
+				}
+				continue
+			}
+			status(rapid.SampledFrom(statuses).Draw(r, "status"), rapid.SampledFrom(business).Draw(r, "business"))(n)
+			if rapid.Bool().Draw(r, "next") {
+				name := "output"
+				if c.Party == kommune {
+					name = "input"
+				}
+				n.Append(name, parse(t, `{"type":{"coding":[{"system":"urn:stafett:next"}]},"valueCode":"home"}`))
+			}
+			_, err := b.g.Write(t.Context(), c, putWrite(n))
+			h := b.handoverOf(id)
+			log = append(log, fmt.Sprintf("%s: %s %s -> %s (%v)", c.Party, n.Str("status"), n.Str("businessStatus", "coding", "code"), h.State, err))
+			if err != nil {
+				if k := handover.FaultOf(err).Kind; k == handover.FaultUnknown || k.Temporary() {
+					t.Fatalf("%v", log)
+				}
+				if h.Version != before.Version {
+					t.Fatalf("%v: a refused change changed something", log)
+				}
+				continue
+			}
+			if h.Custodian != before.Custodian && h.Custodian != c.Party && !before.Facts.WithdrawalAsked {
+				t.Fatalf("%v: custody went to %s", log, h.Custodian)
+			}
+			if s := b.mustRead(asKommune, "Task", id).Str("status"); s != h.State.TaskStatus() {
+				t.Fatalf("%v: Task.status %s", log, s)
+			}
+			if !h.State.Open() && h.State != handover.StateDeclined && h.Next.IsZero() {
+				t.Fatalf("%v: ended without what is next", log)
+			}
+			if (h.State.Open() || h.Next.IsZero()) && h.Deadline.IsZero() {
+				t.Fatalf("%v: no deadline", log)
+			}
+		}
 		b.balanced()
 	})
 }
