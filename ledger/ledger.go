@@ -191,7 +191,6 @@ type KeyKind string
 const (
 	KeyConversation KeyKind = "conversation" // message id that answers refer to
 	KeyVisit        KeyKind = "visit"        // sender + PV1-19
-	KeyTask         KeyKind = "task"         // Task id or identifier
 	KeyPatient      KeyKind = "patient"      // keyed hash of a person's number; never the number
 )
 

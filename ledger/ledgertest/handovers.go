@@ -72,7 +72,7 @@ func testKeysAndHide(t *testing.T, h Harness) {
 	same(t, "newest first, once", find(hospital, "V1"), []handover.ID{"b", "a"})
 	same(t, "other namespace", find(municipality, "V1"), []handover.ID{"b"})
 	same(t, "other value", find(hospital, "V2"), []handover.ID(nil))
-	same(t, "other kind", handoverIDs(must1(s.FindHandovers(ctx, ledger.KeyTask, hospital, "V1"))), []handover.ID(nil))
+	same(t, "other kind", handoverIDs(must1(s.FindHandovers(ctx, ledger.KeyPatient, hospital, "V1"))), []handover.ID(nil))
 
 	must(t, s, ledger.Unit{Hide: []ledger.Hidden{{Party: municipality, Handover: "b"}}})
 	same(t, "hidden key", find(municipality, "V1"), []handover.ID(nil))
