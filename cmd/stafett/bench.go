@@ -30,6 +30,7 @@ type benchOptions struct {
 	connections int
 	rate        int
 	whole       bool
+	readers     bool
 	keep        bool
 }
 
@@ -44,6 +45,7 @@ func benchCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.connections, "connections", 32, "MLLP connections, each with one message in hand")
 	cmd.Flags().IntVar(&o.rate, "rate", 0, "messages a second to offer; 0 for as many as are answered")
 	cmd.Flags().BoolVar(&o.whole, "whole", false, "measure the whole path: delivered, receipted, events")
+	cmd.Flags().BoolVar(&o.readers, "readers", false, "give each of the three parties its own event stream, as when all of them subscribe")
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "keep the folder")
 	return cmd
 }
@@ -71,6 +73,9 @@ func runBench(ctx context.Context, out io.Writer, o benchOptions) error {
 	}
 	defer peer.close()
 	g, err := startChild(ctx, box, func(c *Config) {
+		if !o.readers {
+			c.Events.Readers = nil
+		}
 		if !o.whole {
 			// The receiver stays away: trying it again and again is not what is measured.
 			c.Delivery.RetryMin, c.Delivery.RetryMax = 30*time.Minute, time.Hour
