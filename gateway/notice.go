@@ -79,15 +79,19 @@ var alertTexts = map[handover.AttentionReason]string{
 	handover.AttentionPatientDied:          "Pasienten er meldt død.",
 }
 
-// alertText is an escalation to a contact: what, since when, which step.
-func (g *Gateway) alertText(a *act, reason handover.AttentionReason, step int) string {
+// alertText is an escalation to a contact, or the word that it is over: what, since when,
+// which step.
+func (g *Gateway) alertText(a *act, event handover.EventName, reason handover.AttentionReason, step int) string {
 	what := alertTexts[reason]
 	if what == "" {
 		what = alertTexts[handover.AttentionOverdue]
 	}
+	head := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. %s", step, what)
+	if event == handover.EventAttentionResolved {
+		head = "Varselet er avsluttet og krever ikke mer: " + what
+	}
 	since := a.next.Since.In(g.zone(a.next.Sender)).Format("02.01.2006 kl. 15:04")
-	return fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. %s\nTilstand: %s siden %s. Overføring: %s.",
-		step, what, stateTexts[a.next.State], since, a.next.ID)
+	return fmt.Sprintf("%s\nTilstand: %s siden %s. Overføring: %s.", head, stateTexts[a.next.State], since, a.next.ID)
 }
 
 // stateTexts name the states in bokmål.

@@ -114,7 +114,7 @@ func (g *Gateway) alert(ctx context.Context, a *act, e handover.Effect) error {
 		o.typ = messageType(o.service.Wire, a.next, o.event, false)
 	}
 	g.observe.Escalated(a.next.Kind)
-	return g.send(ctx, a, o, ok, g.alertText(a, e.Attention, alertNumber(e)))
+	return g.send(ctx, a, o, ok, g.alertText(a, o.event, e.Attention, alertNumber(e)))
 }
 
 // alertNumber counts alerts from 1. An attention is alerted when it is raised (step 0); a
