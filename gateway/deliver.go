@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"stafett/adapters"
 	"stafett/directory"
 	"stafett/handover"
@@ -16,8 +18,8 @@ import (
 
 // DeliveryOptions tune sending; zero fields take the defaults.
 type DeliveryOptions struct {
-	// Workers is how many sends may be in hand at once; default 64. WorkersPerReceiver
-	// bounds one receiver's share, so that a slow one blocks nobody else; default 16.
+	// Workers is how many sends may be in hand at once; default 128. WorkersPerReceiver
+	// bounds one receiver's share, so that a slow one blocks nobody else; default 32.
 	Workers, WorkersPerReceiver int
 	// Timeout of one send; default 15 s. Lease is how long a claimed delivery is ours;
 	// default 2 min, and always longer than Timeout.
@@ -26,6 +28,9 @@ type DeliveryOptions struct {
 	RetryMin, RetryMax time.Duration
 	// Poll is how often due work is looked for when nothing wakes the loop; default 1 s.
 	Poll time.Duration
+	// Gather is how long due work is let come together, because each claim is a synced
+	// transaction of its own; default 20 ms.
+	Gather time.Duration
 }
 
 func (o DeliveryOptions) withDefaults() DeliveryOptions {
@@ -35,10 +40,10 @@ func (o DeliveryOptions) withDefaults() DeliveryOptions {
 		}
 	}
 	if o.Workers <= 0 {
-		o.Workers = 64
+		o.Workers = 128
 	}
 	if o.WorkersPerReceiver <= 0 {
-		o.WorkersPerReceiver = 16
+		o.WorkersPerReceiver = 32
 	}
 	set(&o.Timeout, 15*time.Second)
 	set(&o.Lease, 2*time.Minute)
@@ -46,6 +51,7 @@ func (o DeliveryOptions) withDefaults() DeliveryOptions {
 	set(&o.RetryMin, 2*time.Second)
 	set(&o.RetryMax, 10*time.Minute)
 	set(&o.Poll, time.Second)
+	set(&o.Gather, 20*time.Millisecond)
 	return o
 }
 
@@ -63,6 +69,12 @@ func (g *Gateway) Deliver(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-g.wake:
+			timer.Reset(g.delivery.Gather)
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
 		case <-timer.C:
 		}
 		for g.claim(ctx, slots, &sends) {
@@ -122,7 +134,7 @@ func (g *Gateway) deliverOne(ctx context.Context, d ledger.Delivery) {
 			}
 		}
 	}()
-	release, wait := g.breakers.enter(d.Receiver, d.Service, g.delivery.WorkersPerReceiver, g.now())
+	release, wait := g.breakers.enter(ctx, d.Receiver, d.Service, g.delivery.WorkersPerReceiver, g.now())
 	if wait > 0 {
 		g.putBack(ctx, d, wait)
 		return
@@ -310,10 +322,15 @@ type breakers struct {
 }
 
 type breaker struct {
-	busy     int
+	slots    *semaphore.Weighted
+	inHand   int // sends that wait for a slot or have one
 	failures int
 	until    time.Time
 }
+
+// patience is how long a send waits for its receiver's other sends to end; putting it back
+// would cost a commit and claiming it again another.
+const patience = 500 * time.Millisecond
 
 // breakerAfter is how many failures in a row stop all but one probe.
 const breakerAfter = 3
@@ -329,35 +346,55 @@ func (b *breakers) until(p handover.PartyID, service string) time.Time {
 }
 
 // enter asks to send now. A wait above zero means: not now.
-func (b *breakers) enter(p handover.PartyID, service string, limit int, now time.Time) (release func(failed bool, now time.Time, pause time.Duration), wait time.Duration) {
+func (b *breakers) enter(ctx context.Context, p handover.PartyID, service string, limit int, now time.Time) (release func(failed bool, now time.Time, pause time.Duration), wait time.Duration) {
+	br, wait := b.pass(string(p)+"|"+service, limit, now)
+	if wait > 0 {
+		return nil, wait
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if br.slots.Acquire(ctx, 1) != nil {
+		b.leave(br, func() {})
+		return nil, patience + rand.N(patience)
+	}
+	return func(failed bool, now time.Time, pause time.Duration) {
+		br.slots.Release(1)
+		b.leave(br, func() {
+			if !failed {
+				br.failures, br.until = 0, time.Time{}
+			} else if br.failures++; br.failures >= breakerAfter {
+				br.until = now.Add(pause)
+			}
+		})
+	}, 0
+}
+
+// pass lets a send through to its receiver's slots: all while it answers, one probe at a
+// time when it has not.
+func (b *breakers) pass(key string, limit int, now time.Time) (*breaker, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at == nil {
 		b.at = map[string]*breaker{}
 	}
-	key := string(p) + "|" + service
 	br := b.at[key]
 	if br == nil {
-		br = &breaker{}
+		br = &breaker{slots: semaphore.NewWeighted(int64(limit))}
 		b.at[key] = br
 	}
 	switch {
 	case now.Before(br.until):
 		return nil, br.until.Sub(now) + rand.N(time.Second)
-	case br.failures >= breakerAfter && br.busy > 0, br.busy >= limit:
-		return nil, 100*time.Millisecond + rand.N(200*time.Millisecond)
+	case br.failures >= breakerAfter && br.inHand > 0:
+		return nil, 2*time.Second + rand.N(time.Second)
 	}
-	br.busy++
-	return func(failed bool, now time.Time, pause time.Duration) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		br.busy--
-		if !failed {
-			br.failures, br.until = 0, time.Time{}
-			return
-		}
-		if br.failures++; br.failures >= breakerAfter {
-			br.until = now.Add(pause)
-		}
-	}, 0
+	br.inHand++
+	return br, 0
+}
+
+func (b *breakers) leave(br *breaker, record func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	br.inHand--
+	record()
 }

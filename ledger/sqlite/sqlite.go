@@ -104,7 +104,7 @@ type database struct {
 func openDatabase(ctx context.Context, path string, readers int) (*database, error) {
 	file := (&url.URL{Path: path}).EscapedPath()
 	writer, err := open("file:" + file + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=wal_autocheckpoint(4000)&_pragma=temp_store(MEMORY)")
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16000)&_pragma=temp_store(MEMORY)")
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: opening the ledger: %w", err)
 	}
