@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -18,7 +19,8 @@ func (g *Gateway) settle(ctx context.Context, t *taking) error {
 	if t.env.Receipt != nil {
 		return g.settleReceipt(ctx, t)
 	}
-	defer g.lock(string(t.row.Sender) + "|" + t.content.Facts["visit"])()
+	about := cmp.Or(t.content.Facts["visit"], t.env.Parent, t.env.ID)
+	defer g.lock(string(t.row.Sender) + "|" + about)()
 	var err error
 	for try := range decideTries {
 		t.looks = try > 0
@@ -31,56 +33,78 @@ func (g *Gateway) settle(ctx context.Context, t *taking) error {
 
 func (g *Gateway) settleOnce(ctx context.Context, t *taking) error {
 	t.row.Handover, t.after = "", nil
-	h, err := g.find(ctx, t)
-	if err != nil {
+	p, verdict, err := g.place(ctx, t)
+	switch {
+	case err != nil:
+		return err
+	case verdict == startFeed:
+		return g.applyWithoutHandover(ctx, t)
+	case verdict == startWait:
+		return g.wait(ctx, t)
+	}
+	t.current, t.actor = p.before, actorOf(t.row.Sender, p.before)
+	a := g.actOf(t, p)
+	err = g.decide(ctx, a)
+	var f *handover.Fault
+	switch {
+	case errors.Is(err, errBeforeOriginal):
+		return g.wait(ctx, t)
+	case errors.As(err, &f) && (f.Kind == handover.FaultIllegal || f.Kind == handover.FaultForbidden):
+		return g.parkIllegal(ctx, t, f)
+	case err != nil:
 		return err
 	}
-	ev := g.eventOf(t)
-	var old handover.Handover
-	if h.State == "" && ev.Name == handover.EventAdmitted {
-		if old, err = g.endedStay(ctx, t); err != nil {
-			return err
+	return g.commitApplied(ctx, t, a)
+}
+
+// placed is where a message belongs: the handover as it was before, or its parties where
+// the message begins it, and what the message tells of it.
+type placed struct {
+	before   handover.Handover
+	event    handover.Event
+	readmits bool // the message begins a stay that ends the one before
+}
+
+// place finds the handover of the message, or says what becomes of one that has none.
+func (g *Gateway) place(ctx context.Context, t *taking) (placed, startVerdict, error) {
+	p := placed{event: g.eventOf(t)}
+	var err error
+	if p.before, err = g.find(ctx, t); err != nil || p.before.State != "" {
+		return p, startNew, err
+	}
+	if p.event.Name == handover.EventAdmitted {
+		if p.before, err = g.endedStay(ctx, t); err != nil {
+			return p, startNew, err
 		}
-		if old.State != "" {
-			h, ev.Name = old, handover.EventReadmitted
+		if p.readmits = p.before.State != ""; p.readmits {
+			p.event.Name = handover.EventReadmitted
+			return p, startNew, nil
 		}
 	}
-	if h.State == "" {
-		verdict, err := g.start(t, &ev)
-		if err != nil {
-			return err
-		}
-		switch verdict {
-		case startFeed:
-			return g.applyWithoutHandover(ctx, t)
-		case startWait:
-			return g.wait(ctx, t)
-		}
-		h = handover.Handover{Sender: ev.Sender, Receiver: ev.Receiver}
+	verdict, err := g.start(t, &p.event)
+	p.before = handover.Handover{Sender: p.event.Sender, Receiver: p.event.Receiver}
+	return p, verdict, err
+}
+
+// actOf is the act that a placed message asks for.
+func (g *Gateway) actOf(t *taking, p placed) *act {
+	a := &act{now: t.now, actor: t.actor, event: p.event, kind: t.content.Kind, before: p.before, content: t.content,
+		message: &t.row, looks: t.looks}
+	if p.before.State != "" {
+		a.kind = p.before.Kind
 	}
-	t.current = h
-	t.actor = actorOf(t.row.Sender, h)
-	a := &act{now: t.now, actor: t.actor, event: ev, kind: t.content.Kind, before: h, content: t.content, message: &t.row, looks: t.looks}
-	if h.State != "" {
-		a.kind = h.Kind
-	}
-	if old.State != "" {
+	if p.readmits {
 		a.content, a.successor = mappings.Canonical{}, t.content
 	}
-	a.event.Wire = g.wireOf(h.Receiver, a.kind)
-	if err := g.decide(ctx, a); err != nil {
-		if errors.Is(err, errBeforeOriginal) {
-			return g.wait(ctx, t)
-		}
-		var f *handover.Fault
-		if errors.As(err, &f) && (f.Kind == handover.FaultIllegal || f.Kind == handover.FaultForbidden) {
-			return g.parkIllegal(ctx, t, f)
-		}
-		return err
-	}
+	a.event.Wire = g.wireOf(p.before.Receiver, a.kind)
+	return a
+}
+
+// commitApplied stores a decided message with all that it changes.
+func (g *Gateway) commitApplied(ctx context.Context, t *taking, a *act) error {
 	t.row.Handover = a.next.ID
 	t.applied("")
-	if a.opened != nil && old.State != "" {
+	if a.event.Name == handover.EventReadmitted && a.opened != nil {
 		t.row.Handover = a.opened.next.ID
 	}
 	g.answer(t)
