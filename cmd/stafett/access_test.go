@@ -89,7 +89,7 @@ func (w *town) fill() {
 		return len(p.Messages) == 1 && len(p.Deliveries) == 1
 	})
 	s.working.Wait()
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Fatal(err)
 	}
 	w.parkedMessage, w.refusedDelivery = string(p.Messages[0].ID), string(p.Deliveries[0].ID)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,10 +35,58 @@ type sentMessage struct {
 type senders struct {
 	*blackbox
 	ctx     context.Context
-	working sync.WaitGroup
+	working workers
 	mu      sync.Mutex
 	sent    []sentMessage
 	failed  []error
+}
+
+// failures and confirmed are what became of the messages so far.
+func (s *senders) failures() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.failed)
+}
+
+func (s *senders) confirmed() []sentMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sent)
+}
+
+// workers is a WaitGroup that may be added to while somebody waits: what arrives at a party
+// sets its answer going at any time.
+type workers struct {
+	mu    sync.Mutex
+	n     int
+	quiet chan struct{} // closed when n is zero again
+}
+
+func (w *workers) Go(f func()) {
+	w.mu.Lock()
+	if w.n++; w.n == 1 {
+		w.quiet = make(chan struct{})
+	}
+	w.mu.Unlock()
+	go func() {
+		defer func() {
+			w.mu.Lock()
+			if w.n--; w.n == 0 {
+				close(w.quiet)
+			}
+			w.mu.Unlock()
+		}()
+		f()
+	}()
+}
+
+func (w *workers) Wait() {
+	w.mu.Lock()
+	quiet, n := w.quiet, w.n
+	w.mu.Unlock()
+	if n > 0 {
+		<-quiet
+	}
 }
 
 func (s *senders) answered(party handover.PartyID, id string, raw []byte, err error) bool {
@@ -174,14 +223,14 @@ func TestInvariant1_2_5_8_KilledAtRandomMoments(t *testing.T) {
 			len(p.referrals.all()) >= attackReferrals
 	})
 	s.working.Wait()
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Error(err)
 	}
 	balance := b.settled(60 * time.Second)
 	t.Logf("%d messages answered positively, %d taken in all with repeats %d; caught up %v after the last start",
-		len(s.sent), balance.Received, balance.Repeated, time.Since(ready).Round(time.Millisecond))
-	if len(s.sent) < 300 {
-		t.Errorf("only %d messages were sent", len(s.sent))
+		len(s.confirmed()), balance.Received, balance.Repeated, time.Since(ready).Round(time.Millisecond))
+	if len(s.confirmed()) < 300 {
+		t.Errorf("only %d messages were sent", len(s.confirmed()))
 	}
 	b.provesWhole()
 	b.provesEvents(last)
@@ -304,7 +353,7 @@ func (b *blackbox) provesOnce(s *senders, p *wireParties) {
 		b.t.Fatal(err)
 	}
 	defer store.Close()
-	for _, m := range s.sent {
+	for _, m := range s.confirmed() {
 		stored, err := store.MessagesByExternalID(ctx, m.party, m.id)
 		if err != nil || len(stored) != 1 || stored[0].Digest != message.DigestOf(m.raw) || !bytes.Equal(stored[0].Raw, m.raw) ||
 			stored[0].Disposition == ledger.DispositionRepeated {

@@ -72,11 +72,11 @@ func TestInvariant1_FullDisk(t *testing.T) {
 	}
 	s.working.Wait()
 	balance := b.settled(60 * time.Second)
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Error(err)
 	}
 	t.Logf("%d messages before, %d after; %d were left unanswered on the full disk", first.Received, balance.Received, len(unanswered))
-	for _, m := range s.sent {
+	for _, m := range s.confirmed() {
 		var v struct{ ExternalID, State string }
 		b.get("/messages/"+m.id, b.operator, &v)
 		if v.ExternalID != m.id || v.State == "moving" {
@@ -221,7 +221,7 @@ func TestInvariant5_NATSAway(t *testing.T) {
 		t.Errorf("without NATS the gateway takes messages and says %d", got)
 	}
 	nats.start(t)
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Error(err)
 	}
 	b.settled(30 * time.Second)
@@ -274,7 +274,7 @@ func TestInvariant2_ReceiverAway(t *testing.T) {
 	p.municipality.open(t)
 	b.until(60*time.Second, "what waited has arrived", func() bool { return p.municipality.count("LOG_UTSKRIVNINGSKLAR") >= 30 })
 	s.working.Wait()
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Error(err)
 	}
 	admitted := map[string]bool{}
@@ -507,7 +507,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	b.settled(30 * time.Second)
 	b.provesWhole()
 	b.provesEvents(g)
-	for _, err := range s.failed {
+	for _, err := range s.failures() {
 		t.Error(err)
 	}
 	if out, code := b.cliAs("wrong", "ledger", "balance"); code != 1 || !strings.Contains(out, "unauthenticated") {
