@@ -22,9 +22,6 @@ func (g *Gateway) Read(ctx context.Context, c access.Caller, typ, id string) (fh
 
 // ReadVersion returns one version, under the visibility of the current one.
 func (g *Gateway) ReadVersion(ctx context.Context, c access.Caller, typ, id string, version int64) (fhir.Version, error) {
-	if _, err := g.ledger.Resource(ctx, typ, id); err != nil {
-		return fhir.Version{}, notFound(err)
-	}
 	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.ledger.ResourceVersion(ctx, typ, id, version) })
 }
 

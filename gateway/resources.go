@@ -142,7 +142,6 @@ func (g *Gateway) put(ctx context.Context, a *act, n *fhir.Node, author handover
 // version makes the write of n's next version after cur with its search and visibility
 // rows; nil when nothing would change.
 func version(n *fhir.Node, cur ledger.Resource, author handover.PartyID, h handover.Handover, now time.Time) (*ledger.ResourceWrite, error) {
-	typ, id := n.ResourceType(), n.ID()
 	visible := union(cur.Visible, parties(h)...)
 	visible = union(visible, author)
 	if cur.Author != "" {
@@ -154,13 +153,18 @@ func version(n *fhir.Node, cur ledger.Resource, author handover.PartyID, h hando
 			return nil, nil
 		}
 	}
+	return versionAfter(cur, n, author, visible, h.ID, now)
+}
+
+// versionAfter is the write of n as the version after cur, with its search rows.
+func versionAfter(cur ledger.Resource, n *fhir.Node, author handover.PartyID, visible []handover.PartyID, home handover.ID, now time.Time) (*ledger.ResourceWrite, error) {
 	stamp(n, cur.Version+1, now)
 	rows, err := search.Rows(n, search.Meta{LastUpdated: now})
 	if err != nil {
-		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "gateway.version", Text: "the resource cannot be indexed", Path: typ, Err: err}
+		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "gateway.version", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err}
 	}
-	return &ledger.ResourceWrite{Type: typ, ID: id, Expect: cur.Version, Author: author, JSON: n.AppendJSON(nil),
-		At: now, Rows: rows, Visible: visible, Handover: h.ID}, nil
+	return &ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version, Author: author, JSON: n.JSON(),
+		At: now, Rows: rows, Visible: visible, Handover: home}, nil
 }
 
 // stamp sets meta.versionId and meta.lastUpdated and keeps what else meta holds.

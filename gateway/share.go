@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"stafett/fhir"
-	"stafett/fhir/search"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -120,14 +119,11 @@ func (g *Gateway) endAccess(ctx context.Context, a *act, party handover.PartyID)
 		default:
 			return nil
 		}
-		stamp(n, cur.Version+1, a.now)
-		rows, err := search.Rows(n, search.Meta{LastUpdated: a.now})
-		if err != nil {
-			return err
+		w, err := versionAfter(cur, n, cur.Author, visible, home, a.now)
+		if err == nil {
+			a.unit.Resources = append(a.unit.Resources, *w)
 		}
-		a.unit.Resources = append(a.unit.Resources, ledger.ResourceWrite{Type: cur.Type, ID: cur.ID, Expect: cur.Version,
-			Author: cur.Author, JSON: n.JSON(), At: a.now, Rows: rows, Visible: visible, Handover: home})
-		return nil
+		return err
 	})
 }
 
