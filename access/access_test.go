@@ -104,34 +104,6 @@ func TestMayOperate(t *testing.T) {
 		map[string]handover.FaultKind{"party": forbidden, "outsider": forbidden, "operator": "", "coordinator": forbidden})
 }
 
-func TestActorInFollowsWhoCalls(t *testing.T) {
-	h := handover.Handover{Sender: hospital, Receiver: municipality, Copies: []handover.PartyID{"gp"}}
-	of := func(p handover.PartyID) access.Caller { return access.Caller{Kind: access.CallerParty, Party: p} }
-	for _, c := range []struct {
-		caller access.Caller
-		want   handover.Actor
-		fault  handover.FaultKind
-	}{
-		{of(hospital), handover.Actor{Role: handover.RoleSender, Party: hospital}, ""},
-		{of(municipality), handover.Actor{Role: handover.RoleReceiver, Party: municipality}, ""},
-		{of("gp"), handover.Actor{Role: handover.RoleCopy, Party: "gp"}, ""},
-		{of(institution), handover.Actor{}, forbidden},
-		{operator, handover.Actor{Role: handover.RoleReader, Person: "Drift Vakt"}, ""},
-		{coordinator, handover.Actor{Role: handover.RoleReader, Party: municipality, Person: "Koordinator Dalvik"}, ""},
-		{access.Caller{Kind: access.CallerOperator, Person: "X", Party: institution}, handover.Actor{}, forbidden},
-		{nobody, handover.Actor{}, handover.FaultUnauthenticated},
-		{of(""), handover.Actor{}, handover.FaultUnauthenticated},
-	} {
-		got, err := access.ActorIn(c.caller, h)
-		if got != c.want || faultKind(err) != c.fault {
-			t.Errorf("%+v: %+v %v, want %+v %q", c.caller, got, err, c.want, c.fault)
-		}
-	}
-	if _, err := access.ActorIn(of(""), handover.Handover{}); err == nil {
-		t.Error("an empty party is the sender of an empty handover")
-	}
-}
-
 // taskElements is every top-level element of a Task (R4).
 var taskElements = []string{"meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension",
 	"identifier", "instantiatesCanonical", "instantiatesUri", "basedOn", "groupIdentifier", "partOf", "status",

@@ -82,29 +82,3 @@ func MayOperate(c Caller, party handover.PartyID) error {
 	}
 	return nil
 }
-
-// ActorIn returns the capacity in which c acts on h. The role follows from who calls,
-// never from what a message says. Faults: unauthenticated; forbidden for a party that has
-// no part in h.
-func ActorIn(c Caller, h handover.Handover) (handover.Actor, error) {
-	const op = "access.ActorIn"
-	switch {
-	case !c.known():
-		return handover.Actor{}, refuse(op, handover.FaultUnauthenticated, "who calls is not known")
-	case c.Kind == CallerOperator && (c.Party == "" || takesPart(c.Party, h)):
-		return handover.Actor{Role: handover.RoleReader, Party: c.Party, Person: c.Person}, nil
-	case c.Kind == CallerOperator:
-		return handover.Actor{}, refuse(op, handover.FaultForbidden, "this person's party has no part in the handover")
-	case c.Party == h.Sender:
-		return handover.Actor{Role: handover.RoleSender, Party: c.Party}, nil
-	case c.Party == h.Receiver:
-		return handover.Actor{Role: handover.RoleReceiver, Party: c.Party}, nil
-	case slices.Contains(h.Copies, c.Party):
-		return handover.Actor{Role: handover.RoleCopy, Party: c.Party}, nil
-	}
-	return handover.Actor{}, refuse(op, handover.FaultForbidden, "this party has no part in the handover")
-}
-
-func takesPart(p handover.PartyID, h handover.Handover) bool {
-	return p == h.Sender || p == h.Receiver || slices.Contains(h.Copies, p)
-}

@@ -100,15 +100,3 @@ func (b *inbox) untaken() string {
 	}
 	return out[1:]
 }
-
-// Arrivals is everything that the hospital has received, in order.
-func (h *Hospital) Arrivals() []Arrival { return h.inbox.all() }
-
-// Arrivals is everything that the municipality has received as national XML, in order.
-func (m *Municipality) Arrivals() []Arrival { return m.inbox.all() }
-
-// ArrivalsFHIR is everything that the municipality's referral system has received.
-func (m *Municipality) ArrivalsFHIR() []Arrival { return m.fhir.all() }
-
-// Arrivals is everything that the institution has received, in order.
-func (i *Institution) Arrivals() []Arrival { return i.inbox.all() }

@@ -20,7 +20,6 @@ type Municipality struct {
 
 	mu      sync.Mutex
 	down    bool
-	silent  bool
 	kithURL string
 	failed  error
 	sending sync.WaitGroup
@@ -64,13 +63,6 @@ func (m *Municipality) Down(down bool) {
 	m.mu.Unlock()
 }
 
-// Silent keeps the municipality from sending receipts, or lets it send them again.
-func (m *Municipality) Silent(silent bool) {
-	m.mu.Lock()
-	m.silent = silent
-	m.mu.Unlock()
-}
-
 // answerTo sets where receipts are sent.
 func (m *Municipality) answerTo(kithURL string) {
 	m.mu.Lock()
@@ -85,7 +77,7 @@ func (m *Municipality) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.mu.Lock()
-	down, quiet, url := m.down, m.silent, m.kithURL
+	down, url := m.down, m.kithURL
 	m.mu.Unlock()
 	if down {
 		http.Error(w, "utilgjengelig", http.StatusServiceUnavailable)
@@ -101,7 +93,7 @@ func (m *Municipality) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusAccepted)
 	// One receipt for each message, none for a repeat and none for a receipt (HIS 80415:2012).
-	if a.Type == "APPREC" || repeat || quiet || url == "" {
+	if a.Type == "APPREC" || repeat || url == "" {
 		return
 	}
 	m.sending.Go(func() {

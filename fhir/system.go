@@ -64,14 +64,3 @@ func PreferredSystem(system string) string {
 	}
 	return system
 }
-
-// IdentifierValue returns the value of the first identifier of n (a resource, or an
-// object with an identifier element) in system or an alternative of it, or "".
-func IdentifierValue(n *Node, system string) string {
-	for _, id := range n.Each("identifier") {
-		if PreferredSystem(id.Str("system")) == system {
-			return id.Str("value")
-		}
-	}
-	return ""
-}

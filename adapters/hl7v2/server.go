@@ -21,7 +21,7 @@ import (
 // answered in order; a sender may send ahead. Who calls is the party of the listener, or
 // that of the client's certificate.
 //
-// Set the fields, then call Listen and Serve, or ListenAndServe; fields are not changed
+// Set the fields, then call Listen and Serve; fields are not changed
 // after. A zero field has the default that it states.
 type Server struct {
 	// Addr is host:port; port 0 is any free one.
@@ -95,12 +95,6 @@ const (
 	CloseShutdown        CloseReason = "shutdown"
 	ClosePanic           CloseReason = "panic"
 )
-
-// CloseReasons lists every reason.
-func CloseReasons() []CloseReason {
-	return []CloseReason{CloseTooMany, CloseUnauthenticated, CloseIdle, CloseByPeer, CloseGarbage, CloseSlow,
-		CloseTruncated, CloseOversized, CloseUnanswered, CloseWriteFailed, CloseShutdown, ClosePanic}
-}
 
 const (
 	inFlightDefault       = 64 << 20
@@ -182,14 +176,6 @@ func (nobody) ConnectionOpened()                                    {}
 func (nobody) ConnectionClosed(CloseReason)                         {}
 func (nobody) MessageAnswered(adapters.Outcome, int, time.Duration) {}
 func (nobody) ReadingStopped()                                      {}
-
-// ListenAndServe is Listen and Serve.
-func (s *Server) ListenAndServe() error {
-	if _, err := s.Listen(); err != nil {
-		return err
-	}
-	return s.Serve()
-}
 
 // acceptPause is how long accepting waits after a failure, such as too many open files.
 const acceptPause = 50 * time.Millisecond
