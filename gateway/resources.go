@@ -321,14 +321,7 @@ func (g *Gateway) storeSuccessor(ctx context.Context, a, b *act) error {
 	return g.showRequest(ctx, a.next, b)
 }
 
-func wrote(u ledger.Unit, typ, id string) bool {
-	for _, r := range u.Resources {
-		if r.Type == typ && r.ID == id {
-			return true
-		}
-	}
-	return false
-}
+func wrote(u ledger.Unit, typ, id string) bool { return writeOf(u, typ, id) != nil }
 
 // localReference splits a reference to a resource stored here.
 func localReference(ref *fhir.Node) (typ, id string, ok bool) {

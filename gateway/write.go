@@ -494,6 +494,10 @@ func (g *Gateway) commitWrite(ctx context.Context, t *writing) error {
 	t.row.Disposition = ledger.DispositionApplied
 	var places []answeredEntry
 	for _, tg := range t.targets {
+		if w := writeOf(t.unit, tg.Type, tg.ID); w != nil && w.Expect != tg.current.Version {
+			// It changed after the caller was held to what it may write, and to If-Match.
+			return ledger.ErrConflict
+		}
 		r, err := g.result(ctx, t, tg)
 		if err != nil {
 			return err
@@ -512,6 +516,16 @@ func (g *Gateway) commitWrite(ctx context.Context, t *writing) error {
 		Handover: row.Handover, Outcome: string(row.Disposition), Correlation: row.Correlation})
 	_, err = g.commit(ctx, t.unit)
 	return err
+}
+
+// writeOf is a unit's write of one resource, nil when there is none.
+func writeOf(u ledger.Unit, typ, id string) *ledger.ResourceWrite {
+	for i := range u.Resources {
+		if w := &u.Resources[i]; w.Type == typ && w.ID == id {
+			return w
+		}
+	}
+	return nil
 }
 
 // result is what the caller is told of one entry, by the versions that the commit stores.
