@@ -1,0 +1,62 @@
+package ledger
+
+import (
+	"slices"
+
+	"stafett/handover"
+)
+
+// Add joins to u what a further act of the same transaction changes. What both write stands
+// once, as the further act leaves it: a row is written at the version that the first of
+// them expected, and each handover, resource, delivery and message gets one new version.
+// Keys, events, audit lines, hidings and erasures follow in order. A transaction inserts
+// one message: o's is taken where u has none.
+func (u *Unit) Add(o Unit) {
+	if u.Message == nil {
+		u.Message = o.Message
+	}
+	u.Messages = merge(u.Messages, o.Messages, func(m MessageUpdate) handover.MessageID { return m.Message.ID },
+		func(old, now MessageUpdate) MessageUpdate { now.Message.Version = old.Message.Version; return now })
+	u.Handovers = merge(u.Handovers, o.Handovers, func(h handover.Handover) handover.ID { return h.ID },
+		func(old, now handover.Handover) handover.Handover { now.Version = old.Version; return now })
+	u.Resources = merge(u.Resources, o.Resources, func(w ResourceWrite) resourceKey { return resourceKey{w.Type, w.ID} },
+		func(old, now ResourceWrite) ResourceWrite {
+			now.Expect = old.Expect
+			if now.Visible == nil {
+				now.Visible = old.Visible
+			}
+			if now.Handover == "" {
+				now.Handover = old.Handover
+			}
+			return now
+		})
+	u.Deliveries = merge(u.Deliveries, o.Deliveries, func(d Delivery) handover.DeliveryID { return d.ID },
+		func(old, now Delivery) Delivery { now.Version = old.Version; return now })
+	u.Keys = append(u.Keys, o.Keys...)
+	u.Events = append(u.Events, o.Events...)
+	u.Audit = append(u.Audit, o.Audit...)
+	u.Hide = append(u.Hide, o.Hide...)
+	u.Erase = append(u.Erase, o.Erase...)
+}
+
+// Resource is the write of one resource in u; nil when there is none.
+func (u *Unit) Resource(typ, id string) *ResourceWrite {
+	i := slices.IndexFunc(u.Resources, func(w ResourceWrite) bool { return w.Type == typ && w.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &u.Resources[i]
+}
+
+// merge appends further rows; one whose key is there already takes its place, as join has it.
+func merge[T any, K comparable](rows, further []T, key func(T) K, join func(old, now T) T) []T {
+	for _, now := range further {
+		i := slices.IndexFunc(rows, func(old T) bool { return key(old) == key(now) })
+		if i < 0 {
+			rows = append(rows, now)
+			continue
+		}
+		rows[i] = join(rows[i], now)
+	}
+	return rows
+}
