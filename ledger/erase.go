@@ -30,7 +30,7 @@ func (p *plan) erase(e Erasure) error {
 	case e.Delivery != "":
 		audit.Delivery, err = e.Delivery, p.eraseDelivery(e.Delivery)
 	default:
-		audit.Resource, err = e.Type+"/"+e.ID, p.eraseResource(resourceKey{e.Type, e.ID})
+		audit.Resource, err = e.Type+"/"+e.ID, p.eraseResource(ResourceKey{e.Type, e.ID})
 	}
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (p *plan) eraseDelivery(id handover.DeliveryID) error {
 	return nil
 }
 
-func (p *plan) eraseResource(key resourceKey) error {
+func (p *plan) eraseResource(key ResourceKey) error {
 	versions := p.w.erase[key]
 	if len(versions) == 0 {
 		return fmt.Errorf("ledger: resource: %w", ErrNotFound)

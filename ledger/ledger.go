@@ -172,6 +172,9 @@ type ResourceWrite struct {
 	Handover handover.ID // the handover it belongs to; may be empty
 }
 
+// ResourceKey names a resource.
+type ResourceKey struct{ Type, ID string }
+
 // Resource is one stored version.
 type Resource struct {
 	Type, ID string
@@ -320,6 +323,9 @@ type Store interface {
 	FindHandovers(ctx context.Context, kind KeyKind, party handover.PartyID, value string) ([]handover.Handover, error)
 
 	Resource(ctx context.Context, typ, id string) (Resource, error)
+	// Resources returns the current versions of several resources in the order of their
+	// keys, deleted ones included, all as of one moment. What does not exist is left out.
+	Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error)
 	ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error)
 	// History returns versions newest first; id may be empty for a type, typ for all.
 	// before is the opaque position behind which to continue.

@@ -228,7 +228,7 @@ func (p *plan) writeHandover(h handover.Handover) error {
 }
 
 func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
-	key := resourceKey{r.Type, r.ID}
+	key := ResourceKey{r.Type, r.ID}
 	old := p.w.resources[key]
 	current := int64(0)
 	if old != nil {

@@ -7,8 +7,6 @@ import (
 	"stafett/message"
 )
 
-type resourceKey struct{ typ, id string }
-
 type repeatKey struct {
 	sender     handover.PartyID
 	externalID string
@@ -24,8 +22,8 @@ type work struct {
 	repeats    map[repeatKey]bool
 	handovers  map[handover.ID]*handoverRow
 	deliveries map[handover.DeliveryID]*deliveryRow
-	resources  map[resourceKey]*resourceRow
-	erase      map[resourceKey][]versionRow
+	resources  map[ResourceKey]*resourceRow
+	erase      map[ResourceKey][]versionRow
 }
 
 // prefetch locks the head and reads every row that units mention. The head's lock keeps
@@ -38,7 +36,7 @@ func prefetch(tx Tx, units []Unit, locks Locks) (*work, error) {
 	w := &work{
 		head: h, messages: map[handover.MessageID]*messageRow{}, repeats: map[repeatKey]bool{},
 		handovers: map[handover.ID]*handoverRow{}, deliveries: map[handover.DeliveryID]*deliveryRow{},
-		resources: map[resourceKey]*resourceRow{}, erase: map[resourceKey][]versionRow{},
+		resources: map[ResourceKey]*resourceRow{}, erase: map[ResourceKey][]versionRow{},
 	}
 	for i := range units {
 		w.mention(&units[i])
@@ -70,7 +68,7 @@ func (w *work) mention(u *Unit) {
 		w.deliveries[u.Deliveries[i].ID] = nil
 	}
 	for i := range u.Resources {
-		w.resources[resourceKey{u.Resources[i].Type, u.Resources[i].ID}] = nil
+		w.resources[ResourceKey{u.Resources[i].Type, u.Resources[i].ID}] = nil
 	}
 	for _, e := range u.Erase {
 		switch {
@@ -79,8 +77,8 @@ func (w *work) mention(u *Unit) {
 		case e.Delivery != "":
 			w.deliveries[e.Delivery] = nil
 		default:
-			w.resources[resourceKey{e.Type, e.ID}] = nil
-			w.erase[resourceKey{e.Type, e.ID}] = nil
+			w.resources[ResourceKey{e.Type, e.ID}] = nil
+			w.erase[ResourceKey{e.Type, e.ID}] = nil
 		}
 	}
 }
@@ -149,8 +147,8 @@ func (w *work) readDeliveries(tx Tx, lock string) error {
 
 func (w *work) readResources(tx Tx) error {
 	return lookUp(tx, "SELECT rid, version, handover FROM resource WHERE type = ? AND id = ?", w.resources,
-		func(k resourceKey) []any { return columnsOf(k.typ, k.id) },
-		func(k resourceKey, r Row) error {
+		func(k ResourceKey) []any { return columnsOf(k.Type, k.ID) },
+		func(k ResourceKey, r Row) error {
 			row := new(resourceRow)
 			w.resources[k] = row
 			return r.Scan(&row.rid, &row.Version, (*string)(&row.Handover))
@@ -160,8 +158,8 @@ func (w *work) readResources(tx Tx) error {
 func (w *work) readErased(tx Tx) error {
 	return lookUp(tx, "SELECT "+prefixed("v", versionTable.columns)+` FROM resource r
 		JOIN resource_version v ON v.rid = r.rid WHERE r.type = ? AND r.id = ?`, w.erase,
-		func(k resourceKey) []any { return columnsOf(k.typ, k.id) },
-		func(k resourceKey, r Row) error {
+		func(k ResourceKey) []any { return columnsOf(k.Type, k.ID) },
+		func(k ResourceKey, r Row) error {
 			var row versionRow
 			err := scanFields(r, row.fields())
 			w.erase[k] = append(w.erase[k], row)

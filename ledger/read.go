@@ -137,8 +137,9 @@ func (s *SQL) FindHandovers(ctx context.Context, kind KeyKind, party handover.Pa
 		columnsOf(string(kind), cleanText(string(party)), cleanText(value)), scanHandover)
 }
 
-// resources runs a query for resource columns and adds who may read each.
-func (s *SQL) resources(ctx context.Context, query string, args ...any) ([]Resource, error) {
+// resources runs a query for resource columns, once for each list of args, and adds who
+// may read each.
+func (s *SQL) resources(ctx context.Context, query string, args ...[]any) ([]Resource, error) {
 	var out []Resource
 	err := s.db.View(ctx, func(tx Tx) error {
 		var rows []resourceRow
@@ -146,7 +147,7 @@ func (s *SQL) resources(ctx context.Context, query string, args ...any) ([]Resou
 			row, err := scanResource(r)
 			rows = append(rows, row)
 			return err
-		}, args)
+		}, args...)
 		if err == nil {
 			out, err = withVisible(tx, rows)
 		}
@@ -156,7 +157,7 @@ func (s *SQL) resources(ctx context.Context, query string, args ...any) ([]Resou
 }
 
 func (s *SQL) resource(ctx context.Context, query string, args ...any) (Resource, error) {
-	list, err := s.resources(ctx, query, args...)
+	list, err := s.resources(ctx, query, args)
 	if err != nil {
 		return Resource{}, err
 	}
@@ -171,6 +172,15 @@ func (s *SQL) Resource(ctx context.Context, typ, id string) (Resource, error) {
 	return s.resource(ctx, selectCurrent+"WHERE r.type = ? AND r.id = ?", cleanText(typ), cleanText(id))
 }
 
+// Resources returns the current versions of several resources as of one moment.
+func (s *SQL) Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error) {
+	lists := make([][]any, len(keys))
+	for i, k := range keys {
+		lists[i] = columnsOf(cleanText(k.Type), cleanText(k.ID))
+	}
+	return s.resources(ctx, selectCurrent+"WHERE r.type = ? AND r.id = ?", lists...)
+}
+
 const versionColumns = "r.rid, r.type, r.id, v.version, v.author, v.deleted, v.at, v.handover, v.json"
 
 // ResourceVersion returns one version.
@@ -181,7 +191,7 @@ func (s *SQL) ResourceVersion(ctx context.Context, typ, id string, version int64
 
 // ResourcesOf returns the current resources of a handover, deleted ones left out.
 func (s *SQL) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
-	return s.resources(ctx, selectCurrent+"WHERE r.handover = ? AND r.handover <> '' AND r.deleted = 0 ORDER BY r.rid", string(id))
+	return s.resources(ctx, selectCurrent+"WHERE r.handover = ? AND r.handover <> '' AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
 }
 
 // History returns versions newest first, of what viewer may see now.

@@ -19,7 +19,7 @@ func (u *Unit) Add(o Unit) {
 		func(old, now MessageUpdate) MessageUpdate { now.Message.Version = old.Message.Version; return now })
 	u.Handovers = merge(u.Handovers, o.Handovers, func(h handover.Handover) handover.ID { return h.ID },
 		func(old, now handover.Handover) handover.Handover { now.Version = old.Version; return now })
-	u.Resources = merge(u.Resources, o.Resources, func(w ResourceWrite) resourceKey { return resourceKey{w.Type, w.ID} },
+	u.Resources = merge(u.Resources, o.Resources, func(w ResourceWrite) ResourceKey { return ResourceKey{w.Type, w.ID} },
 		func(old, now ResourceWrite) ResourceWrite {
 			now.Expect = old.Expect
 			if now.Visible == nil {

@@ -46,6 +46,7 @@ func Run(t *testing.T, h Harness) {
 		{"HandoverFilter", testHandoverFilter},
 		{"KeysAndHide", testKeysAndHide},
 		{"Resources", testResources},
+		{"ResourcesTogether", testResourcesTogether},
 		{"History", testHistory},
 		{"Search", testSearch},
 		{"SearchPaging", testSearchPaging},

@@ -45,6 +45,68 @@ func testResources(t *testing.T, h Harness) {
 	whole(t, s)
 }
 
+// testResourcesTogether: several resources are read as of one moment, whatever is written
+// meanwhile.
+func testResourcesTogether(t *testing.T, h Harness) {
+	s := h.Open(t)
+	pair := func(v int64) ledger.Unit {
+		a, b := sampleResource("Task", "a", "h", 1, Start), sampleResource("Patient", "b", "", 1, Start)
+		a.Expect, b.Expect = v, v
+		return ledger.Unit{Resources: []ledger.ResourceWrite{a, b}}
+	}
+	gone := sampleResource("Goal", "gone", "", 1, Start)
+	must(t, s, pair(0), ledger.Unit{Resources: []ledger.ResourceWrite{gone}})
+	gone.Expect, gone.Deleted = 1, true
+	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{gone}})
+	key := func(typ, id string) ledger.ResourceKey { return ledger.ResourceKey{Type: typ, ID: id} }
+	for _, test := range []struct {
+		name string
+		keys []ledger.ResourceKey
+	}{
+		{"none", nil},
+		{"one", []ledger.ResourceKey{key("Task", "a")}},
+		{"in the order of the keys", []ledger.ResourceKey{key("Patient", "b"), key("Task", "a")}},
+		{"deleted ones included", []ledger.ResourceKey{key("Task", "a"), key("Goal", "gone")}},
+		{"missing ones left out", []ledger.ResourceKey{key("Task", "b"), key("Task", "a"), key("", ""), key("Patient", "b")}},
+		{"nothing but missing ones", []ledger.ResourceKey{key("Task", "x\x00"), key("Patient", "a")}},
+	} {
+		var want []ledger.Resource
+		for _, k := range test.keys {
+			r, err := s.Resource(ctx, k.Type, k.ID)
+			if err == nil {
+				want = append(want, r)
+			} else {
+				wantNotFound(t, test.name, err)
+			}
+		}
+		same(t, test.name, must1(s.Resources(ctx, test.keys)), want)
+	}
+	written := make(chan error, 1)
+	go func() {
+		for v := range int64(100) {
+			if results, err := s.Apply(ctx, []ledger.Unit{pair(v + 1)}); err != nil || results[0].Err != nil {
+				written <- fmt.Errorf("version %d: %w, %+v", v+2, err, results)
+				return
+			}
+		}
+		written <- nil
+	}()
+	for writing := true; writing; {
+		select {
+		case err := <-written:
+			writing = false
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+		}
+		both := must1(s.Resources(ctx, []ledger.ResourceKey{key("Task", "a"), key("Patient", "b")}))
+		if len(both) != 2 || both[0].Version != both[1].Version {
+			t.Fatalf("not of one moment: %+v", both)
+		}
+	}
+}
+
 func testHistory(t *testing.T, h Harness) {
 	s := h.Open(t)
 	for v := range int64(5) {
