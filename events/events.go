@@ -19,16 +19,6 @@ import (
 // StreamName is the name of the stream, in the gateway's account and in every party's.
 const StreamName = "HANDOVER"
 
-// Ledger is what this package reads of a ledger.Store.
-type Ledger interface {
-	// Events returns up to limit events after a sequence number, in order.
-	Events(ctx context.Context, after int64, limit int) ([]ledger.Event, error)
-	// LastEvent is the sequence number of the last event, 0 for none.
-	LastEvent(ctx context.Context) (int64, error)
-	// Meta tells the ledger's epoch.
-	Meta(ctx context.Context) (ledger.Meta, error)
-}
-
 // Sentinels, wrapped in what this package returns.
 var (
 	// ErrAhead: a stream holds events that the ledger does not have (a restored backup).
@@ -53,7 +43,7 @@ func loud(err error) bool {
 }
 
 // eventAt reads one event of the ledger by its sequence number.
-func eventAt(ctx context.Context, src Ledger, seq int64) (ledger.Event, error) {
+func eventAt(ctx context.Context, src ledger.EventLog, seq int64) (ledger.Event, error) {
 	page, err := src.Events(ctx, seq-1, 1)
 	if err != nil {
 		return ledger.Event{}, fmt.Errorf("events: read ledger event %d: %w", seq, err)

@@ -11,9 +11,6 @@ import (
 	"stafett/ledger"
 )
 
-// Every ledger.Store can be relayed.
-var _ Ledger = ledger.Store(nil)
-
 // memory is a ledger that holds events only.
 type memory struct {
 	mu     sync.Mutex
@@ -96,7 +93,7 @@ type relaying struct {
 	alarms chan error
 }
 
-func run(t *testing.T, src Ledger, b *Bus) *relaying {
+func run(t *testing.T, src ledger.EventLog, b *Bus) *relaying {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &relaying{ended: make(chan error, 1), alarms: make(chan error, 16)}

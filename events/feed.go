@@ -182,7 +182,7 @@ func (f *feed) idle(ctx context.Context, st jetstream.Stream, own int64) error {
 
 // feedPosition returns a party stream's own last sequence and the ledger's sequence of
 // that message, after the same checks as for the gateway's stream.
-func feedPosition(ctx context.Context, st jetstream.Stream, src Ledger, epoch string) (int64, int64, error) {
+func feedPosition(ctx context.Context, st jetstream.Stream, src ledger.EventLog, epoch string) (int64, int64, error) {
 	info, err := st.Info(ctx)
 	if err != nil {
 		return 0, 0, fmt.Errorf("events: look at party stream: %w", err)

@@ -35,7 +35,7 @@ type Comparison struct {
 
 // Compare walks the gateway's stream and the ledger side by side from sequence from (1
 // for all) and reports the first difference: ids, subjects, headers and bytes.
-func Compare(ctx context.Context, src Ledger, b *Bus, from int64) (Comparison, error) {
+func Compare(ctx context.Context, src ledger.EventLog, b *Bus, from int64) (Comparison, error) {
 	st, err := b.ensureStream(ctx)
 	if err != nil {
 		return Comparison{}, err
@@ -47,7 +47,7 @@ func Compare(ctx context.Context, src Ledger, b *Bus, from int64) (Comparison, e
 // Verify proves that a party's subscription missed nothing from the ledger's sequence
 // from on: every event of the ledger in which the party takes part stands in the party's
 // own stream, in order, with the same bytes, and nothing else does.
-func Verify(ctx context.Context, src Ledger, b *Bus, party handover.PartyID, from int64) (Comparison, error) {
+func Verify(ctx context.Context, src ledger.EventLog, b *Bus, party handover.PartyID, from int64) (Comparison, error) {
 	_, st, err := b.ensurePartyStream(ctx, party)
 	if err != nil {
 		return Comparison{}, err
@@ -81,7 +81,7 @@ func firstFrom(ctx context.Context, st jetstream.Stream, seq int64) (uint64, err
 
 // comparison is the state of one walk.
 type comparison struct {
-	src    Ledger
+	src    ledger.EventLog
 	st     jetstream.Stream
 	epoch  string
 	cursor uint64 // the stream's own next sequence
@@ -89,7 +89,7 @@ type comparison struct {
 	out    Comparison
 }
 
-func compare(ctx context.Context, src Ledger, st jetstream.Stream, from int64, mine func(ledger.Event) bool,
+func compare(ctx context.Context, src ledger.EventLog, st jetstream.Stream, from int64, mine func(ledger.Event) bool,
 	start func(int64) (uint64, error)) (Comparison, error) {
 	meta, err := src.Meta(ctx)
 	if err != nil {
@@ -200,7 +200,7 @@ func (r Report) Whole() bool {
 // sequence from on, and has rebuilt what lost something inside (invariant 5). It reports
 // what it found before anything was rebuilt. A missing tail is what a running relay is
 // about to publish; a stream that is ahead or foreign is reported and left alone.
-func Reconcile(ctx context.Context, src Ledger, b *Bus, from int64) (Report, error) {
+func Reconcile(ctx context.Context, src ledger.EventLog, b *Bus, from int64) (Report, error) {
 	out := Report{Parties: map[handover.PartyID]Comparison{}}
 	var err error
 	if out.Stream, err = Compare(ctx, src, b, from); err != nil {
@@ -244,7 +244,7 @@ func (r Report) Lost() bool {
 // RunReconciler reconciles at once and then at every tick until ctx ends: first
 // everything, then what came since the last pass that found all streams whole. found is
 // called for each pass that lost or rebuilt something, or failed.
-func RunReconciler(ctx context.Context, src Ledger, b *Bus, every time.Duration, found func(Report, error)) {
+func RunReconciler(ctx context.Context, src ledger.EventLog, b *Bus, every time.Duration, found func(Report, error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	from := int64(1)
@@ -295,7 +295,7 @@ func (b *Bus) renewParty(ctx context.Context, party handover.PartyID) error {
 // still holds is the ledger's, it is made anew and the relay fills it from the first
 // sequence. A missing tail needs no repair, the relay publishes it. A stream that is
 // ahead or foreign is never touched. Repair reports whether the stream was made anew.
-func Repair(ctx context.Context, src Ledger, b *Bus) (bool, error) {
+func Repair(ctx context.Context, src ledger.EventLog, b *Bus) (bool, error) {
 	st, err := b.ensureStream(ctx)
 	if err != nil {
 		return false, err
@@ -308,7 +308,7 @@ func Repair(ctx context.Context, src Ledger, b *Bus) (bool, error) {
 }
 
 // RepairParty does the same for the stream in a party's account.
-func RepairParty(ctx context.Context, src Ledger, b *Bus, party handover.PartyID) (bool, error) {
+func RepairParty(ctx context.Context, src ledger.EventLog, b *Bus, party handover.PartyID) (bool, error) {
 	js, st, err := b.ensurePartyStream(ctx, party)
 	if err != nil {
 		return false, err
@@ -318,7 +318,7 @@ func RepairParty(ctx context.Context, src Ledger, b *Bus, party handover.PartyID
 
 // rebuild deletes a damaged stream once each message that survives is proved to be the
 // ledger's; seqOf tells the ledger's sequence from a message's own and the one it names.
-func rebuild(ctx context.Context, src Ledger, js jetstream.JetStream, st jetstream.Stream,
+func rebuild(ctx context.Context, src ledger.EventLog, js jetstream.JetStream, st jetstream.Stream,
 	seqOf func(own uint64, named int64) int64) (bool, error) {
 	info, err := st.Info(ctx)
 	if err != nil {

@@ -38,7 +38,7 @@ const (
 
 // RelayConfig sets a relay up. Nil functions are not called.
 type RelayConfig struct {
-	Ledger Ledger
+	Ledger ledger.EventLog
 	Bus    *Bus
 	// Alarm is called once for each loud stop, with the party whose feed stopped or "" for the relay.
 	Alarm func(party handover.PartyID, err error)
@@ -295,7 +295,7 @@ func (r *Relay) idle(ctx context.Context, st jetstream.Stream, last int64) error
 
 // position returns the stream's last sequence after checking that the stream is neither
 // ahead of the ledger nor different from it there (invariant 5).
-func position(ctx context.Context, st jetstream.Stream, src Ledger, epoch string) (int64, error) {
+func position(ctx context.Context, st jetstream.Stream, src ledger.EventLog, epoch string) (int64, error) {
 	info, err := st.Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("events: look at stream: %w", err)
@@ -319,7 +319,7 @@ func position(ctx context.Context, st jetstream.Stream, src Ledger, epoch string
 }
 
 // sameAt compares one stored message with the ledger's event of the same sequence.
-func sameAt(ctx context.Context, st jetstream.Stream, src Ledger, epoch string, seq int64) error {
+func sameAt(ctx context.Context, st jetstream.Stream, src ledger.EventLog, epoch string, seq int64) error {
 	raw, err := st.GetMsg(ctx, uint64(seq))
 	if err != nil {
 		return fmt.Errorf("events: read message %d: %w", seq, err)
@@ -328,7 +328,7 @@ func sameAt(ctx context.Context, st jetstream.Stream, src Ledger, epoch string, 
 }
 
 // sameMessage compares a stored message with the ledger's event of sequence seq.
-func sameMessage(ctx context.Context, raw *jetstream.RawStreamMsg, src Ledger, epoch string, seq int64) error {
+func sameMessage(ctx context.Context, raw *jetstream.RawStreamMsg, src ledger.EventLog, epoch string, seq int64) error {
 	e, err := eventAt(ctx, src, seq)
 	if err != nil {
 		return err

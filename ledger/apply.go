@@ -7,10 +7,13 @@ import (
 	"maps"
 )
 
+// sqlAppender is the Appender.
+type sqlAppender struct{ *shared }
+
 // Apply applies units in order in one transaction. First all of them at once; when the
 // database itself refuses a statement, again with each unit in a savepoint, so that the
 // one which broke a rule fails alone.
-func (s *SQL) Apply(ctx context.Context, units []Unit) ([]Result, error) {
+func (s sqlAppender) Apply(ctx context.Context, units []Unit) ([]Result, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -24,7 +27,7 @@ func (s *SQL) Apply(ctx context.Context, units []Unit) ([]Result, error) {
 	return s.applySingly(ctx, units)
 }
 
-func (s *SQL) applyTogether(ctx context.Context, units []Unit) ([]Result, error) {
+func (s sqlAppender) applyTogether(ctx context.Context, units []Unit) ([]Result, error) {
 	var results []Result
 	err := s.db.Update(ctx, func(tx Tx) error {
 		var err error
@@ -37,7 +40,7 @@ func (s *SQL) applyTogether(ctx context.Context, units []Unit) ([]Result, error)
 	return results, nil
 }
 
-func (s *SQL) applySingly(ctx context.Context, units []Unit) ([]Result, error) {
+func (s sqlAppender) applySingly(ctx context.Context, units []Unit) ([]Result, error) {
 	results := make([]Result, len(units))
 	err := s.db.Update(ctx, func(tx Tx) error {
 		for i := range units {
@@ -68,7 +71,7 @@ func (s *SQL) applySingly(ctx context.Context, units []Unit) ([]Result, error) {
 }
 
 // applyUnits plans and writes units; an error is the database's and spoils them all.
-func (s *SQL) applyUnits(tx Tx, units []Unit) ([]Result, error) {
+func (s sqlAppender) applyUnits(tx Tx, units []Unit) ([]Result, error) {
 	w, err := prefetch(tx, units, s.db.Locks())
 	if err != nil {
 		return nil, err

@@ -26,18 +26,6 @@ func sumOf(stored Disposition, rank int64) Disposition {
 	return DispositionApplied
 }
 
-// MessageState is the message's disposition with its deliveries summed in: the worst
-// delivery decides.
-func (s *SQL) MessageState(ctx context.Context, id handover.MessageID) (Disposition, error) {
-	return readOne(ctx, s, "SELECT m.disposition, COALESCE((SELECT max("+worst+") FROM delivery d WHERE d.message = m.id AND d.message <> ''), -1) FROM message m WHERE m.id = ?",
-		columnsOf(cleanText(string(id))), func(r Row) (Disposition, error) {
-			var stored string
-			var rank int64
-			err := r.Scan(&stored, &rank)
-			return sumOf(Disposition(stored), rank), err
-		})
-}
-
 // unaccounted lists broken promises: what moves without a next time, and what is parked
 // without a contact or a deadline.
 const unaccounted = `SELECT m.id FROM message m WHERE m.disposition = 'parked' AND m.resolution = ''
@@ -51,7 +39,7 @@ const unaccounted = `SELECT m.id FROM message m WHERE m.disposition = 'parked' A
 	ORDER BY 1`
 
 // Balance is invariant 2's sum over one snapshot.
-func (s *SQL) Balance(ctx context.Context) (Balance, error) {
+func (s sqlAuditor) Balance(ctx context.Context) (Balance, error) {
 	var b Balance
 	err := s.db.View(ctx, func(tx Tx) error {
 		b = Balance{}

@@ -20,9 +20,10 @@ type GroupOptions struct {
 
 // Group is group commit above any Store: requests that wait while a transaction commits
 // share the next one, so that one sync of the disk serves all of them and none is delayed
-// for company. Reads pass through to the Store.
+// for company. It is the Store's Record; units go in through Commit alone.
 type Group struct {
-	Store
+	record
+	store   Store
 	opts    GroupOptions
 	mu      sync.Mutex
 	wake    *sync.Cond
@@ -30,6 +31,12 @@ type Group struct {
 	closing bool
 	done    chan struct{}
 }
+
+// record is embedded under a name of this package, so that nobody reaches the Store, and
+// applies units, past the Group.
+type record interface{ Record }
+
+var _ Record = (*Group)(nil)
 
 type request struct {
 	unit   Unit
@@ -48,7 +55,7 @@ func NewGroup(s Store, opts GroupOptions) *Group {
 	if opts.Waiting <= 0 {
 		opts.Waiting = 4096
 	}
-	g := &Group{Store: s, opts: opts, done: make(chan struct{})}
+	g := &Group{record: s, store: s, opts: opts, done: make(chan struct{})}
 	g.wake = sync.NewCond(&g.mu)
 	go g.run()
 	return g
@@ -124,7 +131,7 @@ func (g *Group) Close() error {
 	g.wake.Signal()
 	g.mu.Unlock()
 	<-g.done
-	return g.Store.Close()
+	return g.store.Close()
 }
 
 func (g *Group) run() {
@@ -164,7 +171,7 @@ func (g *Group) apply(batch []*request) {
 		units[i] = r.unit
 	}
 	// No request's context: a batch belongs to all of its requests.
-	results, err := g.Store.Apply(context.Background(), units)
+	results, err := g.store.Apply(context.Background(), units)
 	if err == nil && len(results) != len(batch) {
 		err = errShort
 	}

@@ -1,11 +1,23 @@
-// Package ledger is the contract of the durable record: messages, resources, handovers,
-// deliveries, events and audit, chained by digest. A Unit is everything that one act
-// changes; a Store applies units, each whole or not at all. Package ledgertest holds the
-// suite that every Store passes.
+// Package ledger is the durable record: messages, resources, handovers, deliveries, events
+// and audit, chained by digest. A Unit is everything that one act changes; a Store applies
+// units, each whole or not at all. Package ledgertest holds the suite that every Store passes.
+//
+// The contract: ledger.go says what is stored, unit.go joins units, roles.go says what can
+// be asked of a Store, role by role, and group.go commits the units of many at once.
+//
+// The rest is SQL (sql.go), which both databases share; they give it a Database.
+//
+//   - Writing. apply.go runs a batch: prefetch.go locks the head and reads the rows that
+//     its units mention, plan.go (with erase.go and searchrow.go) turns each unit into
+//     statements without touching the database, writer.go gathers those into few. rows.go
+//     and field.go bind structs to columns and to the digest of a row; chain.go is the
+//     entry that vouches for a unit's rows.
+//   - Reading. read.go, resources.go, searchsql.go, list.go, queue.go and events.go are a
+//     role each; audit.go, balance.go and verify.go are the Auditor.
+//   - migration.go numbers the steps of a database's schema.
 package ledger
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -297,159 +309,4 @@ type Applied struct {
 type Result struct {
 	Applied Applied
 	Err     error
-}
-
-// Store is a database that keeps the ledger. Times come back in UTC with microseconds.
-// Methods return ErrNotFound where a single row is asked for and missing.
-type Store interface {
-	// Apply applies units in order in one transaction, each in a savepoint: a failing
-	// unit is rolled back alone and its error is in its Result. The error returned is of
-	// the whole batch (then nothing is stored): ErrFull, ErrClosed or a cause.
-	Apply(ctx context.Context, units []Unit) ([]Result, error)
-
-	Meta(ctx context.Context) (Meta, error)
-	Message(ctx context.Context, id handover.MessageID) (Message, error)
-	// MessagesByExternalID returns the stored messages of one sender and id, oldest
-	// first, repeats left out.
-	MessagesByExternalID(ctx context.Context, sender handover.PartyID, externalID string) ([]Message, error)
-	// MessageState is the message's disposition with its deliveries summed in.
-	MessageState(ctx context.Context, id handover.MessageID) (Disposition, error)
-	ParkedMessages(ctx context.Context, limit int) ([]Message, error)
-	// MessagesOf returns the messages applied to a handover, oldest first.
-	MessagesOf(ctx context.Context, id handover.ID) ([]Message, error)
-
-	Handover(ctx context.Context, id handover.ID) (handover.Handover, error)
-	Handovers(ctx context.Context, f HandoverFilter) ([]handover.Handover, error)
-	FindHandovers(ctx context.Context, kind KeyKind, party handover.PartyID, value string) ([]handover.Handover, error)
-
-	Resource(ctx context.Context, typ, id string) (Resource, error)
-	// Resources returns the current versions of several resources in the order of their
-	// keys, deleted ones included, all as of one moment. What does not exist is left out.
-	Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error)
-	ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error)
-	// History returns versions newest first; id may be empty for a type, typ for all.
-	// before is the opaque position behind which to continue.
-	History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error)
-	// ResourcesOf returns the current resources that belong to a handover.
-	ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error)
-	// Search returns what viewer may see.
-	Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error)
-	// EachResource calls f with every current resource, in any order; for reindex.
-	EachResource(ctx context.Context, f func(Resource) error) error
-	// Reindex replaces search and visibility rows of current versions; derived data, so
-	// it makes no chain entry.
-	Reindex(ctx context.Context, rows []ResourceWrite) error
-
-	Delivery(ctx context.Context, id handover.DeliveryID) (Delivery, error)
-	DeliveriesOf(ctx context.Context, id handover.MessageID) ([]Delivery, error)
-	DeliveriesOfHandover(ctx context.Context, id handover.ID) ([]Delivery, error)
-	// DeliveryByExternalID finds what a receipt refers to.
-	DeliveryByExternalID(ctx context.Context, receiver handover.PartyID, externalID string) (Delivery, error)
-	// ClaimDeliveries leases up to limit deliveries that are due at now: pending with
-	// NextAttempt not after now, or sending with an expired lease; only the first in
-	// Order of each (handover, receiver) that is not sent yet, each by itself where there
-	// is no handover. They are set to sending with attempts + 1, the lease and a version
-	// higher by one: this is the recorded intent (no chain entry).
-	ClaimDeliveries(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Delivery, error)
-	// DueDeliveries returns awaiting ones whose WarnAt or Deadline has passed, and parked
-	// or refused ones whose Deadline has passed.
-	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
-	ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error)
-	// DueHandovers returns handovers whose Deadline or an attention's Deadline has passed.
-	DueHandovers(ctx context.Context, now time.Time, limit int) ([]handover.Handover, error)
-	// DueMessages returns parked messages whose Deadline has passed.
-	DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error)
-	// NextDue is the earliest time at which any of the Claim and Due calls has work; zero for none.
-	NextDue(ctx context.Context) (time.Time, error)
-
-	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	LastEvent(ctx context.Context) (int64, error)
-	AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error)
-
-	Balance(ctx context.Context) (Balance, error)
-	// Verify walks the chain and every row it covers; a broken ledger is a Finding, not an error.
-	Verify(ctx context.Context, checkpoint *Checkpoint) (Verification, error)
-	Head(ctx context.Context) (Checkpoint, error)
-
-	// Ready fails when the store cannot commit now (full disk, lost connection).
-	Ready(ctx context.Context) error
-	Close() error
-}
-
-// Meta is fixed at the ledger's first start.
-type Meta struct {
-	// Epoch tells this ledger from any other, and from a restored copy of itself once
-	// the operator says so.
-	Epoch string
-	// Secret keys the hashes that stand for persons' numbers and the ids made from them.
-	Secret []byte
-	// Schema is the version of the store's schema.
-	Schema int
-}
-
-// HandoverFilter selects handovers; zero fields select all.
-type HandoverFilter struct {
-	Party    handover.PartyID // sender, receiver or copy
-	Chain    handover.ChainID
-	OpenOnly bool
-	// Attention keeps those with an open attention.
-	Attention bool
-	Limit     int
-}
-
-// AuditFilter selects audit records; zero fields select all.
-type AuditFilter struct {
-	Message  handover.MessageID
-	Handover handover.ID
-	Limit    int
-}
-
-// Page is a page of resources and the opaque position of the next one, empty at the end.
-type Page struct {
-	Resources []Resource
-	Next      string
-	// Total is -1 unless asked for.
-	Total int
-}
-
-// Balance is invariant 2's sum, per inbound message.
-type Balance struct {
-	Received, Delivered, Applied, Repeated, Refused, Parked, Moving int64
-	// Unaccounted are moving messages without a next attempt or deadline, and parked
-	// ones without a contact or deadline: each is a broken promise.
-	Unaccounted []handover.MessageID
-	// OpenHandoversWithoutDeadline break invariant 4.
-	OpenHandoversWithoutDeadline []handover.ID
-}
-
-// Holds reports whether every message is accounted for.
-func (b Balance) Holds() bool {
-	return b.Received == b.Delivered+b.Applied+b.Repeated+b.Refused+b.Parked+b.Moving &&
-		len(b.Unaccounted) == 0 && len(b.OpenHandoversWithoutDeadline) == 0
-}
-
-// Checkpoint is the chain's position, kept outside the ledger.
-type Checkpoint struct {
-	Epoch string          `json:"epoch"`
-	Entry int64           `json:"entry"`
-	Head  handover.Digest `json:"head"`
-	Event int64           `json:"event"`
-	At    time.Time       `json:"at"`
-}
-
-// Finding is the first place where the record is not whole.
-type Finding struct {
-	Entry int64
-	// Problem is removed, reordered, changed or cut-off.
-	Problem string
-	Detail  string
-}
-
-// Verification is the outcome of Verify.
-type Verification struct {
-	Entries int64
-	Events  int64
-	Erased  int64 // rows whose content was erased by law and whose digests still chain
-	Head    handover.Digest
-	Finding *Finding
 }

@@ -8,8 +8,22 @@ import (
 
 // SQL is the whole of Store that follows from SQL alone, for Store implementations: they
 // give it a Database, embed it, and add Ready and Close. Everything that both databases
-// must do alike (planning a unit, chain, search, claims, verification) is here, once.
+// must do alike (planning a unit, chain, search, claims, verification) is here, once, role
+// by role.
 type SQL struct {
+	shared *shared
+	sqlAppender
+	sqlReader
+	sqlResources
+	sqlSearcher
+	sqlLister
+	sqlQueue
+	sqlEvents
+	sqlAuditor
+}
+
+// shared is what the roles have in common.
+type shared struct {
 	db     Database
 	clock  func() time.Time
 	closed atomic.Bool
@@ -20,11 +34,12 @@ func NewSQL(db Database, clock func() time.Time) *SQL {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &SQL{db: db, clock: clock}
+	s := &shared{db: db, clock: clock}
+	return &SQL{s, sqlAppender{s}, sqlReader{s}, sqlResources{s}, sqlSearcher{s}, sqlLister{s}, sqlQueue{s}, sqlEvents{s}, sqlAuditor{s}}
 }
 
 // Shut makes every later call that writes fail with ErrClosed.
-func (s *SQL) Shut() { s.closed.Store(true) }
+func (s *SQL) Shut() { s.shared.closed.Store(true) }
 
 // Database is what a Store implementation gives to SQL. Both methods translate driver
 // errors: a full, failing or read-only disk to ErrFull, a broken unique rule to
@@ -80,9 +95,9 @@ func one(tx Tx, query string, args []any, dest ...any) error {
 }
 
 // read runs query in a View and collects its rows.
-func read[T any](ctx context.Context, s *SQL, query string, args []any, scan func(Row) (T, error)) ([]T, error) {
+func read[T any](ctx context.Context, db Database, query string, args []any, scan func(Row) (T, error)) ([]T, error) {
 	var out []T
-	err := s.db.View(ctx, func(tx Tx) error {
+	err := db.View(ctx, func(tx Tx) error {
 		out = nil
 		return tx.Query(query, func(_ int, r Row) error {
 			v, err := scan(r)
@@ -97,8 +112,8 @@ func read[T any](ctx context.Context, s *SQL, query string, args []any, scan fun
 }
 
 // readOne is read for a single row.
-func readOne[T any](ctx context.Context, s *SQL, query string, args []any, scan func(Row) (T, error)) (T, error) {
-	rows, err := read(ctx, s, query, args, scan)
+func readOne[T any](ctx context.Context, db Database, query string, args []any, scan func(Row) (T, error)) (T, error) {
+	rows, err := read(ctx, db, query, args, scan)
 	var zero T
 	if err != nil {
 		return zero, err

@@ -85,3 +85,15 @@ func TestUnitAddWritesEachRowOnce(t *testing.T) {
 		t.Error("Resource finds what is not there")
 	}
 }
+
+// TestGroupIsNoAppender: units reach the Store behind a Group through Commit alone.
+func TestGroupIsNoAppender(t *testing.T) {
+	if _, ok := any(new(ledger.Group)).(ledger.Appender); ok {
+		t.Error("a Group can be applied to past its queue")
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[ledger.Group]()) {
+		if f.IsExported() {
+			t.Errorf("a Group lets its %s be reached", f.Name)
+		}
+	}
+}

@@ -22,7 +22,7 @@ const (
 //
 // Invariant 8: it names the first entry that was removed, reordered, changed or cut off
 // at the end, and the first whose row is not what the entry vouched for.
-func (s *SQL) Verify(ctx context.Context, checkpoint *Checkpoint) (Verification, error) {
+func (s sqlAuditor) Verify(ctx context.Context, checkpoint *Checkpoint) (Verification, error) {
 	v := &verifier{checkpoint: checkpoint}
 	err := s.db.View(ctx, func(tx Tx) error {
 		*v = verifier{checkpoint: checkpoint, verified: map[itemKind]int64{}}

@@ -20,7 +20,7 @@ import (
 // message, a dry run, and what a named person can do about what is parked.
 type api struct {
 	gateway *gateway.Gateway
-	ledger  ledger.Store
+	ledger  ledger.Auditor
 	auth    access.Authenticator
 	limit   int64
 }

@@ -101,8 +101,8 @@ func printReport(out io.Writer, raw json.RawMessage) {
 	}
 }
 
-// stored runs f on the gateway's store: over HTTP, or on the store itself when config is given.
-func stored(ctx context.Context, config string, f func(ledger.Store) error) error {
+// stored runs f on the store that config names, without a gateway.
+func stored(ctx context.Context, config string, f func(ledger.Auditor) error) error {
 	cfg, err := loadConfig(config)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func ledgerBalance(c *client, config *string) *cobra.Command {
 			var b balanceView
 			var err error
 			if *config != "" {
-				err = stored(cmd.Context(), *config, func(s ledger.Store) (err error) { b.Balance, err = s.Balance(cmd.Context()); return })
+				err = stored(cmd.Context(), *config, func(s ledger.Auditor) (err error) { b.Balance, err = s.Balance(cmd.Context()); return })
 			} else {
 				err = c.call(cmd.Context(), "GET", "/ledger/balance", nil, &b)
 			}
@@ -163,7 +163,7 @@ func ledgerVerify(c *client, config *string) *cobra.Command {
 			}
 			var v ledger.Verification
 			if *config != "" {
-				err = stored(ctx, *config, func(s ledger.Store) (err error) { v, err = s.Verify(ctx, cp); return })
+				err = stored(ctx, *config, func(s ledger.Auditor) (err error) { v, err = s.Verify(ctx, cp); return })
 			} else {
 				err = c.call(ctx, "POST", "/ledger/verify", cp, &v)
 			}
@@ -204,7 +204,7 @@ func ledgerCheckpoint(c *client, config *string) *cobra.Command {
 			var cp ledger.Checkpoint
 			var err error
 			if *config != "" {
-				err = stored(cmd.Context(), *config, func(s ledger.Store) (err error) { cp, err = s.Head(cmd.Context()); return })
+				err = stored(cmd.Context(), *config, func(s ledger.Auditor) (err error) { cp, err = s.Head(cmd.Context()); return })
 			} else {
 				err = c.call(cmd.Context(), "GET", "/ledger/checkpoint", nil, &cp)
 			}

@@ -102,7 +102,7 @@ func (m *metrics) MessageAnswered(o adapters.Outcome, _ int, _ time.Duration) {
 func (m *metrics) ReadingStopped() { m.stopped.Inc() }
 
 // watch reads what must be asked for: the relay's lag and the ledger's balance.
-func (m *metrics) watch(ctx context.Context, s ledger.Store, r *events.Relay) {
+func (m *metrics) watch(ctx context.Context, record ledger.Auditor, r *events.Relay) {
 	second, minute := time.NewTicker(time.Second), time.NewTicker(time.Minute)
 	defer second.Stop()
 	defer minute.Stop()
@@ -120,7 +120,7 @@ func (m *metrics) watch(ctx context.Context, s ledger.Store, r *events.Relay) {
 				m.lagAge.Set(age)
 			}
 		case <-minute.C:
-			if b, err := s.Balance(ctx); err == nil {
+			if b, err := record.Balance(ctx); err == nil {
 				for d, n := range map[ledger.Disposition]int64{ledger.DispositionDelivered: b.Delivered, ledger.DispositionApplied: b.Applied,
 					ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionMoving: b.Moving} {
 					m.balance.WithLabelValues(string(d)).Set(float64(n))

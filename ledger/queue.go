@@ -8,9 +8,12 @@ import (
 	"stafett/handover"
 )
 
+// sqlQueue is the Queue.
+type sqlQueue struct{ *shared }
+
 // ClaimDeliveries leases deliveries that are due at now. The versions rise, so that who
 // decided on what was before the claim must decide again.
-func (s *SQL) ClaimDeliveries(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Delivery, error) {
+func (s sqlQueue) ClaimDeliveries(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Delivery, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -48,24 +51,19 @@ func (s *SQL) ClaimDeliveries(ctx context.Context, owner string, now time.Time, 
 
 // DueDeliveries returns awaiting ones past their warning or deadline, and parked or
 // refused ones past their deadline.
-func (s *SQL) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
-	return read(ctx, s, selectDelivery+"WHERE d.queue > 0 AND d.queue = 2 AND d.due <= ? ORDER BY d.due, d.ord"+limited(limit),
+func (s sqlQueue) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
+	return read(ctx, s.db, selectDelivery+"WHERE d.queue > 0 AND d.queue = 2 AND d.due <= ? ORDER BY d.due, d.ord"+limited(limit),
 		columnsOf(micros(now)), scanDelivery)
 }
 
-// ParkedDeliveries returns those that a named person must act on, oldest first.
-func (s *SQL) ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error) {
-	return read(ctx, s, selectDelivery+"WHERE d.state IN ('refused', 'parked') ORDER BY d.ord"+limited(limit), nil, scanDelivery)
-}
-
 // DueHandovers returns those whose deadline, or an attention's, has passed.
-func (s *SQL) DueHandovers(ctx context.Context, now time.Time, limit int) ([]handover.Handover, error) {
-	return read(ctx, s, selectHandover+"WHERE h.due > 0 AND h.due <= ? ORDER BY h.due"+limited(limit), columnsOf(micros(now)), scanHandover)
+func (s sqlQueue) DueHandovers(ctx context.Context, now time.Time, limit int) ([]handover.Handover, error) {
+	return read(ctx, s.db, selectHandover+"WHERE h.due > 0 AND h.due <= ? ORDER BY h.due"+limited(limit), columnsOf(micros(now)), scanHandover)
 }
 
 // DueMessages returns parked and waiting messages whose deadline has passed.
-func (s *SQL) DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	return read(ctx, s, selectMessage+`WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.deadline > 0 AND m.deadline <= ?
+func (s sqlQueue) DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+	return read(ctx, s.db, selectMessage+`WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.deadline > 0 AND m.deadline <= ?
 		ORDER BY m.deadline`+limited(limit), columnsOf(micros(now)), scanMessage)
 }
 
@@ -78,7 +76,7 @@ var nextDueQueries = []string{
 }
 
 // NextDue is the earliest time at which a Claim or Due call has work; zero for none.
-func (s *SQL) NextDue(ctx context.Context) (time.Time, error) {
+func (s sqlQueue) NextDue(ctx context.Context) (time.Time, error) {
 	var next time.Time
 	err := s.db.View(ctx, func(tx Tx) error {
 		next = time.Time{}

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"strconv"
+
+	"stafett/handover"
+)
+
+// sqlResources is the ResourceReader.
+type sqlResources struct{ *shared }
+
+// resources runs a query for resource columns, once for each list of args, and adds who
+// may read each.
+func (s sqlResources) resources(ctx context.Context, query string, args ...[]any) ([]Resource, error) {
+	var out []Resource
+	err := s.db.View(ctx, func(tx Tx) error {
+		var rows []resourceRow
+		err := tx.Query(query, func(_ int, r Row) error {
+			row, err := scanResource(r)
+			rows = append(rows, row)
+			return err
+		}, args...)
+		if err == nil {
+			out, err = withVisible(tx, rows)
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s sqlResources) resource(ctx context.Context, query string, args ...any) (Resource, error) {
+	list, err := s.resources(ctx, query, args)
+	if err != nil {
+		return Resource{}, err
+	}
+	if len(list) == 0 {
+		return Resource{}, ErrNotFound
+	}
+	return list[0], nil
+}
+
+// Resource returns the current version, a deleted one included.
+func (s sqlResources) Resource(ctx context.Context, typ, id string) (Resource, error) {
+	return s.resource(ctx, selectCurrent+"WHERE r.type = ? AND r.id = ?", cleanText(typ), cleanText(id))
+}
+
+// Resources returns the current versions of several resources as of one moment.
+func (s sqlResources) Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error) {
+	lists := make([][]any, len(keys))
+	for i, k := range keys {
+		lists[i] = columnsOf(cleanText(k.Type), cleanText(k.ID))
+	}
+	return s.resources(ctx, selectCurrent+"WHERE r.type = ? AND r.id = ?", lists...)
+}
+
+const versionColumns = "r.rid, r.type, r.id, v.version, v.author, v.deleted, v.at, v.handover, v.json"
+
+// ResourceVersion returns one version.
+func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error) {
+	return s.resource(ctx, "SELECT "+versionColumns+` FROM resource r JOIN resource_version v ON v.rid = r.rid AND v.version = ?
+		WHERE r.type = ? AND r.id = ?`, version, cleanText(typ), cleanText(id))
+}
+
+// ResourcesOf returns the current resources of a handover, deleted ones left out.
+func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
+	return s.resources(ctx, selectCurrent+"WHERE r.handover = ? AND r.handover <> '' AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
+}
+
+// History returns versions newest first, of what viewer may see now.
+func (s sqlResources) History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error) {
+	page := Page{Total: -1}
+	if limit <= 0 {
+		limit = 1000
+	}
+	query := "SELECT " + versionColumns + ", v.vid FROM resource_version v JOIN resource r ON r.rid = v.rid WHERE 1 = 1"
+	var args []any
+	if typ != "" {
+		query, args = query+" AND r.type = ?", append(args, cleanText(typ))
+	}
+	if id != "" {
+		query, args = query+" AND r.id = ?", append(args, cleanText(id))
+	}
+	if viewer != "" {
+		query += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
+		args = append(args, string(viewer))
+	}
+	if before != "" {
+		vid, err := strconv.ParseInt(before, 10, 64)
+		if err != nil {
+			return page, invalid("page link is not one of ours", "")
+		}
+		query, args = query+" AND v.vid < ?", append(args, vid)
+	}
+	query += " ORDER BY v.vid DESC" + limited(limit+1)
+	err := s.db.View(ctx, func(tx Tx) error {
+		rows, vids, err := searchPage(tx, query, args)
+		if err != nil {
+			return err
+		}
+		page.Next = ""
+		if len(rows) > limit {
+			rows, page.Next = rows[:limit], strconv.FormatInt(vids[limit-1], 10)
+		}
+		page.Resources, err = withVisible(tx, rows)
+		return err
+	})
+	return page, err
+}
