@@ -18,7 +18,7 @@ import (
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/adapters/fhirmsg"
+	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
@@ -179,14 +179,14 @@ func (a *app) openGateway(ctx context.Context) error {
 		return err
 	}
 	a.senders = map[handover.Wire]adapters.Sender{
-		handover.WireHL7v2: &hl7v2.Sender{}, handover.WireKITH: &kith.Sender{}, handover.WireFHIR: &fhirmsg.Sender{},
+		handover.WireHL7v2: &hl7v2.Sender{}, handover.WireKITH: &kith.Sender{}, handover.WireFHIR: &fhirbundle.Sender{},
 	}
 	self := mappings.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirmsg.Codec{}},
-		Senders: a.senders, Bundle: fhirmsg.Bundler{Base: a.cfg.HTTP.Base}.Transaction, Self: self, OperatorContact: a.cfg.OperatorContact,
+		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{}},
+		Senders: a.senders, Bundle: fhirbundle.Bundler{Base: a.cfg.HTTP.Base}.Transaction, Self: self, OperatorContact: a.cfg.OperatorContact,
 		Delivery: gateway.DeliveryOptions{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
 			Timeout: a.cfg.Delivery.Timeout, Lease: a.cfg.Delivery.Lease, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
 		Notify: a.relay.Notify, Log: a.log, Observe: a.metrics,
