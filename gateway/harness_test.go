@@ -146,7 +146,7 @@ func (b *bench) open() {
 	b.g, err = gateway.New(t.Context(), gateway.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
 		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
-		Bundle:  fhirbundle.Transaction, Self: mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
+		Self:    mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

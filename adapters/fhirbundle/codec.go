@@ -25,7 +25,12 @@ const Version = "4.0.1"
 // another, is a node of kind "array" whose items are named "item". So any JSON comes back
 // as it was. A node that was built needs no Space: with children it is an object, without
 // a string.
-type Codec struct{}
+type Codec struct {
+	// Base is the absolute URL of our FHIR API; a Bundle's fullUrl is built on it, so that
+	// relative references resolve inside the Bundle. Without it fullUrl is a UUID made of
+	// Type/id.
+	Base string
+}
 
 var _ adapters.Codec = Codec{}
 
