@@ -116,8 +116,10 @@ type Intake interface {
 	Take(ctx context.Context, in Inbound) Answer
 }
 
-// Codec is one format. All methods are pure and safe for concurrent use.
+// Codec is one format with the rules of its wire. All methods but Rules.NewID are pure,
+// and all are safe for concurrent use.
 type Codec interface {
+	Rules
 	Wire() handover.Wire
 	// Decode parses raw within limits. A *handover.Fault of kind malformed, too-large or
 	// unsupported says where; with it a non-nil Message may hold what was read so far.

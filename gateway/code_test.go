@@ -4,32 +4,7 @@ import (
 	"testing"
 
 	"stafett/adapters"
-	"stafett/handover"
 )
-
-func TestTypeCode_KeepsCodesOnly(t *testing.T) {
-	for _, c := range []struct {
-		wire     handover.Wire
-		in, want string
-	}{
-		{handover.WireHL7v2, "ADT^A16", "ADT^A16"},
-		{handover.WireHL7v2, "ACK", "ACK"},
-		{handover.WireHL7v2, "ADT^ZZ1", "ADT^ZZ1"},
-		{handover.WireHL7v2, "", ""},
-		{handover.WireHL7v2, "Nordmann^Kari", typeUnreadable},
-		{handover.WireHL7v2, "NORDMANN", typeUnreadable},
-		{handover.WireKITH, "DIALOG_NOTAT", "DIALOG_NOTAT"},
-		{handover.WireKITH, "LOG_UTSKRIVNINGSKLAR", "LOG_UTSKRIVNINGSKLAR"},
-		{handover.WireKITH, "APPREC", "APPREC"},
-		{handover.WireKITH, "NORDMANN", typeUnreadable},
-		{handover.WireKITH, "Nordmann_Kari", typeUnreadable},
-		{handover.WireFHIR, "POST Task", "POST Task"},
-	} {
-		if got := typeCode(c.wire, c.in); got != c.want {
-			t.Errorf("%s %q: %q, want %q", c.wire, c.in, got, c.want)
-		}
-	}
-}
 
 func TestExternalID_IsNoPersonsNumber(t *testing.T) {
 	const number = "12034800241" // of a fictitious person

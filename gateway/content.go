@@ -109,7 +109,7 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 		c.Resources = []mappings.Named{{Name: namePatient, Resource: patient.Clone()}}
 	}
 	c.Event, c.Kind = o.event, a.next.Kind
-	if !isNotice(o.typ) {
+	if !g.codecs[o.service.Wire].Notice(o.typ) {
 		return c, nil
 	}
 	text := []string{notice}

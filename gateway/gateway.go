@@ -41,8 +41,6 @@ type Options struct {
 	Policy    handover.Policy
 	Codecs    []adapters.Codec
 	Senders   map[handover.Wire]adapters.Sender
-	// Bundle makes the transaction that a FHIR receiver is sent.
-	Bundle func(id string, at time.Time, resources []*fhir.Node) []byte
 	// Self is how the gateway names itself where no party speaks (notices about parked
 	// messages); OperatorContact is the party whose first contact is told when no other
 	// party is responsible.
@@ -74,6 +72,12 @@ func (observeNothing) Took(handover.Wire, ledger.Disposition, time.Duration) {}
 func (observeNothing) Delivered(handover.Wire, ledger.DeliveryState)         {}
 func (observeNothing) Escalated(handover.Kind)                               {}
 
+// Bundler is what a codec adds whose wire carries FHIR resources as they are, without a
+// mapping: it makes the message from them. id is the message's identity.
+type Bundler interface {
+	Bundle(id string, at time.Time, resources []*fhir.Node) []byte
+}
+
 // Gateway takes, delivers and watches. Its methods are safe for concurrent use.
 type Gateway struct {
 	ledger    *ledger.Group
@@ -98,7 +102,6 @@ type Gateway struct {
 	breakers  breakers
 	inHand    sync.WaitGroup
 	validator func(*fhir.Node) []conformance.Issue
-	bundle    func(id string, at time.Time, resources []*fhir.Node) []byte
 }
 
 var _ adapters.Intake = (*Gateway)(nil)
@@ -112,7 +115,7 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 		self: o.Self, operator: o.OperatorContact, limits: o.Limits,
 		delivery: o.Delivery.withDefaults(), owner: o.Owner, clock: o.Clock,
 		notify: o.Notify, log: o.Log, observe: o.Observe,
-		wake: make(chan struct{}, 1), validator: conformance.Validate, bundle: o.Bundle,
+		wake: make(chan struct{}, 1), validator: conformance.Validate,
 	}
 	for _, c := range o.Codecs {
 		g.codecs[c.Wire()] = c

@@ -13,7 +13,7 @@ import (
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/adapters/fhirmsg"
+	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
@@ -144,9 +144,9 @@ func (b *bench) open() {
 		t.Fatal(err)
 	}
 	b.g, err = gateway.New(t.Context(), gateway.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirmsg.Codec{}},
+		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
-		Bundle:  fhirmsg.Transaction, Self: mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
+		Self:    mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,11 +227,10 @@ type Translation struct {
 // Translate runs the stages of intake up to the decision over raw, and then makes a
 // message of toType on wire to, when to is given.
 func (g *Gateway) Translate(ctx context.Context, wire handover.Wire, raw []byte, to handover.Wire, toType string) (Translation, error) {
-	codec := g.codecs[wire]
-	if codec == nil || wire == handover.WireFHIR {
+	if !g.retakes(wire) {
 		return Translation{}, &handover.Fault{Kind: handover.FaultUnsupported, Op: "gateway.Translate", Text: "from hl7v2 or kith"}
 	}
-	t := &taking{codec: codec, now: g.now()}
+	t := &taking{codec: g.codecs[wire], now: g.now()}
 	t.in.Wire, t.in.Raw = wire, raw
 	if err := g.decode(ctx, t); err != nil {
 		return Translation{}, err
@@ -253,30 +252,33 @@ func (g *Gateway) Translate(ctx context.Context, wire handover.Wire, raw []byte,
 }
 
 func (g *Gateway) translateTo(_ context.Context, t *taking, to handover.Wire, typ string, out *Translation) error {
-	h := handover.Handover{Kind: t.content.Kind}
-	if typ == "" {
-		typ = messageType(to, h, t.content.Event, true)
+	codec := g.codecs[to]
+	if codec == nil {
+		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "gateway.Translate", Text: "no mapping makes this message type"}
 	}
-	if to == handover.WireFHIR {
+	if b, ok := codec.(Bundler); ok {
 		var ns []*fhir.Node
 		for _, r := range t.content.Resources {
 			ns = append(ns, r.Resource)
 		}
-		out.OutputType, out.Output = typeTransaction, string(g.bundle("", t.now, ns))
+		out.OutputType, out.Output = codec.TypeFor(t.content.Kind, t.content.Event, true), string(b.Bundle("", t.now, ns))
 		return nil
+	}
+	if typ == "" {
+		typ = codec.TypeFor(t.content.Kind, t.content.Event, true)
 	}
 	m, ok := g.mappings.For(to, typ, "", "")
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "gateway.Translate", Text: "no mapping makes this message type"}
 	}
 	c := t.content
-	c.Header = mappings.Header{ID: externalID(to), Type: typ, Status: "N", Time: wireTime(to, t.now, t.sender.Location()),
+	c.Header = mappings.Header{ID: codec.NewID(), Type: typ, Status: "N", Time: codec.Time(t.now, t.sender.Location()),
 		Sender: addressOf(t.sender), Receiver: g.self}
 	tree, rep, err := m.FromFHIR(c, mappings.Context{Header: c.Header, Location: t.sender.Location()})
 	if err != nil {
 		return asFault("gateway.Translate", err)
 	}
-	raw, err := g.codecs[to].Encode(tree)
+	raw, err := codec.Encode(tree)
 	if err != nil {
 		return asFault("gateway.Translate", err)
 	}

@@ -136,7 +136,7 @@ func storageFault(err error) error {
 // keep commits a refused or parked message (invariant 2: with the raw bytes and the reason).
 func (g *Gateway) keep(ctx context.Context, t *taking, f *handover.Fault) (adapters.Answer, error) {
 	// A message that was answered positively before is never refused afterwards.
-	refused := refuses(t.in.Wire, f.Kind) && !t.again
+	refused := t.codec.Refuses(f.Kind) && !t.again
 	t.row.Reason, t.row.Detail = f.Kind, detailOf(f)
 	u := ledger.Unit{}
 	action := ledger.AuditParked
@@ -197,7 +197,7 @@ func (g *Gateway) answer(t *taking) {
 
 // describe puts what the envelope and the report say on the message's row.
 func (g *Gateway) describe(t *taking) {
-	t.row.Type, t.row.ExternalID, t.row.Conversation = typeCode(t.in.Wire, t.env.Type), t.externalID(), t.env.Conversation
+	t.row.Type, t.row.ExternalID, t.row.Conversation = t.codec.TypeCode(t.env.Type), t.externalID(), t.env.Conversation
 	if b, err := json.Marshal(t.env); err == nil {
 		t.row.Envelope = b
 	}
@@ -235,7 +235,7 @@ func (g *Gateway) repeat(ctx context.Context, t *taking) adapters.Answer {
 	t.row.Reason, t.row.Contact, t.row.Deadline = "", "", time.Time{}
 	t.row.Raw, t.row.Report, t.row.Handover = nil, nil, first.Handover
 	t.row.Answer, t.row.AnswerCode = first.Answer, first.AnswerCode
-	t.row.Type, t.row.ExternalID = typeCode(t.in.Wire, t.env.Type), t.externalID()
+	t.row.Type, t.row.ExternalID = t.codec.TypeCode(t.env.Type), t.externalID()
 	u := ledger.Unit{Audit: []ledger.Audit{g.audit(t, ledger.AuditReceived, "repeated")}}
 	if err := g.storeMessage(ctx, t, u); err != nil {
 		return unanswered(t, handover.FaultOf(storageFault(err)))
@@ -258,17 +258,4 @@ func (g *Gateway) firstOf(ctx context.Context, sender handover.PartyID, external
 		}
 	}
 	return ledger.Message{}, ledger.ErrNotFound
-}
-
-// refuses says whether a message with this fault is refused, with the sender told on its
-// wire, or parked for a named person (DESIGN 4 and 10, DOMAIN 3.3). On KITH wires a
-// message that was read and not understood is never answered negatively.
-func refuses(w handover.Wire, k handover.FaultKind) bool {
-	switch k {
-	case handover.FaultReceiverUnknown, handover.FaultNoRoute, handover.FaultIllegal, handover.FaultAmbiguous:
-		return w == handover.WireFHIR
-	case handover.FaultInvalid, handover.FaultUnmapped, handover.FaultNotFound, handover.FaultConflict, handover.FaultPrecondition, handover.FaultGone:
-		return w != handover.WireKITH
-	}
-	return true
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"time"
 
 	"stafett/handover"
 )
@@ -107,13 +106,4 @@ func (g *Gateway) partyName(id handover.PartyID) string {
 		return p.Name
 	}
 	return "Overføringsportalen"
-}
-
-// wireTime spells a time as the wire wants it, in the party's zone with its offset.
-func wireTime(w handover.Wire, at time.Time, zone *time.Location) string {
-	at = at.In(zone)
-	if w == handover.WireHL7v2 {
-		return at.Format("20060102150405-0700")
-	}
-	return at.Truncate(time.Second).Format(time.RFC3339)
 }

@@ -82,7 +82,7 @@ func (g *Gateway) takeAgain(ctx context.Context, c access.Caller, id handover.Me
 	if err != nil {
 		return m, err
 	}
-	if m.Wire == handover.WireFHIR {
+	if !g.retakes(m.Wire) {
 		return m, &handover.Fault{Kind: handover.FaultUnsupported, Op: "gateway.takeAgain", Text: "a FHIR write is refused, never parked; its sender sends it again"}
 	}
 	t := g.resume(m)
@@ -91,6 +91,11 @@ func (g *Gateway) takeAgain(ctx context.Context, c access.Caller, id handover.Me
 		return m, a.Fault
 	}
 	return g.ledger.Message(ctx, id)
+}
+
+func (g *Gateway) retakes(w handover.Wire) bool {
+	codec := g.codecs[w]
+	return codec != nil && codec.Retakes()
 }
 
 // resume is a stored message on its way through intake again.
@@ -210,23 +215,23 @@ func (g *Gateway) Resend(ctx context.Context, c access.Caller, id handover.Deliv
 	now := g.now()
 	u := ledger.Unit{Audit: []ledger.Audit{g.operated(c, "resent", ledger.Audit{Delivery: id, Handover: d.Handover, Message: d.Message})}}
 	if d.State == ledger.DeliveryRefused {
-		again := renew(d, now)
+		again := g.renew(d, now)
 		d.State, d.EndedAt, d.Deadline, d.Contact = ledger.DeliveryClosed, now, time.Time{}, ""
 		u.Deliveries = append(u.Deliveries, d)
 		u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: again.Receiver, Value: again.ExternalID, Handover: again.Handover})
 		d = again
 	}
 	d.State, d.NextAttempt, d.Error, d.Contact, d.Step = ledger.DeliveryPending, now, "", "", 0
-	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, now)
+	d.WarnAt, d.Deadline = g.receiptTerms(d.Wire, now)
 	u.Deliveries = append(u.Deliveries, d)
 	_, err = g.commit(ctx, u)
 	return d, err
 }
 
 // renew is a delivery of the same content under a new identity.
-func renew(d ledger.Delivery, now time.Time) ledger.Delivery {
+func (g *Gateway) renew(d ledger.Delivery, now time.Time) ledger.Delivery {
 	old := d.ExternalID
-	d.ID, d.ExternalID, d.Version, d.Order = handover.DeliveryID(newID()), externalID(d.Wire), 0, 0
+	d.ID, d.ExternalID, d.Version, d.Order = handover.DeliveryID(newID()), g.codecs[d.Wire].NewID(), 0, 0
 	d.Raw = bytes.ReplaceAll(d.Raw, []byte(old), []byte(d.ExternalID))
 	d.Digest = message.DigestOf(d.Raw)
 	d.CreatedAt, d.Attempts, d.SentAt, d.EndedAt, d.Receipt = now, 0, time.Time{}, time.Time{}, ""

@@ -2,14 +2,10 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"stafett/adapters"
 	"stafett/directory"
@@ -19,51 +15,6 @@ import (
 	"stafett/mappings"
 	"stafett/message"
 )
-
-// typeTransaction is what a FHIR receiver is sent.
-const typeTransaction = "transaction"
-
-// dischargeTypes are the national messages by which a hospital tells a municipality what
-// happens to a stay (HIS 1149:2014). Cancellations repeat the type with status C.
-var dischargeTypes = map[handover.EventName]string{
-	handover.EventAdmitted:           "LOG_INNLAGT",
-	handover.EventReady:              "LOG_UTSKRIVNINGSKLAR",
-	handover.EventNotReady:           "LOG_AVMELDING",
-	handover.EventDischarged:         "LOG_UTSKREVET",
-	handover.EventStarted:            "LOG_UTSKREVET",
-	handover.EventVoided:             "LOG_INNLAGT",
-	handover.EventDischargeCancelled: "LOG_UTSKREVET",
-}
-
-// messageType is the type of the message that tells an event on a wire.
-func messageType(w handover.Wire, h handover.Handover, event handover.EventName, bySender bool) string {
-	switch w {
-	case handover.WireHL7v2:
-		return "MDM^T02"
-	case handover.WireKITH:
-		if t, ok := dischargeTypes[event]; ok && bySender && h.Kind == handover.KindDischarge {
-			return t
-		}
-		return "DIALOG_HELSEFAGLIG"
-	}
-	return typeTransaction
-}
-
-// isNotice: the message carries a text for people, and needs one.
-func isNotice(typ string) bool { return typ == "MDM^T02" || typ == "DIALOG_HELSEFAGLIG" }
-
-func cancels(event handover.EventName) bool {
-	return event == handover.EventVoided || event == handover.EventDischargeCancelled
-}
-
-// wiresFor is the order in which a party's wires are tried: national messages carry
-// discharges, FHIR carries what has no national message here.
-func wiresFor(k handover.Kind) []handover.Wire {
-	if k == handover.KindDischarge {
-		return []handover.Wire{handover.WireKITH, handover.WireHL7v2, handover.WireFHIR}
-	}
-	return []handover.Wire{handover.WireFHIR, handover.WireKITH, handover.WireHL7v2}
-}
 
 // outgoing is one message to make.
 type outgoing struct {
@@ -89,8 +40,8 @@ func (g *Gateway) tell(ctx context.Context, a *act, e handover.Effect) error {
 	bySender := a.actor.Role == handover.RoleSender
 	var ok bool
 	if o.to, ok = g.dir.Party(e.Party); ok {
-		for _, w := range wiresFor(a.next.Kind) {
-			o.typ = messageType(w, a.next, event, bySender)
+		for _, w := range adapters.ByRank(g.codecs, a.next.Kind) {
+			o.typ = g.codecs[w].TypeFor(a.next.Kind, event, bySender)
 			if o.service, ok = o.to.ServiceFor(w, o.typ); ok {
 				break
 			}
@@ -110,8 +61,7 @@ func (g *Gateway) alert(ctx context.Context, a *act, e handover.Effect) error {
 		o.event = a.event.Name
 	}
 	if ok {
-		o.service, ok = contactService(to, alertNumber(e)-1)
-		o.typ = messageType(o.service.Wire, a.next, o.event, false)
+		ok = g.atContact(&o, a.next.Kind, alertNumber(e)-1)
 	}
 	g.observe.Escalated(a.next.Kind)
 	return g.send(ctx, a, o, ok, g.alertText(a, o.event, e.Attention, alertNumber(e)))
@@ -136,6 +86,15 @@ func contactService(p directory.Party, step int) (directory.Service, bool) {
 	return p.Service(c.Service)
 }
 
+// atContact sets the service and the type by which an escalation step's contact is told.
+func (g *Gateway) atContact(o *outgoing, k handover.Kind, step int) bool {
+	var ok bool
+	if o.service, ok = contactService(o.to, step); ok {
+		o.typ = g.codecs[o.service.Wire].TypeFor(k, o.event, false)
+	}
+	return ok
+}
+
 func counterpart(h handover.Handover, p handover.PartyID) handover.PartyID {
 	if p == h.Sender {
 		return h.Receiver
@@ -149,7 +108,7 @@ func (g *Gateway) send(ctx context.Context, a *act, o outgoing, served bool, not
 	d := ledger.Delivery{ID: handover.DeliveryID(newID()), Message: a.messageID(), Handover: a.next.ID, Event: o.event,
 		Purpose: o.purpose, Receiver: o.to.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
 		GenTime: a.now, CreatedAt: a.now, State: ledger.DeliveryPending, NextAttempt: a.now, ReceiptDue: true}
-	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, a.now)
+	d.WarnAt, d.Deadline = g.receiptTerms(d.Wire, a.now)
 	if until := g.breakers.until(d.Receiver, d.Service); until.After(a.now) {
 		// Nobody is there now: it need not be claimed only to be put back.
 		d.NextAttempt = until
@@ -200,9 +159,10 @@ func (g *Gateway) parkDelivery(d *ledger.Delivery, to handover.PartyID, why stri
 
 // make fixes the outgoing bytes and identity, once.
 func (g *Gateway) make(ctx context.Context, a *act, d *ledger.Delivery, o outgoing, notice string) error {
-	d.ExternalID = externalID(o.service.Wire)
-	if o.service.Wire == handover.WireFHIR {
-		raw, err := g.transaction(ctx, a, d.ExternalID, o, notice)
+	codec := g.codecs[o.service.Wire]
+	d.ExternalID = codec.NewID()
+	if b, ok := codec.(Bundler); ok {
+		raw, err := g.transaction(ctx, a, b, d.ExternalID, o, notice)
 		d.Raw, d.Digest = raw, message.DigestOf(raw)
 		return err
 	}
@@ -241,34 +201,14 @@ func (g *Gateway) encode(o outgoing) (raw, report []byte, err error) {
 			return nil, nil, asFault(op, err)
 		}
 	}
-	if o.service.CommitAnswer && o.service.Wire == handover.WireHL7v2 {
-		askCommitAnswer(tree)
+	if o.service.CommitAnswer {
+		codec.AskCommitAnswer(tree)
 	}
 	if raw, err = codec.Encode(tree); err != nil {
 		return nil, nil, asFault(op, err)
 	}
 	report, err = json.Marshal(rep)
 	return raw, report, err
-}
-
-// askCommitAnswer asks for enhanced mode: a commit answer now and an application receipt
-// later (HL7 2.5 section 2.9.3: MSH-15 and MSH-16 AL).
-func askCommitAnswer(tree *message.Node) {
-	msh := tree.Child("MSH")
-	if msh == nil {
-		return
-	}
-	for _, name := range []string{"15", "16"} {
-		if f := msh.Child(name); f != nil {
-			f.Value, f.Children = "AL", nil
-			continue
-		}
-		at := slices.IndexFunc(msh.Children, func(c *message.Node) bool { return len(c.Name) > 1 && c.Name > name })
-		if at < 0 {
-			at = len(msh.Children)
-		}
-		msh.Children = slices.Insert(msh.Children, at, &message.Node{Name: name, Value: "AL"})
-	}
 }
 
 func asFault(op string, err error) error {
@@ -281,13 +221,14 @@ func asFault(op string, err error) error {
 
 // header is the envelope of an outgoing message.
 func (g *Gateway) header(ctx context.Context, a *act, d *ledger.Delivery, o *outgoing) error {
+	codec := g.codecs[o.service.Wire]
 	h := mappings.Header{ID: d.ExternalID, Type: o.typ, Status: "N",
-		Time:     wireTime(o.service.Wire, d.GenTime, o.to.Location()),
+		Time:     codec.Time(d.GenTime, o.to.Location()),
 		Sender:   g.addressOf(o.from),
 		Receiver: addressOf(o.to)}
 	h.Receiver.HERService, h.Receiver.ServiceName = o.service.HER, o.service.Name
 	h.Receiver.Application, h.Receiver.Facility = o.service.Application, o.service.Facility
-	if cancels(o.event) && o.service.Wire == handover.WireKITH {
+	if codec.Cancels(o.event) {
 		h.Status = "C"
 		earlier, err := g.ledger.DeliveriesOfHandover(ctx, a.next.ID)
 		if err != nil {
@@ -328,20 +269,9 @@ func addressOf(p directory.Party) mappings.Address {
 	return a
 }
 
-// externalID makes an outgoing identity: a UUID, or 20 characters for MSH-10 (HL7 2.5
-// section 2.15.9.10).
-func externalID(w handover.Wire) string {
-	if w != handover.WireHL7v2 {
-		return uuid.NewString()
-	}
-	var b [12]byte
-	rand.Read(b[:])
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
-}
-
 // transaction is what a FHIR receiver is sent: the resources of this act, the Task and a
 // notice, each under the id it has here.
-func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing, notice string) ([]byte, error) {
+func (g *Gateway) transaction(ctx context.Context, a *act, b Bundler, id string, o outgoing, notice string) ([]byte, error) {
 	var resources []*fhir.Node
 	seen := map[string]bool{}
 	add := func(n *fhir.Node) {
@@ -374,7 +304,7 @@ func (g *Gateway) transaction(ctx context.Context, a *act, id string, o outgoing
 		note.Delete("subject")
 	}
 	add(note)
-	return g.bundle(id, a.now, resources), nil
+	return b.Bundle(id, a.now, resources), nil
 }
 
 // visibleTo walks what this act writes and what its Task refers to, as far as the party

@@ -187,11 +187,8 @@ func (g *Gateway) receiptDelivery(original ledger.Message, cause handover.Messag
 	if !ok {
 		return ledger.Delivery{}, false, nil
 	}
-	typ := "APPREC"
-	if original.Wire == handover.WireHL7v2 {
-		typ = "ACK"
-	}
-	id := externalID(original.Wire)
+	codec := g.codecs[original.Wire]
+	typ, id := codec.ReceiptType(), codec.NewID()
 	raw, err := build(id)
 	if err != nil || raw == nil {
 		return ledger.Delivery{}, false, err
@@ -199,7 +196,7 @@ func (g *Gateway) receiptDelivery(original ledger.Message, cause handover.Messag
 	d := ledger.Delivery{ID: handover.DeliveryID(newID()), Message: cause, Purpose: purpose, Receiver: p.ID,
 		Wire: original.Wire, Type: typ, ExternalID: id, Raw: raw, Digest: message.DigestOf(raw),
 		GenTime: now, CreatedAt: now, State: ledger.DeliveryPending, NextAttempt: now}
-	d.WarnAt, d.Deadline = g.policy.ReceiptTerms(d.Wire, now)
+	d.WarnAt, d.Deadline = g.receiptTerms(d.Wire, now)
 	s, ok := p.ServiceFor(original.Wire, typ)
 	if !ok {
 		g.parkDelivery(&d, g.operator, "no service of the sender takes receipts", now)

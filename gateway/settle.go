@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"stafett/adapters"
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
@@ -96,7 +97,7 @@ func (g *Gateway) actOf(t *taking, p placed) *act {
 	if p.readmits {
 		a.content, a.successor = mappings.Canonical{}, t.content
 	}
-	a.event.Wire = g.wireOf(p.before.Receiver, a.kind)
+	a.event.FastReceipt = g.fastReceipt(p.before.Receiver, a.kind)
 	return a
 }
 
@@ -137,17 +138,24 @@ func (g *Gateway) endedStay(ctx context.Context, t *taking) (handover.Handover, 
 	return h, nil
 }
 
-// wireOf is the wire by which a party will be told, empty when it cannot be.
-func (g *Gateway) wireOf(id handover.PartyID, k handover.Kind) handover.Wire {
+// fastReceipt: the wire by which a party will be told brings its receipt at once; not so
+// of one that cannot be told.
+func (g *Gateway) fastReceipt(id handover.PartyID, k handover.Kind) bool {
 	p, _ := g.dir.Party(id)
-	for _, w := range wiresFor(k) {
+	for _, w := range adapters.ByRank(g.codecs, k) {
 		for _, s := range p.Services {
 			if s.Wire == w {
-				return w
+				return g.codecs[w].FastReceipt()
 			}
 		}
 	}
-	return ""
+	return false
+}
+
+// receiptTerms are the policy's on a wire; one that is not served is not known to be fast.
+func (g *Gateway) receiptTerms(w handover.Wire, at time.Time) (warn, hard time.Time) {
+	codec := g.codecs[w]
+	return g.policy.ReceiptTerms(codec != nil && codec.FastReceipt(), at)
 }
 
 // eventOf is the event that the message tells of.
@@ -347,7 +355,7 @@ func (g *Gateway) applyWithoutHandover(ctx context.Context, t *taking) error {
 // parkIllegal keeps a message that was read but whose event the handover's state does not
 // allow, and raises attention at both parties. It is receipted as read.
 func (g *Gateway) parkIllegal(ctx context.Context, t *taking, f *handover.Fault) error {
-	if refuses(t.in.Wire, handover.FaultIllegal) {
+	if t.codec.Refuses(handover.FaultIllegal) {
 		return f
 	}
 	a := &act{now: t.now, actor: handover.Actor{Role: handover.RoleSystem}, kind: t.current.Kind, before: t.current, message: &t.row,

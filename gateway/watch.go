@@ -205,8 +205,7 @@ func (g *Gateway) notifyContact(ctx context.Context, a *act, to handover.PartyID
 		}
 	}
 	if ok {
-		o.service, ok = contactService(p, step)
-		o.typ = messageType(o.service.Wire, a.next, o.event, false)
+		ok = g.atContact(&o, a.next.Kind, step)
 	}
 	g.observe.Escalated(a.next.Kind)
 	return g.send(ctx, a, o, ok, text)

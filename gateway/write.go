@@ -55,7 +55,7 @@ func (g *Gateway) Write(ctx context.Context, c access.Caller, w fhir.Write) (res
 		return g.writeBatch(ctx, c, w)
 	}
 	t := g.beginWrite(c, w)
-	defer func() { g.observe.Took(handover.WireFHIR, t.row.Disposition, g.now().Sub(t.now)) }()
+	defer func() { g.observe.Took(t.row.Wire, t.row.Disposition, g.now().Sub(t.now)) }()
 	if first, ok, err := g.replay(ctx, t); ok || err != nil {
 		return first, err
 	}
@@ -104,10 +104,7 @@ func bareWrite(w fhir.Write) []byte {
 }
 
 func writeType(w fhir.Write) string {
-	if w.Mode == fhir.WriteTransaction {
-		return typeTransaction
-	}
-	if len(w.Entries) == 1 {
+	if w.Mode != fhir.WriteTransaction && len(w.Entries) == 1 {
 		return w.Entries[0].Method + " " + w.Entries[0].Type
 	}
 	return string(w.Mode)

@@ -187,7 +187,7 @@ func TestDecide_AcceptedAgain_NewDay(t *testing.T) {
 
 func TestInvariant3_Forwarded_OpensTheNextForTheOriginalSender(t *testing.T) {
 	h := stored(KindReferral, StateReceived)
-	e := Event{Name: EventForwarded, ForwardTo: institution, NewID: "h2", Wire: WireFHIR}
+	e := Event{Name: EventForwarded, ForwardTo: institution, NewID: "h2", FastReceipt: true}
 	after, effects, _, fault := DefaultPolicy().Decide(KindReferral, h, e, receiver(), monday)
 	if fault != nil {
 		t.Fatal(fault)

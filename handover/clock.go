@@ -6,14 +6,14 @@ import (
 )
 
 // term returns when the state that h entered, or entered anew, at now must have ended;
-// zero when nobody owes its end.
-func (p Policy) term(kind Kind, h Handover, wire Wire, now time.Time) time.Time {
+// zero when nobody owes its end. fast is the event's FastReceipt.
+func (p Policy) term(kind Kind, h Handover, fast bool, now time.Time) time.Time {
 	discharge := kind == KindDischarge
 	switch h.State {
 	case StateAnnounced:
 		return p.announcedTerm(h, now)
 	case StateRequested:
-		return p.receiptTerm(wire).from(now)
+		return pick(fast, p.ReceiptFast, p.ReceiptSlow).from(now)
 	case StateReceived:
 		return pick(discharge, p.AnswerDischarge, p.AnswerReferral).from(now)
 	case StateDeferred:

@@ -250,7 +250,7 @@ func (d *decision) reclock(r *rule) {
 	d.drop(AttentionOverdue)
 	d.h.Step = 0
 	// Invariant 4: every open handover has a deadline.
-	d.h.Deadline = d.p.term(d.kind, d.h, d.e.Wire, d.now)
+	d.h.Deadline = d.p.term(d.kind, d.h, d.e.FastReceipt, d.now)
 }
 
 // close ends the clocks of a handover that owes nothing any more.

@@ -51,7 +51,7 @@ func TestDecide_Stroke_CustodyMovesAtAcceptance(t *testing.T) {
 	h := walk(t, KindDischarge,
 		step{opening(EventAdmitted), sender()},
 		step{Event{Name: EventReceipted, Notice: EventAdmitted}, system()},
-		step{Event{Name: EventReady, Wire: WireKITH}, sender()},
+		step{Event{Name: EventReady}, sender()},
 		step{Event{Name: EventReceipted, Notice: EventReady}, system()},
 		step{Event{Name: EventAnsweredUnclearly}, receiver()},
 		step{Event{Name: EventDeferred, Day: monday.AddDate(0, 0, 3)}, reader(municipality)},

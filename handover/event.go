@@ -85,9 +85,9 @@ type Event struct {
 	// Notice tells which outgoing message a receipt is for, by the event that caused it;
 	// empty: the request itself.
 	Notice EventName
-	// Wire is the receiver's, of ready, requested and forwarded: it says how soon a
-	// missing receipt is late. Empty counts as slow.
-	Wire Wire
+	// FastReceipt, of ready, requested and forwarded: the receiver's receipt comes with the
+	// transport's answer, so that a missing one is soon late.
+	FastReceipt bool
 }
 
 // AttentionReason says why a named person must look.

@@ -93,7 +93,7 @@ var everyActor = []Actor{
 // full is an event that names everything, so that only role and state can stop it.
 func full(name EventName) Event {
 	e := Event{Name: name, NewID: "h9", Chain: "c1", Sender: hospital, Receiver: municipality, Copies: []PartyID{copied},
-		Day: monday.AddDate(0, 0, 4), ForwardTo: institution, Next: Next{None: NoneHome}, Wire: WireFHIR}
+		Day: monday.AddDate(0, 0, 4), ForwardTo: institution, Next: Next{None: NoneHome}, FastReceipt: true}
 	switch name {
 	case EventAttentionRaised, EventAttentionResolved:
 		e.Attention = AttentionIllegalEvent

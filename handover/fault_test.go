@@ -81,10 +81,10 @@ func TestTable_EveryRowNamesKnownThings(t *testing.T) {
 
 func TestPolicy_ReceiptTerms(t *testing.T) {
 	p := DefaultPolicy()
-	for wire, want := range map[Wire]time.Duration{WireHL7v2: time.Hour, WireFHIR: time.Hour, WireKITH: 24 * time.Hour} {
-		warn, hard := p.ReceiptTerms(wire, monday)
+	for fast, want := range map[bool]time.Duration{true: time.Hour, false: 24 * time.Hour} {
+		warn, hard := p.ReceiptTerms(fast, monday)
 		if warn.Sub(monday) != want || hard.Sub(monday) != 96*time.Hour {
-			t.Errorf("%s: %v %v", wire, warn, hard)
+			t.Errorf("%t: %v %v", fast, warn, hard)
 		}
 	}
 	if len(Wires()) != 3 || (Calendar{}).Location().String() != "Europe/Oslo" {

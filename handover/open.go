@@ -68,7 +68,7 @@ func (d *decision) open(next Handover, first EventName) {
 	d.h.Next = Next{Handover: next.ID}
 	n := &decision{p: d.p, kind: d.kind, h: next, e: d.e, a: d.a, now: d.now, at: d.at}
 	n.h.Since = d.now
-	n.h.Deadline = d.p.term(d.kind, n.h, d.e.Wire, d.now)
+	n.h.Deadline = d.p.term(d.kind, n.h, d.e.FastReceipt, d.now)
 	if first == EventRequested && whenUninformed.ok(n) {
 		n.raise(AttentionNoHealthInfo, n.concerned(AttentionNoHealthInfo), nil)
 	}

@@ -27,8 +27,9 @@ type Policy struct {
 	Announced Term `yaml:"announced"`
 	// AnnouncedInformed: when to look again at a stay whose Helseopplysninger are sent.
 	AnnouncedInformed Term `yaml:"announcedInformed"`
-	// ReceiptFast and ReceiptSlow: a receipt is missed after this long on MLLP and REST,
-	// and on KITH wires. ReceiptHard is the last limit (96 h from GenDate).
+	// ReceiptFast and ReceiptSlow: a receipt is missed after this long where it comes with
+	// the transport's answer (MLLP, REST), and where it is a message of its own (KITH).
+	// ReceiptHard is the last limit (96 h from GenDate).
 	ReceiptFast Term `yaml:"receiptFast"`
 	ReceiptSlow Term `yaml:"receiptSlow"`
 	ReceiptHard Term `yaml:"receiptHard"`
@@ -141,18 +142,11 @@ func (p Policy) terms() []namedTerm {
 	}
 }
 
-// ReceiptTerms returns when a receipt on wire is missed and when the delivery is given
-// up, for a message made at t.
-func (p Policy) ReceiptTerms(wire Wire, t time.Time) (warn, hard time.Time) {
-	return p.receiptTerm(wire).from(t), p.ReceiptHard.from(t)
-}
-
-// receiptTerm counts an unknown wire as slow, so that nobody is alarmed too early.
-func (p Policy) receiptTerm(wire Wire) Term {
-	if wire == WireHL7v2 || wire == WireFHIR {
-		return p.ReceiptFast
-	}
-	return p.ReceiptSlow
+// ReceiptTerms returns when a receipt is missed and when the delivery is given up, for a
+// message made at t. fast: the receipt comes with the transport's answer. Where that is
+// not known it is slow, so that nobody is alarmed too early.
+func (p Policy) ReceiptTerms(fast bool, t time.Time) (warn, hard time.Time) {
+	return pick(fast, p.ReceiptFast, p.ReceiptSlow).from(t), p.ReceiptHard.from(t)
 }
 
 // EscalationAfter returns how long after escalation step the next one follows: of an

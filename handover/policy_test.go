@@ -76,7 +76,7 @@ func FuzzPolicy_YAML(f *testing.F) {
 		for _, s := range States()[1:] {
 			h := stored(KindDischarge, s)
 			h.Next = Next{}
-			if (s.Open() || s == StateDeclined) && p.term(KindDischarge, h, WireKITH, monday).IsZero() {
+			if (s.Open() || s == StateDeclined) && p.term(KindDischarge, h, false, monday).IsZero() {
 				t.Errorf("no clock in %s", s)
 			}
 		}
@@ -93,36 +93,36 @@ func TestInvariant4_Terms(t *testing.T) {
 		kind Kind
 		s    State
 		f    Facts
-		wire Wire
+		fast bool
 		want time.Time
 	}{
-		{"Helseopplysninger due", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.Add(-3 * time.Hour)}, "", monday.Add(21 * time.Hour)},
-		{"late at once", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(0, 0, -2)}, "", monday.AddDate(0, 0, -1)},
-		{"admission in the future", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(9, 0, 0)}, "", monday.AddDate(0, 0, 1)},
-		{"ill again", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(0, 0, -9), NotReadyAt: monday}, "", monday.AddDate(0, 0, 1)},
-		{"informed", KindDischarge, StateAnnounced, Facts{HealthInfoAt: monday}, "", monday.AddDate(0, 0, 14)},
-		{"receipt on MLLP", KindDischarge, StateRequested, Facts{}, WireHL7v2, monday.Add(time.Hour)},
-		{"receipt on REST", KindReferral, StateRequested, Facts{}, WireFHIR, monday.Add(time.Hour)},
-		{"receipt on KITH", KindDischarge, StateRequested, Facts{}, WireKITH, monday.Add(24 * time.Hour)},
-		{"receipt on an unknown wire", KindDischarge, StateRequested, Facts{}, "", monday.Add(24 * time.Hour)},
-		{"answer to a ready notice", KindDischarge, StateReceived, Facts{}, "", monday.Add(2 * time.Hour)},
-		{"answer to a referral", KindReferral, StateReceived, Facts{}, "", monday.AddDate(0, 0, 14)},
-		{"promised day", KindDischarge, StateDeferred, Facts{PromisedDay: dayOf(day)}, "", noon},
-		{"promised today, too late", KindDischarge, StateDeferred, Facts{PromisedDay: dayOf(monday.AddDate(0, 0, -1))}, "", monday.Add(24 * time.Hour)},
-		{"no day", KindDischarge, StateDeferred, Facts{}, "", monday.Add(24 * time.Hour)},
-		{"accepted with a day", KindDischarge, StateAccepted, Facts{PromisedDay: dayOf(day)}, "", noon.AddDate(0, 0, 1)},
-		{"accepted without", KindDischarge, StateAccepted, Facts{}, "", time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC)},
-		{"accepted referral without", KindReferral, StateAccepted, Facts{}, "", monday.AddDate(0, 0, 14)},
-		{"report", KindDischarge, StateInProgress, Facts{}, "", monday.Add(24 * time.Hour)},
-		{"planned end", KindReferral, StateInProgress, Facts{PlannedEnd: dayOf(day)}, "", time.Date(2026, 3, 10, 11, 0, 0, 0, time.UTC)},
-		{"no planned end", KindCoordination, StateInProgress, Facts{}, "", monday.AddDate(0, 0, 14)},
-		{"paused", KindReferral, StatePaused, Facts{}, "", monday.AddDate(0, 0, 7)},
-		{"declined discharge", KindDischarge, StateDeclined, Facts{}, "", monday.Add(4 * time.Hour)},
-		{"declined referral", KindReferral, StateDeclined, Facts{}, "", monday.AddDate(0, 0, 7)},
-		{"voided", KindReferral, StateVoided, Facts{}, "", time.Time{}},
+		{"Helseopplysninger due", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.Add(-3 * time.Hour)}, false, monday.Add(21 * time.Hour)},
+		{"late at once", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(0, 0, -2)}, false, monday.AddDate(0, 0, -1)},
+		{"admission in the future", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(9, 0, 0)}, false, monday.AddDate(0, 0, 1)},
+		{"ill again", KindDischarge, StateAnnounced, Facts{AdmittedAt: monday.AddDate(0, 0, -9), NotReadyAt: monday}, false, monday.AddDate(0, 0, 1)},
+		{"informed", KindDischarge, StateAnnounced, Facts{HealthInfoAt: monday}, false, monday.AddDate(0, 0, 14)},
+		{"receipt on MLLP", KindDischarge, StateRequested, Facts{}, true, monday.Add(time.Hour)},
+		{"receipt on REST", KindReferral, StateRequested, Facts{}, true, monday.Add(time.Hour)},
+		{"receipt on KITH", KindDischarge, StateRequested, Facts{}, false, monday.Add(24 * time.Hour)},
+		{"receipt on an unknown wire", KindDischarge, StateRequested, Facts{}, false, monday.Add(24 * time.Hour)},
+		{"answer to a ready notice", KindDischarge, StateReceived, Facts{}, false, monday.Add(2 * time.Hour)},
+		{"answer to a referral", KindReferral, StateReceived, Facts{}, false, monday.AddDate(0, 0, 14)},
+		{"promised day", KindDischarge, StateDeferred, Facts{PromisedDay: dayOf(day)}, false, noon},
+		{"promised today, too late", KindDischarge, StateDeferred, Facts{PromisedDay: dayOf(monday.AddDate(0, 0, -1))}, false, monday.Add(24 * time.Hour)},
+		{"no day", KindDischarge, StateDeferred, Facts{}, false, monday.Add(24 * time.Hour)},
+		{"accepted with a day", KindDischarge, StateAccepted, Facts{PromisedDay: dayOf(day)}, false, noon.AddDate(0, 0, 1)},
+		{"accepted without", KindDischarge, StateAccepted, Facts{}, false, time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC)},
+		{"accepted referral without", KindReferral, StateAccepted, Facts{}, false, monday.AddDate(0, 0, 14)},
+		{"report", KindDischarge, StateInProgress, Facts{}, false, monday.Add(24 * time.Hour)},
+		{"planned end", KindReferral, StateInProgress, Facts{PlannedEnd: dayOf(day)}, false, time.Date(2026, 3, 10, 11, 0, 0, 0, time.UTC)},
+		{"no planned end", KindCoordination, StateInProgress, Facts{}, false, monday.AddDate(0, 0, 14)},
+		{"paused", KindReferral, StatePaused, Facts{}, false, monday.AddDate(0, 0, 7)},
+		{"declined discharge", KindDischarge, StateDeclined, Facts{}, false, monday.Add(4 * time.Hour)},
+		{"declined referral", KindReferral, StateDeclined, Facts{}, false, monday.AddDate(0, 0, 7)},
+		{"voided", KindReferral, StateVoided, Facts{}, false, time.Time{}},
 	} {
 		h := Handover{State: c.s, Facts: c.f}
-		if got := p.term(c.kind, h, c.wire, monday); !got.Equal(c.want) {
+		if got := p.term(c.kind, h, c.fast, monday); !got.Equal(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package adaptertest is the suite that every wire passes: RunServer for what receives,
-// RunCodec for what reads and writes. It holds the acknowledgement rule of package
+// RunCodec for what reads and writes, RunRules for what the wire prescribes. It holds the acknowledgement rule of package
 // adapters from the outside, through real sockets.
 package adaptertest
 

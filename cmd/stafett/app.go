@@ -18,7 +18,7 @@ import (
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/adapters/fhirmsg"
+	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
@@ -173,20 +173,23 @@ func (c Connect) resolve() (events.Connect, error) {
 	return out, errors.Join(err1, err2)
 }
 
+var _ gateway.Bundler = fhirbundle.Codec{}
+
 func (a *app) openGateway(ctx context.Context) error {
 	set, err := mappings.Embedded()
 	if err != nil {
 		return err
 	}
+	er7, xml, bundle := &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{Base: a.cfg.HTTP.Base}
 	a.senders = map[handover.Wire]adapters.Sender{
-		handover.WireHL7v2: &hl7v2.Sender{}, handover.WireKITH: &kith.Sender{}, handover.WireFHIR: &fhirmsg.Sender{},
+		er7.Wire(): &hl7v2.Sender{}, xml.Wire(): &kith.Sender{}, bundle.Wire(): &fhirbundle.Sender{},
 	}
 	self := mappings.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-		Codecs:  []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirmsg.Codec{}},
-		Senders: a.senders, Bundle: fhirmsg.Bundler{Base: a.cfg.HTTP.Base}.Transaction, Self: self, OperatorContact: a.cfg.OperatorContact,
+		Codecs:  []adapters.Codec{er7, xml, bundle},
+		Senders: a.senders, Self: self, OperatorContact: a.cfg.OperatorContact,
 		Delivery: gateway.DeliveryOptions{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
 			Timeout: a.cfg.Delivery.Timeout, Lease: a.cfg.Delivery.Lease, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
 		Notify: a.relay.Notify, Log: a.log, Observe: a.metrics,

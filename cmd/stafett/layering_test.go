@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"adapters/adaptertest": {"adapters", "handover", "message"},
 	"adapters/kith":        {"adapters", "handover", "message"},
 	"adapters/hl7v2":       {"adapters", "handover", "message"},
-	"adapters/fhirmsg":     {"adapters", "handover", "message", "fhir"},
+	"adapters/fhirbundle":  {"adapters", "handover", "message", "fhir"},
 	"mappings":             {"fhir", "handover", "message"},
 	"conformance":          {"fhir", "fhir/fhirpath"},
 	"ledger":               {"handover", "message", "fhir", "fhir/search"},

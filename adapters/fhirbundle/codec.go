@@ -1,6 +1,6 @@
-// Package fhirmsg is outgoing FHIR: it makes transaction Bundles, posts them to a FHIR
+// Package fhirbundle is outgoing FHIR: it makes transaction Bundles, posts them to a FHIR
 // server and reads what that answers. Incoming FHIR is package fhir/rest.
-package fhirmsg
+package fhirbundle
 
 import (
 	"encoding/base64"
@@ -25,7 +25,12 @@ const Version = "4.0.1"
 // another, is a node of kind "array" whose items are named "item". So any JSON comes back
 // as it was. A node that was built needs no Space: with children it is an object, without
 // a string.
-type Codec struct{}
+type Codec struct {
+	// Base is the absolute URL of our FHIR API; a Bundle's fullUrl is built on it, so that
+	// relative references resolve inside the Bundle. Without it fullUrl is a UUID made of
+	// Type/id.
+	Base string
+}
 
 var _ adapters.Codec = Codec{}
 
@@ -39,7 +44,7 @@ func (Codec) Decode(raw []byte, limits message.Limits) (*message.Message, error)
 		return nil, decodeFault(err)
 	}
 	if n.Kind != fhir.KindObject {
-		return nil, &handover.Fault{Kind: handover.FaultMalformed, Op: "fhirmsg.Decode", Line: n.Line, Column: n.Column,
+		return nil, &handover.Fault{Kind: handover.FaultMalformed, Op: "fhirbundle.Decode", Line: n.Line, Column: n.Column,
 			Text: "not a resource: an object is expected"}
 	}
 	r := reader{raw: raw}
@@ -49,7 +54,7 @@ func (Codec) Decode(raw []byte, limits message.Limits) (*message.Message, error)
 }
 
 func decodeFault(err error) error {
-	f := &handover.Fault{Kind: handover.FaultMalformed, Op: "fhirmsg.Decode", Text: "not JSON", Err: err}
+	f := &handover.Fault{Kind: handover.FaultMalformed, Op: "fhirbundle.Decode", Text: "not JSON", Err: err}
 	var p *fhir.ParseError
 	if errors.As(err, &p) {
 		f.Text, f.Path, f.Line, f.Column = p.Text, p.Path, p.Line, p.Column
@@ -84,7 +89,7 @@ func (Codec) Envelope(m *message.Message) (adapters.Envelope, error) {
 }
 
 func envelopeFault(kind handover.FaultKind, text, path string) error {
-	return &handover.Fault{Kind: kind, Op: "fhirmsg.Envelope", Text: text, Path: path}
+	return &handover.Fault{Kind: kind, Op: "fhirbundle.Envelope", Text: text, Path: path}
 }
 
 // Answer returns nil: on FHIR the status and an OperationOutcome answer, in fhir/rest.
@@ -95,7 +100,7 @@ func (Codec) Answer(adapters.Envelope, handover.MessageID, *handover.Fault, time
 // Encode writes a tree as compact JSON, exactly as it was decoded.
 func (Codec) Encode(root *message.Node) ([]byte, error) {
 	if root == nil {
-		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirmsg.Encode", Text: "no tree"}
+		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirbundle.Encode", Text: "no tree"}
 	}
 	n, err := node(root, 0)
 	if err != nil {
@@ -107,7 +112,7 @@ func (Codec) Encode(root *message.Node) ([]byte, error) {
 // Attach adds doc as a DocumentReference to a transaction or batch.
 func (c Codec) Attach(root *message.Node, doc adapters.Document) error {
 	if root.Text("resourceType") != "Bundle" {
-		return &handover.Fault{Kind: handover.FaultUnsupported, Op: "fhirmsg.Attach", Text: "only a Bundle takes documents", Path: "resourceType"}
+		return &handover.Fault{Kind: handover.FaultUnsupported, Op: "fhirbundle.Attach", Text: "only a Bundle takes documents", Path: "resourceType"}
 	}
 	reference := fhir.Obj("resourceType", "DocumentReference", "status", "current", "type", fhir.TextConcept(doc.Title),
 		"content", []*fhir.Node{fhir.Obj("attachment", fhir.Obj("contentType", doc.ContentType,

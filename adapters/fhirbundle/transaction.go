@@ -1,4 +1,4 @@
-package fhirmsg
+package fhirbundle
 
 import (
 	"strings"
@@ -12,22 +12,15 @@ import (
 // SystemMessage is the system of Bundle.identifier: the id of an outgoing message.
 const SystemMessage = "urn:stafett:message"
 
-// Bundler makes outgoing Bundles.
-type Bundler struct {
-	// Base is the absolute URL of our FHIR API; fullUrl is built on it, so that relative
-	// references resolve inside the Bundle. Without it fullUrl is a UUID made of Type/id.
-	Base string
-}
-
-// Transaction makes a transaction Bundle that stores each resource under the id that it
+// Bundle makes a transaction Bundle that stores each resource under the id that it
 // has here (PUT Type/id), so that sending it twice changes nothing. id is the message's
 // identity. The resources are not changed; those without type or id are the caller's
 // mistake and come out as they are.
-func (b Bundler) Transaction(id string, at time.Time, resources []*fhir.Node) []byte {
+func (c Codec) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
 	entries := make([]*fhir.Node, len(resources))
 	for i, r := range resources {
 		target := r.ResourceType() + "/" + r.ID()
-		entries[i] = fhir.Obj("fullUrl", b.fullURL(target), "resource", r,
+		entries[i] = fhir.Obj("fullUrl", c.fullURL(target), "resource", r,
 			"request", fhir.Obj("method", "PUT", "url", target))
 	}
 	return fhir.Obj("resourceType", "Bundle",
@@ -37,14 +30,9 @@ func (b Bundler) Transaction(id string, at time.Time, resources []*fhir.Node) []
 		"entry", entries).JSON()
 }
 
-// Transaction is Bundler.Transaction without a base.
-func Transaction(id string, at time.Time, resources []*fhir.Node) []byte {
-	return Bundler{}.Transaction(id, at, resources)
-}
-
-func (b Bundler) fullURL(target string) string {
-	if b.Base != "" {
-		return strings.TrimSuffix(b.Base, "/") + "/" + target
+func (c Codec) fullURL(target string) string {
+	if c.Base != "" {
+		return strings.TrimSuffix(c.Base, "/") + "/" + target
 	}
 	return urn([]byte(target))
 }

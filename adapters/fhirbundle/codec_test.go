@@ -1,4 +1,4 @@
-package fhirmsg
+package fhirbundle
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func parse(t testing.TB, s string) *fhir.Node {
 }
 
 func transaction(t testing.TB) []byte {
-	return Bundler{Base: "https://stafett.example/fhir/"}.Transaction("m-1", time.Date(2026, 11, 22, 5, 0, 0, 0, time.FixedZone("", 3600)), []*fhir.Node{
+	return Codec{Base: "https://stafett.example/fhir/"}.Bundle("m-1", time.Date(2026, 11, 22, 5, 0, 0, 0, time.FixedZone("", 3600)), []*fhir.Node{
 		parse(t, `{"resourceType":"Patient","id":"p1","name":[{"family":"MYRVANG"}]}`),
 		parse(t, `{"resourceType":"Task","id":"t1","status":"requested","intent":"order","for":{"reference":"Patient/p1"},"description":"a<b>&c"}`)})
 }
@@ -45,8 +45,8 @@ func TestTransaction_Exact(t *testing.T) {
 }
 
 func TestTransaction_IsReadByFHIRAndConforms(t *testing.T) {
-	plain := Transaction("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f","status":"active","code":{"text":"x"},"subject":{"reference":"Patient/p"}}`)})
-	again := Transaction("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f"}`)})
+	plain := Codec{}.Bundle("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f","status":"active","code":{"text":"x"},"subject":{"reference":"Patient/p"}}`)})
+	again := Codec{}.Bundle("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f"}`)})
 	for _, raw := range [][]byte{transaction(t), plain} {
 		n := parse(t, string(raw))
 		for _, i := range conformance.Validate(n) {

@@ -1,4 +1,4 @@
-package fhirmsg
+package fhirbundle
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package fhirmsg
+package fhirbundle
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // replyMax bounds what is kept of a server's answer.
 const replyMax = 256 << 10
 
-const opSend = "fhirmsg.Send"
+const opSend = "fhirbundle.Send"
 
 // Sender posts Bundles to a FHIR server. Its zero value is ready for use and safe for
 // concurrent use; the deadline of a send is its context's.

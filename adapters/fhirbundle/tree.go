@@ -1,4 +1,4 @@
-package fhirmsg
+package fhirbundle
 
 import (
 	"strings"
@@ -95,12 +95,12 @@ func (r *reader) member(children []*message.Node, m fhir.Member) []*message.Node
 // node converts a message tree back.
 func node(n *message.Node, depth int) (*fhir.Node, error) {
 	if depth > depthMax {
-		return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "fhirmsg.Encode", Text: "nested deeper than 64 levels"}
+		return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "fhirbundle.Encode", Text: "nested deeper than 64 levels"}
 	}
 	switch kind := strings.TrimSuffix(n.Space, item); {
 	case kind == "number":
 		if v, err := fhir.Parse([]byte(n.Value), fhir.DefaultLimits()); err != nil || v.Kind != fhir.KindNumber {
-			return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirmsg.Encode", Text: "a number is not of JSON's syntax", Path: n.Name}
+			return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirbundle.Encode", Text: "a number is not of JSON's syntax", Path: n.Name}
 		}
 		return fhir.Num(n.Value), nil
 	case kind == "boolean":
@@ -141,7 +141,7 @@ func object(n *message.Node, depth int) (*fhir.Node, error) {
 		case there != nil && there.Kind == fhir.KindArray:
 			there.Items = append(there.Items, v)
 		case there != nil:
-			return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirmsg.Encode", Text: "an element that is no array repeats", Path: c.Name}
+			return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirbundle.Encode", Text: "an element that is no array repeats", Path: c.Name}
 		default:
 			if strings.HasSuffix(c.Space, item) {
 				v = fhir.Arr(v)

@@ -1,0 +1,96 @@
+package kith
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stafett/adapters"
+	"stafett/handover"
+	"stafett/message"
+)
+
+// typeNotice is the dialogue message that carries a text between health workers.
+const typeNotice = "DIALOG_HELSEFAGLIG"
+
+// dischargeTypes are the national messages by which a hospital tells a municipality what
+// happens to a stay (HIS 1149:2014). Cancellations repeat the type with status C.
+var dischargeTypes = map[handover.EventName]string{
+	handover.EventAdmitted:           "LOG_INNLAGT",
+	handover.EventReady:              "LOG_UTSKRIVNINGSKLAR",
+	handover.EventNotReady:           "LOG_AVMELDING",
+	handover.EventVoided:             "LOG_INNLAGT",
+	handover.EventStarted:            "LOG_UTSKREVET",
+	handover.EventDischarged:         "LOG_UTSKREVET",
+	handover.EventDischargeCancelled: "LOG_UTSKREVET",
+}
+
+// TypeFor returns the national message of a stay, else DIALOG_HELSEFAGLIG.
+func (Codec) TypeFor(k handover.Kind, event handover.EventName, bySender bool) string {
+	if t, ok := dischargeTypes[event]; ok && bySender && k == handover.KindDischarge {
+		return t
+	}
+	return typeNotice
+}
+
+// Notice is true of DIALOG_HELSEFAGLIG.
+func (Codec) Notice(typ string) bool { return typ == typeNotice }
+
+// Cancels is true of what is told with status C (HIS 1149:2014).
+func (Codec) Cancels(event handover.EventName) bool {
+	return event == handover.EventVoided || event == handover.EventDischargeCancelled
+}
+
+// Rank puts this wire first for discharges, which the national messages carry, and behind
+// FHIR for the rest, which has no national message here.
+func (Codec) Rank(k handover.Kind) int {
+	if k == handover.KindDischarge {
+		return 1
+	}
+	return 2
+}
+
+// ReceiptType returns APPREC.
+func (Codec) ReceiptType() string { return "APPREC" }
+
+// FastReceipt is false: an AppRec is a message of its own.
+func (Codec) FastReceipt() bool { return false }
+
+// NewID makes a UUID, which MsgId must be.
+func (Codec) NewID() string { return uuid.NewString() }
+
+// Time spells an XML dateTime to the second.
+func (Codec) Time(at time.Time, zone *time.Location) string {
+	return at.In(zone).Truncate(time.Second).Format(time.RFC3339)
+}
+
+// typeCodes are spelled as in Volven 8279, and as the logistics messages' own.
+var typeCodes = regexp.MustCompile(`^(APPREC|HENVISNING|EPIKRISE|[A-Z]{3,20}(_[A-Z0-9]{1,24})+)$`)
+
+// TypeCode returns typ where it is spelled DIALOG_NOTAT or as one of the single words.
+func (Codec) TypeCode(typ string) string {
+	if typ == "" || typeCodes.MatchString(typ) {
+		return typ
+	}
+	return adapters.TypeUnreadable
+}
+
+// Refuses parks whatever was read and not understood: such a message is never answered
+// negatively here, since the receipt is the receiver's to give (HIS 80415 allows a gateway
+// only what Refusal makes).
+func (Codec) Refuses(kind handover.FaultKind) bool {
+	switch kind {
+	case handover.FaultReceiverUnknown, handover.FaultNoRoute, handover.FaultIllegal, handover.FaultAmbiguous,
+		handover.FaultInvalid, handover.FaultUnmapped, handover.FaultNotFound, handover.FaultConflict,
+		handover.FaultPrecondition, handover.FaultGone:
+		return false
+	}
+	return true
+}
+
+// Retakes is true.
+func (Codec) Retakes() bool { return true }
+
+// AskCommitAnswer does nothing: a receipt is due unless Ack says otherwise.
+func (Codec) AskCommitAnswer(*message.Node) {}
