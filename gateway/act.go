@@ -10,7 +10,7 @@ import (
 	"stafett/fhir/search"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 // errBeforeOriginal: the event undoes one that has not arrived yet.
@@ -24,7 +24,7 @@ type act struct {
 	event   handover.Event
 	kind    handover.Kind
 	before  handover.Handover // zero State when it is to be created
-	content mappings.Canonical
+	content account.Canonical
 	message *ledger.Message // the inbound message that caused it, or nil
 	// task is the Task as its author or owner wrote it now; nil to keep the stored one.
 	task *fhir.Node
@@ -42,7 +42,7 @@ type act struct {
 	taskNow *fhir.Node // the Task as this act leaves it
 	opened  *act       // the handover that this act opened
 	// successor is the content of the stay that a readmission opens.
-	successor mappings.Canonical
+	successor account.Canonical
 }
 
 // decide runs the pure decision and gathers its consequences in the act's unit.

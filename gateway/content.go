@@ -11,7 +11,7 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 // contentNames says under which name a mapping knows what a Task refers to.
@@ -24,9 +24,9 @@ var contentNames = []struct {
 // loadContent gathers what the Task of the act's handover refers to and p may see, named
 // as a mapping knows it. The names stand in place of the references, as in a translated
 // message.
-func (g *Gateway) loadContent(ctx context.Context, a *act, p handover.PartyID) (mappings.Canonical, error) {
+func (g *Gateway) loadContent(ctx context.Context, a *act, p handover.PartyID) (account.Canonical, error) {
 	task := a.taskNow
-	c := mappings.Canonical{Facts: map[string]string{}}
+	c := account.Canonical{Facts: map[string]string{}}
 	names := map[string]string{"Task/" + task.ID(): nameTask}
 	for _, cn := range contentNames {
 		for i, ref := range task.Each(cn.element) {
@@ -46,10 +46,10 @@ func (g *Gateway) loadContent(ctx context.Context, a *act, p handover.PartyID) (
 				name = fmt.Sprintf("%s-%d", cn.name, i+1)
 			}
 			names[typ+"/"+id] = name
-			c.Resources = append(c.Resources, mappings.Named{Name: name, Resource: n})
+			c.Resources = append(c.Resources, account.Named{Name: name, Resource: n})
 		}
 	}
-	c.Resources = append(c.Resources, mappings.Named{Name: nameTask, Resource: task.Clone()})
+	c.Resources = append(c.Resources, account.Named{Name: nameTask, Resource: task.Clone()})
 	for _, r := range c.Resources {
 		fhir.References(r.Resource, func(ref *fhir.Node) {
 			if name, ok := names[ref.Str("reference")]; ok {
@@ -87,8 +87,8 @@ func (g *Gateway) current(ctx context.Context, typ, id string, p handover.PartyI
 
 // contentFor is what a party is told: the sender's own message where that is what happened,
 // else the handover as it stands with a notice.
-func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice string) (mappings.Canonical, error) {
-	var c mappings.Canonical
+func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice string) (account.Canonical, error) {
+	var c account.Canonical
 	if a.actor.Role == handover.RoleSender && resourceNamed(a.content, namePatient) != nil {
 		c = a.content
 		c.Resources = nil
@@ -97,7 +97,7 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 			if r.Name == nameTask {
 				g.project(n, a.next, a.now)
 			}
-			c.Resources = append(c.Resources, mappings.Named{Name: r.Name, Resource: n, Key: r.Key})
+			c.Resources = append(c.Resources, account.Named{Name: r.Name, Resource: n, Key: r.Key})
 		}
 	} else if a.taskNow != nil && takesPart(o.to.ID, a.next) {
 		loaded, err := g.loadContent(ctx, a, o.to.ID)
@@ -106,7 +106,7 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 		}
 		c = loaded
 	} else if patient := resourceNamed(a.content, namePatient); patient != nil && a.next.ID == "" {
-		c.Resources = []mappings.Named{{Name: namePatient, Resource: patient.Clone()}}
+		c.Resources = []account.Named{{Name: namePatient, Resource: patient.Clone()}}
 	}
 	c.Event, c.Kind = o.event, a.next.Kind
 	if !g.codecs[o.service.Wire].Notice(o.typ) {
@@ -120,7 +120,7 @@ func (g *Gateway) contentFor(ctx context.Context, a *act, o outgoing, notice str
 			}
 		}
 	}
-	c.Resources = append(c.Resources, mappings.Named{Name: "communication", Resource: g.communication(a, o.event, strings.Join(text, "\n\n"))})
+	c.Resources = append(c.Resources, account.Named{Name: "communication", Resource: g.communication(a, o.event, strings.Join(text, "\n\n"))})
 	return c, nil
 }
 

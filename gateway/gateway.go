@@ -29,7 +29,8 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
@@ -37,14 +38,14 @@ import (
 type Options struct {
 	Ledger    *ledger.Group
 	Directory *directory.Directory
-	Mappings  *mappings.Set
+	Mappings  *language.Set
 	Policy    handover.Policy
 	Codecs    []adapters.Codec
 	Senders   map[handover.Wire]adapters.Sender
 	// Self is how the gateway names itself where no party speaks (notices about parked
 	// messages); OperatorContact is the party whose first contact is told when no other
 	// party is responsible.
-	Self            mappings.Address
+	Self            account.Address
 	OperatorContact handover.PartyID
 	Limits          message.Limits
 	Delivery        DeliveryOptions
@@ -82,11 +83,11 @@ type Bundler interface {
 type Gateway struct {
 	ledger    *ledger.Group
 	dir       *directory.Directory
-	mappings  *mappings.Set
+	mappings  *language.Set
 	policy    handover.Policy
 	codecs    map[handover.Wire]adapters.Codec
 	senders   map[handover.Wire]adapters.Sender
-	self      mappings.Address
+	self      account.Address
 	operator  handover.PartyID
 	limits    message.Limits
 	delivery  DeliveryOptions

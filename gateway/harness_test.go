@@ -22,6 +22,7 @@ import (
 	"stafett/ledger"
 	"stafett/ledger/sqlite"
 	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 const (
@@ -146,7 +147,7 @@ func (b *bench) open() {
 	b.g, err = gateway.New(t.Context(), gateway.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
 		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
-		Self:    mappings.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
+		Self:    account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

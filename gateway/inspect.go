@@ -10,7 +10,8 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
 )
 
 // MessageView is what happened to one message, without its content: ids, codes, paths and
@@ -217,11 +218,11 @@ type Translation struct {
 	Type      string            `json:"type"`
 	Event     string            `json:"event,omitempty"`
 	Resources []json.RawMessage `json:"resources"`
-	Report    mappings.Report   `json:"report"`
+	Report    account.Report    `json:"report"`
 	// Output is the message in the wanted format, when one was asked for.
-	Output       string           `json:"output,omitempty"`
-	OutputType   string           `json:"outputType,omitempty"`
-	OutputReport *mappings.Report `json:"outputReport,omitempty"`
+	Output       string          `json:"output,omitempty"`
+	OutputType   string          `json:"outputType,omitempty"`
+	OutputReport *account.Report `json:"outputReport,omitempty"`
 }
 
 // Translate runs the stages of intake up to the decision over raw, and then makes a
@@ -272,9 +273,9 @@ func (g *Gateway) translateTo(_ context.Context, t *taking, to handover.Wire, ty
 		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "gateway.Translate", Text: "no mapping makes this message type"}
 	}
 	c := t.content
-	c.Header = mappings.Header{ID: codec.NewID(), Type: typ, Status: "N", Time: codec.Time(t.now, t.sender.Location()),
+	c.Header = account.Header{ID: codec.NewID(), Type: typ, Status: "N", Time: codec.Time(t.now, t.sender.Location()),
 		Sender: addressOf(t.sender), Receiver: g.self}
-	tree, rep, err := m.FromFHIR(c, mappings.Context{Header: c.Header, Location: t.sender.Location()})
+	tree, rep, err := engine.FromFHIR(m, c, engine.Context{Header: c.Header, Location: t.sender.Location()})
 	if err != nil {
 		return asFault("gateway.Translate", err)
 	}

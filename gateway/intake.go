@@ -11,7 +11,7 @@ import (
 	"stafett/directory"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 	"stafett/message"
 )
 
@@ -25,19 +25,19 @@ type taking struct {
 	codec adapters.Codec
 	row   ledger.Message
 
-	tree     *message.Message   // decode
-	env      adapters.Envelope  // decode
-	sender   directory.Party    // identify
-	receiver handover.PartyID   // identify; empty when the message names none
-	content  mappings.Canonical // translate
-	report   mappings.Report    // translate
-	actor    handover.Actor     // find
-	current  handover.Handover  // find; zero when none
-	after    []func()           // what the commit sets going
-	looks    bool               // settle: an earlier try met a conflict
-	again    bool               // a kept message that is tried again
-	person   string             // the named person who had it tried again
-	rerouted handover.PartyID   // the receiver that person chose
+	tree     *message.Message  // decode
+	env      adapters.Envelope // decode
+	sender   directory.Party   // identify
+	receiver handover.PartyID  // identify; empty when the message names none
+	content  account.Canonical // translate
+	report   account.Report    // translate
+	actor    handover.Actor    // find
+	current  handover.Handover // find; zero when none
+	after    []func()          // what the commit sets going
+	looks    bool              // settle: an earlier try met a conflict
+	again    bool              // a kept message that is tried again
+	person   string            // the named person who had it tried again
+	rerouted handover.PartyID  // the receiver that person chose
 }
 
 // Take is intake. It returns only after the commit, or unanswered (invariant 1).

@@ -12,7 +12,8 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
 	"stafett/message"
 )
 
@@ -23,7 +24,7 @@ type outgoing struct {
 	typ     string
 	event   handover.EventName
 	purpose ledger.Purpose
-	content mappings.Canonical
+	content account.Canonical
 	from    handover.PartyID // on whose behalf; empty for the gateway itself
 }
 
@@ -190,13 +191,13 @@ func (g *Gateway) encode(o outgoing) (raw, report []byte, err error) {
 	if !ok {
 		return nil, nil, &handover.Fault{Kind: handover.FaultUnmapped, Op: op, Text: "no mapping makes this message type"}
 	}
-	tree, rep, err := m.FromFHIR(o.content, mappings.Context{Header: o.content.Header, Location: o.to.Location()})
+	tree, rep, err := engine.FromFHIR(m, o.content, engine.Context{Header: o.content.Header, Location: o.to.Location()})
 	if err != nil {
 		return nil, nil, asFault(op, err)
 	}
 	codec := g.codecs[o.service.Wire]
 	if len(rep.Leftover) > 0 {
-		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: mappings.Readable(rep.Leftover, "nb")}
+		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rep.Leftover, "nb")}
 		if err := codec.Attach(tree, doc); err != nil {
 			return nil, nil, asFault(op, err)
 		}
@@ -222,7 +223,7 @@ func asFault(op string, err error) error {
 // header is the envelope of an outgoing message.
 func (g *Gateway) header(ctx context.Context, a *act, d *ledger.Delivery, o *outgoing) error {
 	codec := g.codecs[o.service.Wire]
-	h := mappings.Header{ID: d.ExternalID, Type: o.typ, Status: "N",
+	h := account.Header{ID: d.ExternalID, Type: o.typ, Status: "N",
 		Time:     codec.Time(d.GenTime, o.to.Location()),
 		Sender:   g.addressOf(o.from),
 		Receiver: addressOf(o.to)}
@@ -249,7 +250,7 @@ func (g *Gateway) header(ctx context.Context, a *act, d *ledger.Delivery, o *out
 	return nil
 }
 
-func (g *Gateway) addressOf(id handover.PartyID) mappings.Address {
+func (g *Gateway) addressOf(id handover.PartyID) account.Address {
 	p, ok := g.dir.Party(id)
 	if !ok {
 		return g.self
@@ -257,8 +258,8 @@ func (g *Gateway) addressOf(id handover.PartyID) mappings.Address {
 	return addressOf(p)
 }
 
-func addressOf(p directory.Party) mappings.Address {
-	a := mappings.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name, Application: "STAFETT", Facility: p.HER}
+func addressOf(p directory.Party) account.Address {
+	a := account.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name, Application: "STAFETT", Facility: p.HER}
 	if len(p.Facilities) > 0 {
 		a.Facility = p.Facilities[0]
 	}

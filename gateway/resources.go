@@ -13,7 +13,7 @@ import (
 	"stafett/fhir/search"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 	systemEvent          = "urn:stafett:event"
 )
 
-func resourceNamed(c mappings.Canonical, name string) *fhir.Node {
+func resourceNamed(c account.Canonical, name string) *fhir.Node {
 	for _, r := range c.Resources {
 		if r.Name == name {
 			return r.Resource
@@ -67,15 +67,15 @@ func (g *Gateway) store(ctx context.Context, a *act) error {
 // fresh reports whether a resource can be taken for new without a look: it has an id of
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
-func (a *act) fresh(r mappings.Named) bool {
+func (a *act) fresh(r account.Named) bool {
 	return r.Key == "" || a.before.State == "" && !a.looks && r.Name == "encounter"
 }
 
 // resolve gives each resource of a translated message its id and turns the names by which
 // they refer to each other into references.
-func (g *Gateway) resolve(a *act) ([]mappings.Named, error) {
+func (g *Gateway) resolve(a *act) ([]account.Named, error) {
 	refs := map[string]string{nameTask: "Task/" + string(a.next.ID)}
-	out := make([]mappings.Named, len(a.content.Resources))
+	out := make([]account.Named, len(a.content.Resources))
 	for i, r := range a.content.Resources {
 		n := r.Resource.Clone()
 		typ, id := n.ResourceType(), ""
@@ -89,7 +89,7 @@ func (g *Gateway) resolve(a *act) ([]mappings.Named, error) {
 		}
 		setID(n, id)
 		refs[r.Name] = typ + "/" + id
-		out[i] = mappings.Named{Name: r.Name, Resource: n, Key: r.Key}
+		out[i] = account.Named{Name: r.Name, Resource: n, Key: r.Key}
 	}
 	var missing string
 	for _, r := range out {

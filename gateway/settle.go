@@ -11,7 +11,7 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 // settle decides what the message means for its handover and commits all that follows in
@@ -95,7 +95,7 @@ func (g *Gateway) actOf(t *taking, p placed) *act {
 		a.kind = p.before.Kind
 	}
 	if p.readmits {
-		a.content, a.successor = mappings.Canonical{}, t.content
+		a.content, a.successor = account.Canonical{}, t.content
 	}
 	a.event.FastReceipt = g.fastReceipt(p.before.Receiver, a.kind)
 	return a

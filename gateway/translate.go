@@ -7,7 +7,7 @@ import (
 	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/engine"
 )
 
 // translate makes FHIR of the message and the report that accounts for each element
@@ -20,7 +20,7 @@ func (g *Gateway) translate(_ context.Context, t *taking) error {
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultUnsupported, Op: "gateway.translate", Text: "no mapping takes this message type"}
 	}
-	content, report, err := m.ToFHIR(t.tree, mappings.Context{Location: t.sender.Location()})
+	content, report, err := engine.ToFHIR(m, t.tree, engine.Context{Location: t.sender.Location()})
 	t.content, t.report = content, report
 	if err != nil {
 		var f *handover.Fault

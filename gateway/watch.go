@@ -8,7 +8,7 @@ import (
 
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 // watchBatch bounds one pass over what is due.
@@ -171,7 +171,7 @@ func (g *Gateway) watchMessages(ctx context.Context, now time.Time) error {
 
 // patientIn is the patient of a message that its own sender is told about, where it can be
 // read; the sender's wire may take no notice without one.
-func (g *Gateway) patientIn(ctx context.Context, m ledger.Message) mappings.Canonical {
+func (g *Gateway) patientIn(ctx context.Context, m ledger.Message) account.Canonical {
 	t := g.resume(m)
 	t.sender, _ = g.dir.Party(m.Sender)
 	err := guarded(func() error {
@@ -182,9 +182,9 @@ func (g *Gateway) patientIn(ctx context.Context, m ledger.Message) mappings.Cano
 	})
 	patient := resourceNamed(t.content, namePatient)
 	if err != nil || patient == nil {
-		return mappings.Canonical{}
+		return account.Canonical{}
 	}
-	return mappings.Canonical{Resources: []mappings.Named{{Name: namePatient, Resource: patient}}}
+	return account.Canonical{Resources: []account.Named{{Name: namePatient, Resource: patient}}}
 }
 
 // notifyContact adds an alert about something that is not a handover's state to the act.

@@ -8,7 +8,8 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
 	"stafett/message"
 )
 
@@ -50,7 +51,7 @@ func walkLeaves(n *message.Node, path string, depth int, er7 bool, leaf func(str
 
 // accounted checks invariant 6 for one message: each leaf has exactly one fate, nothing
 // else has one, a fate says where to or why, and what is carried is carried verbatim.
-func accounted(t *testing.T, name string, m *message.Message, report mappings.Report) {
+func accounted(t *testing.T, name string, m *message.Message, report account.Report) {
 	t.Helper()
 	all := leaves(m)
 	seen := map[string]bool{}
@@ -90,33 +91,33 @@ func TestInvariant6_NoElementUnaccountedFor(t *testing.T) {
 		if !ok {
 			t.Fatalf("no mapping takes %s", env.Type)
 		}
-		c, report, err := mapping.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, report, err := engine.ToFHIR(mapping, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		accounted(t, filepath.Base(file), m, report)
 		carriedVerbatim(t, filepath.Base(file), m, c, report)
 		// And onward: what reached FHIR is told, ignored with a reason, or left over.
-		for _, out := range set.Mappings() {
-			_, r, err := out.FromFHIR(c, mappings.Context{Header: tellHeader(out.Wire())})
+		for _, out := range set.Programs() {
+			_, r, err := engine.FromFHIR(out, c, engine.Context{Header: tellHeader(out.Wire)})
 			if err == nil {
-				onward(t, filepath.Base(file)+" to "+out.Name(), c, r)
+				onward(t, filepath.Base(file)+" to "+out.Name, c, r)
 			}
 		}
 	}
 }
 
 // carriedVerbatim: each carried leaf stands in the carried document with its value.
-func carriedVerbatim(t *testing.T, name string, m *message.Message, c mappings.Canonical, report mappings.Report) {
+func carriedVerbatim(t *testing.T, name string, m *message.Message, c account.Canonical, report account.Report) {
 	t.Helper()
 	none, _ := embedded(t).For(handover.WireKITH, "DIALOG_HELSEFAGLIG", "", "")
-	doc := mappings.Canonical{}
+	doc := account.Canonical{}
 	for _, r := range c.Resources {
 		if r.Name == "carried" {
 			doc.Resources = append(doc.Resources, r)
 		}
 	}
-	_, r, _ := none.FromFHIR(doc, mappings.Context{Header: tellHeader(handover.WireKITH)})
+	_, r, _ := engine.FromFHIR(none, doc, engine.Context{Header: tellHeader(handover.WireKITH)})
 	left := map[string]string{}
 	for _, l := range r.Leftover {
 		left[strings.TrimPrefix(l.Path, "carried.")] = l.Value
@@ -138,7 +139,7 @@ func carriedVerbatim(t *testing.T, name string, m *message.Message, c mappings.C
 }
 
 // onward checks that fates and leftovers cover every leaf of the resources.
-func onward(t *testing.T, name string, c mappings.Canonical, r mappings.Report) {
+func onward(t *testing.T, name string, c account.Canonical, r account.Report) {
 	t.Helper()
 	covered := map[string]bool{}
 	for _, f := range r.Fates {

@@ -6,11 +6,13 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
-func benchSource(b *testing.B, file string) (*mappings.Mapping, *message.Message, mappings.Context) {
+func benchSource(b *testing.B, file string) (*language.Program, *message.Message, engine.Context) {
 	b.Helper()
 	g := readGolden(b, "testdata/"+file+".txtar")
 	m, env := g.source(b)
@@ -18,7 +20,7 @@ func benchSource(b *testing.B, file string) (*mappings.Mapping, *message.Message
 	if !ok {
 		b.Fatal("no mapping")
 	}
-	return mapping, m, mappings.Context{Header: headerOf(env)}
+	return mapping, m, engine.Context{Header: headerOf(env)}
 }
 
 func BenchmarkToFHIR(b *testing.B) {
@@ -27,7 +29,7 @@ func BenchmarkToFHIR(b *testing.B) {
 			mapping, m, ctx := benchSource(b, file)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := mapping.ToFHIR(m, ctx); err != nil {
+				if _, _, err := engine.ToFHIR(mapping, m, ctx); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -37,15 +39,15 @@ func BenchmarkToFHIR(b *testing.B) {
 
 func BenchmarkFromFHIR(b *testing.B) {
 	mapping, m, ctx := benchSource(b, "adt-a16")
-	c, _, err := mapping.ToFHIR(m, ctx)
+	c, _, err := engine.ToFHIR(mapping, m, ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
 	out, _ := embedded(b).For(handover.WireKITH, "LOG_UTSKRIVNINGSKLAR", "", "")
-	to := mappings.Context{Header: tellHeader(handover.WireKITH)}
+	to := engine.Context{Header: tellHeader(handover.WireKITH)}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := out.FromFHIR(c, to); err != nil {
+		if _, _, err := engine.FromFHIR(out, c, to); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -63,9 +65,9 @@ func BenchmarkByHand(b *testing.B) {
 	}
 }
 
-func byHand(root *message.Node) *mappings.Canonical {
+func byHand(root *message.Node) *account.Canonical {
 	pid, pv1, evn := root.Child("PID"), root.Child("PV1"), root.Child("EVN")
-	c := &mappings.Canonical{Event: handover.EventAdmitted, Kind: handover.KindDischarge, Facts: map[string]string{}}
+	c := &account.Canonical{Event: handover.EventAdmitted, Kind: handover.KindDischarge, Facts: map[string]string{}}
 	c.Header.ID, c.Header.Sender.Facility = root.Text("MSH", "10"), root.Text("MSH", "4")
 	patient := fhir.Obj("resourceType", "Patient", "active", true)
 	for _, id := range pid.All("3") {
@@ -89,10 +91,10 @@ func byHand(root *message.Node) *mappings.Canonical {
 		"identifier", fhir.Arr(fhir.Identifier("urn:stafett:visit:FJELLHEIM", pv1.Text("19"))), "period", fhir.Obj("start", handTime(pv1.Text("44"))))
 	task := fhir.Obj("resourceType", "Task", "intent", "order", "authoredOn", handTime(evn.Text("6")), "code", fhir.Concept("urn:stafett:handover-kind", "discharge", ""),
 		"for", fhir.Obj("reference", "urn:stafett:patient"), "encounter", fhir.Obj("reference", "urn:stafett:encounter"))
-	c.Resources = []mappings.Named{{Name: "patient", Resource: patient}, {Name: "practitioner", Resource: doctor},
+	c.Resources = []account.Named{{Name: "patient", Resource: patient}, {Name: "practitioner", Resource: doctor},
 		{Name: "unit", Resource: unit}, {Name: "encounter", Resource: encounter}, {Name: "task", Resource: task}}
 	for _, d := range root.All("DG1") {
-		c.Resources = append(c.Resources, mappings.Named{Name: "condition-1", Resource: fhir.Obj("resourceType", "Condition",
+		c.Resources = append(c.Resources, account.Named{Name: "condition-1", Resource: fhir.Obj("resourceType", "Condition",
 			"code", fhir.Concept(fhir.SystemICD10NO, d.Text("3", "1"), d.Text("3", "2")), "recordedDate", handDate(d.Text("5")))})
 	}
 	for _, o := range root.All("OBX") {
@@ -119,6 +121,6 @@ func handTime(s string) string {
 }
 
 func timeIn(s string) (string, error) {
-	t, err := time.ParseInLocation("20060102150405", s, mappings.Oslo())
+	t, err := time.ParseInLocation("20060102150405", s, time.UTC)
 	return t.Format(time.RFC3339), err
 }

@@ -8,15 +8,17 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
 // Every place of a mapping is reached in both directions, or its line says why not.
 func TestStaticCoverageOfBothDirections(t *testing.T) {
-	for _, m := range embedded(t).Mappings() {
+	for _, m := range embedded(t).Programs() {
 		both, one := 0, 0
-		for _, l := range m.Correspondences() {
+		for _, l := range m.Lines {
 			switch {
 			case l.To && l.From:
 				both++
@@ -27,7 +29,7 @@ func TestStaticCoverageOfBothDirections(t *testing.T) {
 			}
 		}
 		if both < 2*one {
-			t.Errorf("%s: only %d lines work both ways, beside %d asymmetric ones that are no facts", m.Name(), both, one)
+			t.Errorf("%s: only %d lines work both ways, beside %d asymmetric ones that are no facts", m.Name, both, one)
 		}
 	}
 }
@@ -58,12 +60,12 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 		{"kith", "DIALOG_HELSEFAGLIG", "", "", "kith/dialog-helsefaglig", nil},
 	} {
 		m, ok := set.For(c.wire, c.typ, c.version, c.over)
-		if !ok || m.Name() != c.name {
+		if !ok || m.Name != c.name {
 			t.Errorf("%s %s %q %q: got %v, want %s", c.wire, c.typ, c.version, c.over, m, c.name)
 			continue
 		}
 		for i, e := range c.events {
-			if got := m.Events(); len(got) != len(c.events) || got[i] != e {
+			if got := m.Events; len(got) != len(c.events) || got[i].Event != e {
 				t.Errorf("%s: events %v, want %v", c.name, got, c.events)
 			}
 		}
@@ -97,20 +99,20 @@ func TestRoundTripFHIRMessageFHIR(t *testing.T) {
 			continue
 		}
 		in, _ := set.For(m.Wire, env.Type, env.Version, g.overlay)
-		c, _, err := in.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, _, err := engine.ToFHIR(in, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, out := range set.Mappings() {
-			name := filepath.Base(file) + " by " + out.Name()
-			h := tellHeader(out.Wire())
-			tree, report, err := out.FromFHIR(c, mappings.Context{Header: h})
+		for _, out := range set.Programs() {
+			name := filepath.Base(file) + " by " + out.Name
+			h := tellHeader(out.Wire)
+			tree, report, err := engine.FromFHIR(out, c, engine.Context{Header: h})
 			if err != nil {
 				continue // the message needs what this one does not have
 			}
-			made[out.Name()]++
-			back, _ := decode(t, out.Wire(), encode(t, out.Wire(), tree))
-			again, account, err := out.ToFHIR(back, mappings.Context{})
+			made[out.Name]++
+			back, _ := decode(t, out.Wire, encode(t, out.Wire, tree))
+			again, account, err := engine.ToFHIR(out, back, engine.Context{})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -133,27 +135,27 @@ func TestRoundTripFHIRMessageFHIR(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range set.Mappings() {
-		if made[m.Name()] == 0 {
-			t.Errorf("no case goes from FHIR to %s", m.Name())
+	for _, m := range set.Programs() {
+		if made[m.Name] == 0 {
+			t.Errorf("no case goes from FHIR to %s", m.Name)
 		}
 	}
 }
 
 // lossy lists what a format tells of a value without telling where it came from.
-func lossy(path string, m *mappings.Mapping) bool {
+func lossy(path string, m *language.Program) bool {
 	switch {
 	// A time told as the event's own, since the format must have one.
 	case path == "task.authoredOn":
 		return true
 	// A fallback name of a topic, or a unit named by its identifier.
 	case strings.HasPrefix(path, "communication.topic"):
-		return m.Wire() == handover.WireKITH
+		return m.Wire == handover.WireKITH
 	}
 	return false
 }
 
-func values(r mappings.Named, f func(path, value string)) {
+func values(r account.Named, f func(path, value string)) {
 	leavesOf(r.Resource, r.Name, func(path, value string) { f(indexes.ReplaceAllString(path, ""), value) })
 }
 

@@ -10,11 +10,13 @@ import (
 	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
-func adt(t testing.TB, typ string, segments ...string) (*mappings.Mapping, *message.Message) {
+func adt(t testing.TB, typ string, segments ...string) (*language.Program, *message.Message) {
 	t.Helper()
 	raw := "MSH|^~\\&|DIPS|FJELLHEIM|STAFETT||20261120101500||" + typ + "|MSG1|P|2.5\r" + strings.Join(segments, "\r") + "\r"
 	m, err := codecs[handover.WireHL7v2].Decode([]byte(raw), message.DefaultLimits())
@@ -28,7 +30,7 @@ func adt(t testing.TB, typ string, segments ...string) (*mappings.Mapping, *mess
 	return mapping, m
 }
 
-func fateOf(r mappings.Report, path string) message.ElementFate {
+func fateOf(r account.Report, path string) message.ElementFate {
 	for _, f := range r.Fates {
 		if f.Path == path {
 			return f
@@ -56,7 +58,7 @@ func TestPatientMustBeIdentified(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mapping, m := adt(t, "ADT^A16", "EVN|A16|20261120101400", c.pid, "PV1|1|I")
-			_, report, err := mapping.ToFHIR(m, mappings.Context{})
+			_, report, err := engine.ToFHIR(mapping, m, engine.Context{})
 			accounted(t, c.name, m, report)
 			if c.ok {
 				if err != nil {
@@ -79,7 +81,7 @@ func TestPatientMustBeIdentified(t *testing.T) {
 func TestInvariant7_UnknownCodesAreCarried(t *testing.T) {
 	mapping, m := adt(t, "ADT^A01", "EVN|A01|20261120101400", "PID|1||12034800241^^^FNR^FNR||MYRVANG^Solveig||19480312|Q", "PV1|1|Y",
 		"OBX|1|NM|X^Y||1,5||||||q|||igår", "OBX|2|QQ|X^Y||noe||||||F")
-	c, report, err := mapping.ToFHIR(m, mappings.Context{})
+	c, report, err := engine.ToFHIR(mapping, m, engine.Context{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +110,7 @@ func TestBodyOfAnotherMessageIsAFault(t *testing.T) {
 		if !ok {
 			t.Fatal(typ)
 		}
-		_, report, err := mapping.ToFHIR(m, mappings.Context{})
+		_, report, err := engine.ToFHIR(mapping, m, engine.Context{})
 		accounted(t, typ, m, report)
 		var fault *handover.Fault
 		if !errors.As(err, &fault) || fault.Kind != handover.FaultInvalid || fault.Line == 0 {
@@ -119,7 +121,7 @@ func TestBodyOfAnotherMessageIsAFault(t *testing.T) {
 
 func TestExplicitNullIsNotAValue(t *testing.T) {
 	mapping, m := adt(t, "ADT^A01", "EVN|A01|20261120101400", solveig+"|||\"\"", "PV1|1|I")
-	c, report, err := mapping.ToFHIR(m, mappings.Context{})
+	c, report, err := engine.ToFHIR(mapping, m, engine.Context{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,7 @@ func TestKeysStayEqualAndHoldNoNumber(t *testing.T) {
 	keys := map[string]string{}
 	for i, typ := range []string{"ADT^A01", "ADT^A16", "ADT^A03"} {
 		mapping, m := adt(t, typ, "EVN|A01|20261120101400", solveig, "PV1|1|I|SLAG||||9144889^Lie^Kari^^^^^^HPR^L^^^HPR||||||||||||S-1001")
-		c, _, err := mapping.ToFHIR(m, mappings.Context{})
+		c, _, err := engine.ToFHIR(mapping, m, engine.Context{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,16 +170,16 @@ func TestReportsHoldPathsNeverValues(t *testing.T) {
 			continue
 		}
 		in, _ := set.For(m.Wire, env.Type, env.Version, g.overlay)
-		c, report, err := in.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, report, err := engine.ToFHIR(in, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		reports := []mappings.Report{report}
-		for _, out := range set.Mappings() {
-			_, r, err := out.FromFHIR(c, mappings.Context{Header: tellHeader(out.Wire())})
+		reports := []account.Report{report}
+		for _, out := range set.Programs() {
+			_, r, err := engine.FromFHIR(out, c, engine.Context{Header: tellHeader(out.Wire)})
 			reports = append(reports, r)
 			if err != nil {
-				reports = append(reports, mappings.Report{Mapping: err.Error()})
+				reports = append(reports, account.Report{Mapping: err.Error()})
 			}
 		}
 		for _, r := range reports {
@@ -204,7 +206,7 @@ func TestCanonicalResourcesAreValid(t *testing.T) {
 			continue
 		}
 		in, _ := set.For(m.Wire, env.Type, env.Version, g.overlay)
-		c, _, err := in.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, _, err := engine.ToFHIR(in, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,20 +226,20 @@ func TestReadableInTwoLanguages(t *testing.T) {
 	m, env := g.source(t)
 	set := embedded(t)
 	in, _ := set.For(m.Wire, env.Type, env.Version, "")
-	c, _, err := in.ToFHIR(m, mappings.Context{})
+	c, _, err := engine.ToFHIR(in, m, engine.Context{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Resources = append(c.Resources, mappings.Named{Name: "attachment-1", Resource: fhir.Obj("resourceType", "DocumentReference",
+	c.Resources = append(c.Resources, account.Named{Name: "attachment-1", Resource: fhir.Obj("resourceType", "DocumentReference",
 		"content", fhir.Arr(fhir.Obj("attachment", fhir.Obj("contentType", "application/pdf", "data", strings.Repeat("QUJD", 500)))))})
 	out, _ := set.For(handover.WireHL7v2, "MDM^T02", "", "")
-	c.Resources = append(c.Resources, mappings.Named{Name: "communication", Resource: fhir.Obj("resourceType", "Communication",
+	c.Resources = append(c.Resources, account.Named{Name: "communication", Resource: fhir.Obj("resourceType", "Communication",
 		"payload", fhir.Arr(fhir.Obj("contentString", "hei")))})
-	_, report, err := out.FromFHIR(c, mappings.Context{Header: tellHeader(handover.WireHL7v2)})
+	_, report, err := engine.FromFHIR(out, c, engine.Context{Header: tellHeader(handover.WireHL7v2)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	nb, en := string(mappings.Readable(report.Leftover, "nb")), string(mappings.Readable(report.Leftover, "en"))
+	nb, en := string(account.Readable(report.Leftover, "nb")), string(account.Readable(report.Leftover, "en"))
 	for _, want := range []string{"Opplysninger som ikke har egen plass", "Diagnose: Hjerneinfarkt (I63.9)", "Allergi (AL1-3.2): Penicillin", "Vedlegg av type application/pdf, 1500 byte"} {
 		if !strings.Contains(nb, want) {
 			t.Errorf("bokmål lacks %q:\n%s", want, nb)
@@ -251,16 +253,16 @@ func TestReadableInTwoLanguages(t *testing.T) {
 	if strings.Contains(nb, "QUJDQUJD") {
 		t.Error("the document holds an attachment's bytes")
 	}
-	if mappings.Readable(nil, "nb") != nil {
+	if account.Readable(nil, "nb") != nil {
 		t.Error("a document of nothing")
 	}
 }
 
 func TestMissingContentIsAFaultNotAMessage(t *testing.T) {
 	out, _ := embedded(t).For(handover.WireKITH, "LOG_UTSKRIVNINGSKLAR", "", "")
-	c := mappings.Canonical{Resources: []mappings.Named{{Name: "patient", Resource: fhir.Obj("resourceType", "Patient",
+	c := account.Canonical{Resources: []account.Named{{Name: "patient", Resource: fhir.Obj("resourceType", "Patient",
 		"identifier", fhir.Arr(fhir.Identifier(fhir.SystemFNR, "12034800241")), "name", fhir.Arr(fhir.Obj("family", "MYRVANG")))}}}
-	tree, _, err := out.FromFHIR(c, mappings.Context{Header: tellHeader(handover.WireKITH)})
+	tree, _, err := engine.FromFHIR(out, c, engine.Context{Header: tellHeader(handover.WireKITH)})
 	var fault *handover.Fault
 	if tree != nil || !errors.As(err, &fault) || fault.Kind != handover.FaultInvalid || fault.Path == "" {
 		t.Fatalf("%v %v", tree, err)
@@ -268,10 +270,10 @@ func TestMissingContentIsAFaultNotAMessage(t *testing.T) {
 }
 
 func TestNothingToTranslate(t *testing.T) {
-	for _, m := range embedded(t).Mappings() {
-		for _, msg := range []*message.Message{nil, {}, {Wire: m.Wire(), Root: &message.Node{Name: "x"}}} {
-			if _, _, err := m.ToFHIR(msg, mappings.Context{}); err == nil {
-				t.Errorf("%s: nothing was translated without a fault", m.Name())
+	for _, m := range embedded(t).Programs() {
+		for _, msg := range []*message.Message{nil, {}, {Wire: m.Wire, Root: &message.Node{Name: "x"}}} {
+			if _, _, err := engine.ToFHIR(m, msg, engine.Context{}); err == nil {
+				t.Errorf("%s: nothing was translated without a fault", m.Name)
 			}
 		}
 	}
@@ -279,11 +281,11 @@ func TestNothingToTranslate(t *testing.T) {
 
 // The same message makes the same bytes, also at once in many goroutines.
 func TestTranslationIsDeterministicAndConcurrent(t *testing.T) {
-	mapping, m, ctx := func() (*mappings.Mapping, *message.Message, mappings.Context) {
+	mapping, m, ctx := func() (*language.Program, *message.Message, engine.Context) {
 		g := readGolden(t, "testdata/adt-a16.txtar")
 		m, env := g.source(t)
 		mapping, _ := embedded(t).For(m.Wire, env.Type, env.Version, "")
-		return mapping, m, mappings.Context{Header: headerOf(env)}
+		return mapping, m, engine.Context{Header: headerOf(env)}
 	}()
 	out, _ := embedded(t).For(handover.WireKITH, "LOG_UTSKRIVNINGSKLAR", "", "")
 	var mu sync.Mutex
@@ -291,12 +293,12 @@ func TestTranslationIsDeterministicAndConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			c, report, err := mapping.ToFHIR(m, ctx)
+			c, report, err := engine.ToFHIR(mapping, m, ctx)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			tree, _, err := out.FromFHIR(c, mappings.Context{Header: tellHeader(handover.WireKITH)})
+			tree, _, err := engine.FromFHIR(out, c, engine.Context{Header: tellHeader(handover.WireKITH)})
 			if err != nil {
 				t.Error(err)
 				return

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"pgregory.net/rapid"
 
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
 	"stafett/message"
 )
 
@@ -61,12 +61,12 @@ func TestInvariant6_RandomTreesAreAccountedFor(t *testing.T) {
 	set := embedded(t)
 	names, spaces, vals := vocabulary(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		m := rapid.SampledFrom(set.Mappings()).Draw(rt, "mapping")
-		msg := &message.Message{Wire: m.Wire(), Raw: []byte(strings.Repeat("åx|^", 60)), Root: drawTree(rt, names, spaces, vals, 5)}
-		if m.Wire() == handover.WireKITH && rapid.Bool().Draw(rt, "head") {
+		m := rapid.SampledFrom(set.Programs()).Draw(rt, "mapping")
+		msg := &message.Message{Wire: m.Wire, Raw: []byte(strings.Repeat("åx|^", 60)), Root: drawTree(rt, names, spaces, vals, 5)}
+		if m.Wire == handover.WireKITH && rapid.Bool().Draw(rt, "head") {
 			msg.Root.Name, msg.Root.Space = "MsgHead", "http://www.kith.no/xmlstds/msghead/2006-05-24"
 		}
-		c, report, _ := m.ToFHIR(msg, mappings.Context{})
+		c, report, _ := engine.ToFHIR(m, msg, engine.Context{})
 		dropNil(msg.Root)
 		all := leaves(msg)
 		if len(all) != len(report.Fates) {
@@ -77,11 +77,11 @@ func TestInvariant6_RandomTreesAreAccountedFor(t *testing.T) {
 				rt.Fatalf("%s is no leaf", f.Path)
 			}
 		}
-		for _, out := range set.Mappings() {
-			if _, _, err := out.FromFHIR(c, mappings.Context{}); err != nil {
+		for _, out := range set.Programs() {
+			if _, _, err := engine.FromFHIR(out, c, engine.Context{}); err != nil {
 				var fault *handover.Fault
 				if !errors.As(err, &fault) {
-					rt.Fatalf("%s: not a fault: %v", out.Name(), err)
+					rt.Fatalf("%s: not a fault: %v", out.Name, err)
 				}
 			}
 		}
@@ -106,7 +106,7 @@ func FuzzFromFHIR(f *testing.F) {
 		g := readGolden(f, file)
 		if m, env := g.source(f); m != nil {
 			in, _ := set.For(m.Wire, env.Type, env.Version, g.overlay)
-			c, _, _ := in.ToFHIR(m, mappings.Context{})
+			c, _, _ := engine.ToFHIR(in, m, engine.Context{})
 			for _, r := range c.Resources {
 				f.Add(r.Name, r.Resource.JSON())
 			}
@@ -119,11 +119,11 @@ func FuzzFromFHIR(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, m := range set.Mappings() {
-			c := mappings.Canonical{Resources: []mappings.Named{{Name: name, Resource: n}, {Name: "nothing"}}}
-			_, report, _ := m.FromFHIR(c, mappings.Context{})
-			mappings.Readable(report.Leftover, "nb")
-			mappings.Readable(report.Leftover, "en")
+		for _, m := range set.Programs() {
+			c := account.Canonical{Resources: []account.Named{{Name: name, Resource: n}, {Name: "nothing"}}}
+			_, report, _ := engine.FromFHIR(m, c, engine.Context{})
+			account.Readable(report.Leftover, "nb")
+			account.Readable(report.Leftover, "en")
 		}
 	})
 }
@@ -142,25 +142,11 @@ func FuzzToFHIR(f *testing.F) {
 			if err != nil || m == nil || m.Root == nil {
 				continue
 			}
-			for _, mapping := range set.Mappings() {
-				if mapping.Wire() == wire {
-					_, _, _ = mapping.ToFHIR(m, mappings.Context{})
+			for _, mapping := range set.Programs() {
+				if mapping.Wire == wire {
+					_, _, _ = engine.ToFHIR(mapping, m, engine.Context{})
 				}
 			}
-		}
-	})
-}
-
-// Whatever the text, a mapping file is compiled or refused with file, line and column.
-func FuzzMappingFile(f *testing.F) {
-	f.Add("mapping x\ntakes hl7v2 ADT^A01\nresource p Patient\nPID-5.1 = p.name[0].family : text else \"x\" if not header.status = C\n")
-	f.Add("mapping x\ntakes kith T\nroot m:A\nnamespace m u\nin m:B[@V=1] = p.x[] {\neach C as o-* {\n. = y : concept(c)\n}\n}\n")
-	f.Add("define a(b) {\nuse a($b)\n}\nuse a(1)\n")
-	f.Add("require a + b | c : invalid \"x\" at y\nkey p = \"a\" + b\norder / a\nnumber OBX-1 \"x\"\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		_, err := mappings.Load(fstest.MapFS{"x/y.map": {Data: []byte(text)}, "concept/c.map": {Data: []byte(text)}})
-		if err != nil && !strings.Contains(err.Error(), ".map:") {
-			t.Fatalf("an error without a position: %v", err)
 		}
 	})
 }

@@ -19,6 +19,9 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/mappings"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
@@ -29,7 +32,7 @@ var codecs = map[handover.Wire]adapters.Codec{
 	handover.WireKITH:  kith.Codec{},
 }
 
-func embedded(t testing.TB) *mappings.Set {
+func embedded(t testing.TB) *language.Set {
 	t.Helper()
 	set, err := mappings.Embedded()
 	if err != nil {
@@ -134,19 +137,19 @@ func decode(t testing.TB, wire handover.Wire, raw []byte) (*message.Message, ada
 	return m, env
 }
 
-func headerOf(env adapters.Envelope) mappings.Header {
-	return mappings.Header{ID: env.ID, Time: env.Time, Type: env.Type, Version: env.Version,
+func headerOf(env adapters.Envelope) account.Header {
+	return account.Header{ID: env.ID, Time: env.Time, Type: env.Type, Version: env.Version,
 		Conversation: env.Conversation, Parent: env.Parent,
 		Sender: addressOf(env.Sender), Receiver: addressOf(env.Receiver)}
 }
 
-func addressOf(a adapters.Address) mappings.Address {
-	return mappings.Address{HER: a.HER, HERService: a.HERService, OrgNumber: a.OrgNumber,
+func addressOf(a adapters.Address) account.Address {
+	return account.Address{HER: a.HER, HERService: a.HERService, OrgNumber: a.OrgNumber,
 		Application: a.Application, Facility: a.Facility, Name: a.Name, ServiceName: a.ServiceName}
 }
 
 // canonicalJSON spells a canonical form for people.
-func canonicalJSON(t testing.TB, c mappings.Canonical) []byte {
+func canonicalJSON(t testing.TB, c account.Canonical) []byte {
 	t.Helper()
 	type named struct {
 		Name     string          `json:"name"`
@@ -157,7 +160,7 @@ func canonicalJSON(t testing.TB, c mappings.Canonical) []byte {
 		Event     handover.EventName
 		Kind      handover.Kind
 		Day       string `json:",omitempty"`
-		Header    mappings.Header
+		Header    account.Header
 		Facts     map[string]string
 		Resources []named
 	}{Event: c.Event, Kind: c.Kind, Day: c.Day, Header: c.Header, Facts: c.Facts}
@@ -175,13 +178,13 @@ func canonicalJSON(t testing.TB, c mappings.Canonical) []byte {
 }
 
 // readCanonical reads what canonicalJSON writes.
-func readCanonical(t testing.TB, data []byte) mappings.Canonical {
+func readCanonical(t testing.TB, data []byte) account.Canonical {
 	t.Helper()
 	var in struct {
 		Event     handover.EventName
 		Kind      handover.Kind
 		Day       string
-		Header    mappings.Header
+		Header    account.Header
 		Facts     map[string]string
 		Resources []struct {
 			Name, Key string
@@ -191,13 +194,13 @@ func readCanonical(t testing.TB, data []byte) mappings.Canonical {
 	if err := json.Unmarshal(data, &in); err != nil {
 		t.Fatal(err)
 	}
-	c := mappings.Canonical{Event: in.Event, Kind: in.Kind, Day: in.Day, Header: in.Header, Facts: in.Facts}
+	c := account.Canonical{Event: in.Event, Kind: in.Kind, Day: in.Day, Header: in.Header, Facts: in.Facts}
 	for _, r := range in.Resources {
 		n, err := fhir.Parse(r.Resource, fhir.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Resources = append(c.Resources, mappings.Named{Name: r.Name, Key: r.Key, Resource: n})
+		c.Resources = append(c.Resources, account.Named{Name: r.Name, Key: r.Key, Resource: n})
 	}
 	return c
 }
@@ -239,15 +242,15 @@ func shown(wire handover.Wire, raw []byte) []byte {
 }
 
 // tellHeader is the envelope of what the cases tell others.
-func tellHeader(wire handover.Wire) mappings.Header {
+func tellHeader(wire handover.Wire) account.Header {
 	if wire == handover.WireHL7v2 {
-		return mappings.Header{ID: "STAFETT-0001", Time: "20261120101502",
-			Sender:   mappings.Address{Application: "STAFETT", Facility: "STAFETT"},
-			Receiver: mappings.Address{Application: "DIPS", Facility: "FJELLHEIM"}}
+		return account.Header{ID: "STAFETT-0001", Time: "20261120101502",
+			Sender:   account.Address{Application: "STAFETT", Facility: "STAFETT"},
+			Receiver: account.Address{Application: "DIPS", Facility: "FJELLHEIM"}}
 	}
-	return mappings.Header{ID: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", Time: "2026-11-20T10:15:02",
-		Sender:   mappings.Address{HER: "80001", HERService: "80101", Name: "Fjellheim sykehus", ServiceName: "Slagenheten"},
-		Receiver: mappings.Address{HER: "80002", HERService: "80202", Name: "Dalvik kommune", ServiceName: "Saksbehandling"}}
+	return account.Header{ID: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", Time: "2026-11-20T10:15:02",
+		Sender:   account.Address{HER: "80001", HERService: "80101", Name: "Fjellheim sykehus", ServiceName: "Slagenheten"},
+		Receiver: account.Address{HER: "80002", HERService: "80202", Name: "Dalvik kommune", ServiceName: "Saksbehandling"}}
 }
 
 func goldenFiles(t testing.TB) []string {
@@ -275,15 +278,15 @@ func TestGolden(t *testing.T) {
 
 func (g *golden) run(t *testing.T) {
 	set := embedded(t)
-	var c mappings.Canonical
+	var c account.Canonical
 	if m, env := g.source(t); m != nil {
 		mapping, ok := set.For(m.Wire, env.Type, env.Version, g.overlay)
 		if !ok {
 			t.Fatalf("no mapping takes %s %s", env.Type, env.Version)
 		}
-		var report mappings.Report
+		var report account.Report
 		var err error
-		c, report, err = mapping.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, report, err = engine.ToFHIR(mapping, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,9 +307,9 @@ func (g *golden) run(t *testing.T) {
 
 // roundTrip: the message that the same mapping makes of the canonical form holds every
 // mapped value at its place, and means the same.
-func (g *golden) roundTrip(t *testing.T, mapping *mappings.Mapping, m *message.Message, c mappings.Canonical, report mappings.Report) {
+func (g *golden) roundTrip(t *testing.T, mapping *language.Program, m *message.Message, c account.Canonical, report account.Report) {
 	t.Helper()
-	tree, _, err := mapping.FromFHIR(c, mappings.Context{})
+	tree, _, err := engine.FromFHIR(mapping, c, engine.Context{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +326,7 @@ func (g *golden) roundTrip(t *testing.T, mapping *mappings.Mapping, m *message.M
 			t.Errorf("%s: mapped, but the way back has another value (%q, was %q)", f.Path, got, want)
 		}
 	}
-	again, _, err := mapping.ToFHIR(back, mappings.Context{Header: headerOf(env)})
+	again, _, err := engine.ToFHIR(mapping, back, engine.Context{Header: headerOf(env)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +335,7 @@ func (g *golden) roundTrip(t *testing.T, mapping *mappings.Mapping, m *message.M
 	}
 }
 
-func withoutCarried(c mappings.Canonical) mappings.Canonical {
+func withoutCarried(c account.Canonical) account.Canonical {
 	kept := c.Resources[:0:0]
 	for _, r := range c.Resources {
 		if r.Name != "carried" {
@@ -344,22 +347,22 @@ func withoutCarried(c mappings.Canonical) mappings.Canonical {
 }
 
 // told makes the message of another wire or type.
-func (g *golden) told(t *testing.T, set *mappings.Set, c mappings.Canonical, tell string) {
+func (g *golden) told(t *testing.T, set *language.Set, c account.Canonical, tell string) {
 	t.Helper()
 	wire, typ, _ := strings.Cut(tell, " ")
 	mapping, ok := set.For(handover.Wire(wire), typ, "", "")
 	if !ok {
 		t.Fatalf("no mapping makes %s", tell)
 	}
-	h := tellHeader(mapping.Wire())
+	h := tellHeader(mapping.Wire)
 	h.Conversation, h.Parent = c.Header.Conversation, c.Header.Parent
-	tree, report, err := mapping.FromFHIR(c, mappings.Context{Header: h})
+	tree, report, err := engine.FromFHIR(mapping, c, engine.Context{Header: h})
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := encode(t, mapping.Wire(), tree)
+	raw := encode(t, mapping.Wire, tree)
 	name := strings.NewReplacer(" ", "-", "^", "-").Replace(tell)
-	g.expect(t, name, shown(mapping.Wire(), raw))
-	g.expect(t, name+"-left", mappings.Readable(report.Leftover, "nb"))
-	validateXML(t, mapping.Wire(), raw)
+	g.expect(t, name, shown(mapping.Wire, raw))
+	g.expect(t, name+"-left", account.Readable(report.Leftover, "nb"))
+	validateXML(t, mapping.Wire, raw)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"stafett/handover"
-	"stafett/mappings"
+	"stafett/mappings/engine"
 	"stafett/message"
 )
 
@@ -70,12 +70,12 @@ func TestInvariant6_OfficialSamplesAreAccountedFor(t *testing.T) {
 		}
 		translated++
 		name := strings.TrimSuffix(filepath.Base(file), ".xml")
-		c, report, err := mapping.ToFHIR(m, mappings.Context{Header: headerOf(env)})
+		c, report, err := engine.ToFHIR(mapping, m, engine.Context{Header: headerOf(env)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		accounted(t, name, m, report)
-		tree, _, err := mapping.FromFHIR(c, mappings.Context{})
+		tree, _, err := engine.FromFHIR(mapping, c, engine.Context{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

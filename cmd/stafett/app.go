@@ -32,6 +32,7 @@ import (
 	"stafett/ledger/postgres"
 	"stafett/ledger/sqlite"
 	"stafett/mappings"
+	"stafett/mappings/account"
 )
 
 // app is one running gateway with its listeners.
@@ -184,7 +185,7 @@ func (a *app) openGateway(ctx context.Context) error {
 	a.senders = map[handover.Wire]adapters.Sender{
 		er7.Wire(): &hl7v2.Sender{}, xml.Wire(): &kith.Sender{}, bundle.Wire(): &fhirbundle.Sender{},
 	}
-	self := mappings.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
+	self := account.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,

@@ -1,27 +1,19 @@
-package mappings
+package language
 
 import (
-	"embed"
 	"errors"
 	"io/fs"
 	"path"
 	"sort"
 	"strings"
-	"sync"
 
 	"stafett/handover"
 )
 
-//go:embed hl7v2/*.map kith/*.map concept/*.map
-var embedded embed.FS
-
-// Embedded returns the mappings that are shipped with the program; they are compiled once.
-var Embedded = sync.OnceValues(func() (*Set, error) { return Load(embedded) })
-
 // Set is all mappings of one installation. It is immutable and safe for concurrent use.
 type Set struct {
-	all    []*Mapping
-	byType map[typeKey][]*Mapping
+	all    []*Program
+	byType map[typeKey][]*Program
 }
 
 type typeKey struct {
@@ -67,7 +59,7 @@ func Load(fsys fs.FS) (*Set, error) {
 // compileAll compiles the files that take messages; others extend the rest, and set what
 // they leave open.
 func (l *library) compileAll(order []*source) (*Set, error) {
-	set := &Set{byType: map[typeKey][]*Mapping{}}
+	set := &Set{byType: map[typeKey][]*Program{}}
 	var errs []error
 	for _, src := range order {
 		if !src.takesType() {
@@ -79,7 +71,7 @@ func (l *library) compileAll(order []*source) (*Set, error) {
 		}
 		errs = append(errs, err)
 	}
-	sort.Slice(set.all, func(i, j int) bool { return set.all[i].name < set.all[j].name })
+	sort.Slice(set.all, func(i, j int) bool { return set.all[i].Name < set.all[j].Name })
 	if err := joinOnce(errs); err != nil {
 		return nil, err
 	}
@@ -140,11 +132,11 @@ func (src *source) takesType() bool {
 	return false
 }
 
-func (s *Set) add(m *Mapping, src *source) error {
-	key := typeKey{m.wire, m.typ}
+func (s *Set) add(m *Program, src *source) error {
+	key := typeKey{m.Wire, m.Type}
 	for _, other := range s.byType[key] {
-		if other.version == m.version && other.overlay == m.overlay {
-			return src.pos.errorf("%s takes the same messages", other.name)
+		if other.Version == m.Version && other.Overlay == m.Overlay {
+			return src.pos.errorf("%s takes the same messages", other.Name)
 		}
 	}
 	s.byType[key] = append(s.byType[key], m)
@@ -155,27 +147,27 @@ func (s *Set) add(m *Mapping, src *source) error {
 // For returns the most specific mapping of a message type: one of the named overlay
 // before one of none, one for the version before one for any. A mapping is for a version
 // when the envelope's version names it; an empty version means the newest.
-func (s *Set) For(wire handover.Wire, messageType, version, overlay string) (*Mapping, bool) {
-	var best *Mapping
+func (s *Set) For(wire handover.Wire, messageType, version, overlay string) (*Program, bool) {
+	var best *Program
 	bestScore := -1
 	for _, m := range s.byType[typeKey{wire, messageType}] {
 		score := 0
-		if m.overlay != "" {
-			if m.overlay != overlay {
+		if m.Overlay != "" {
+			if m.Overlay != overlay {
 				continue
 			}
 			score = 4
 		}
 		switch {
-		case m.version == "":
+		case m.Version == "":
 			score++
 		case version == "": // a message to be made: the newest is told apart below
-		case strings.Contains(version, m.version):
+		case strings.Contains(version, m.Version):
 			score += 2
 		default:
 			continue
 		}
-		if best != nil && score == bestScore && m.version > best.version {
+		if best != nil && score == bestScore && m.Version > best.Version {
 			bestScore--
 		}
 		if score > bestScore {
@@ -185,5 +177,5 @@ func (s *Set) For(wire handover.Wire, messageType, version, overlay string) (*Ma
 	return best, best != nil
 }
 
-// Mappings lists the mappings that take messages, by name.
-func (s *Set) Mappings() []*Mapping { return append([]*Mapping(nil), s.all...) }
+// Programs lists the mappings that take messages, by name.
+func (s *Set) Programs() []*Program { return append([]*Program(nil), s.all...) }

@@ -1,4 +1,4 @@
-package mappings
+package language
 
 import (
 	"errors"
@@ -28,10 +28,10 @@ const (
 	maxUses    = 16
 )
 
-// compiler turns the statements of one mapping, its bases first, into a Mapping.
+// compiler turns the statements of one mapping, its bases first, into a Program.
 type compiler struct {
 	lib     *library
-	m       *Mapping
+	m       *Program
 	reader  pathReader
 	defines map[string]*definition
 	byName  map[string]int
@@ -56,7 +56,7 @@ type definition struct {
 type scope struct {
 	vars     map[string]variable
 	space    string
-	shape    *shape
+	shape    *Shape
 	relative bool
 	base     string // what relative FHIR places are spelled after in reports
 	baseKey  string // the same without conditions, for the check of arrays
@@ -69,7 +69,7 @@ func (c *compiler) fail(err error) {
 }
 
 // compile makes the mapping that src declares.
-func (l *library) compile(src *source) (*Mapping, error) {
+func (l *library) compile(src *source) (*Program, error) {
 	chain := []*source{src}
 	for s := src; s.extends != ""; {
 		base := l.sources[s.extends]
@@ -83,28 +83,28 @@ func (l *library) compile(src *source) (*Mapping, error) {
 		s = base
 	}
 	slices.Reverse(chain)
-	c := &compiler{lib: l, m: &Mapping{name: src.name, extends: src.extends, shape: &shape{}},
+	c := &compiler{lib: l, m: &Program{Name: src.name, Shape: &Shape{}},
 		defines: map[string]*definition{}, isArray: map[string]bool{}, byName: map[string]int{}}
 	c.reader.namespaces = map[string]string{}
 	vars := map[string]variable{}
 	for _, s := range chain {
 		c.declare(s, vars)
 	}
-	c.reader.wire = c.m.wire
-	if c.m.wire == "" {
+	c.reader.wire = c.m.Wire
+	if c.m.Wire == "" {
 		c.fail(src.pos.errorf("takes WIRE [TYPE] is missing"))
 	}
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	sc := scope{vars: vars, shape: c.m.shape}
+	sc := scope{vars: vars, shape: c.m.Shape}
 	for _, s := range chain {
 		c.head(s, sc)
 	}
 	for _, s := range chain {
-		c.m.steps = append(c.m.steps, c.body(s.statements, sc)...)
+		c.m.Steps = append(c.m.Steps, c.body(s.statements, sc)...)
 	}
-	if c.m.wire == handover.WireKITH && c.m.root.name == "" {
+	if c.m.Wire == handover.WireKITH && c.m.Root.Name == "" {
 		c.fail(src.pos.errorf("an XML mapping needs: root ELEMENT"))
 	}
 	return c.m, errors.Join(c.errs...)
@@ -160,18 +160,18 @@ func (c *compiler) declare(src *source, vars map[string]variable) {
 			c.takes(s)
 		case "overlay":
 			if c.want(s, 2, "overlay NAME") {
-				c.m.overlay = s.tokens[1].text
+				c.m.Overlay = s.tokens[1].text
 			}
 		case "kind":
 			if c.want(s, 2, "kind KIND") {
-				c.m.kind = handover.Kind(s.tokens[1].text)
-				if !slices.Contains(handover.Kinds(), c.m.kind) {
-					c.fail(s.at(1).errorf("there is no kind %q", c.m.kind))
+				c.m.Kind = handover.Kind(s.tokens[1].text)
+				if !slices.Contains(handover.Kinds(), c.m.Kind) {
+					c.fail(s.at(1).errorf("there is no kind %q", c.m.Kind))
 				}
 			}
 		case "event":
 			if !ownEvents {
-				c.m.events, ownEvents = nil, true
+				c.m.Events, ownEvents = nil, true
 			}
 			c.event(s)
 		case "resource":
@@ -195,7 +195,7 @@ func (c *compiler) event(s *statement) {
 	if len(rest) > 0 {
 		c.fail(s.at(2).errorf("expected: event NAME [if PLACE = VALUE]"))
 	}
-	c.m.events = append(c.m.events, eventRule{e, cond})
+	c.m.Events = append(c.m.Events, EventRule{e, cond})
 }
 
 func (c *compiler) want(s *statement, n int, form string) bool {
@@ -212,15 +212,15 @@ func (c *compiler) takes(s *statement) {
 		c.fail(s.pos.errorf("expected: takes WIRE [TYPE] [version VERSION]"))
 		return
 	}
-	c.m.wire, c.m.typ, c.m.version = handover.Wire(s.tokens[1].text), "", ""
-	if c.m.wire != handover.WireHL7v2 && c.m.wire != handover.WireKITH {
-		c.fail(s.at(1).errorf("the wire %q has no mappings; hl7v2 and kith have", c.m.wire))
+	c.m.Wire, c.m.Type, c.m.Version = handover.Wire(s.tokens[1].text), "", ""
+	if c.m.Wire != handover.WireHL7v2 && c.m.Wire != handover.WireKITH {
+		c.fail(s.at(1).errorf("the wire %q has no mappings; hl7v2 and kith have", c.m.Wire))
 	}
 	if n > 2 {
-		c.m.typ = s.tokens[2].text
+		c.m.Type = s.tokens[2].text
 	}
 	if n == 5 {
-		c.m.version = s.tokens[4].text
+		c.m.Version = s.tokens[4].text
 	}
 }
 
@@ -231,20 +231,20 @@ func (c *compiler) resource(s *statement) {
 		c.fail(s.pos.errorf("expected: resource NAME TYPE [always]"))
 		return
 	}
-	r := resourceDecl{name: s.tokens[1].text, typ: s.tokens[2].text, always: len(s.tokens) == 4}
-	r.name, r.repeated = strings.CutSuffix(r.name, "-*")
-	if !typePattern.MatchString(r.typ) {
-		c.fail(s.at(2).errorf("%q is not a FHIR type", r.typ))
+	r := Resource{Name: s.tokens[1].text, Type: s.tokens[2].text, Always: len(s.tokens) == 4}
+	r.Name, r.Repeated = strings.CutSuffix(r.Name, "-*")
+	if !typePattern.MatchString(r.Type) {
+		c.fail(s.at(2).errorf("%q is not a FHIR type", r.Type))
 	}
-	if slices.Contains([]string{"header", "fact", "day", "event", "carried"}, r.name) {
-		c.fail(s.at(1).errorf("the name %q is taken", r.name))
+	if slices.Contains([]string{"header", "fact", "day", "event", "carried"}, r.Name) {
+		c.fail(s.at(1).errorf("the name %q is taken", r.Name))
 	}
-	if _, dup := c.byName[r.name]; dup {
-		c.fail(s.at(1).errorf("the resource %q is declared twice", r.name))
+	if _, dup := c.byName[r.Name]; dup {
+		c.fail(s.at(1).errorf("the resource %q is declared twice", r.Name))
 		return
 	}
-	c.byName[r.name] = len(c.m.resources)
-	c.m.resources = append(c.m.resources, r)
+	c.byName[r.Name] = len(c.m.Resources)
+	c.m.Resources = append(c.m.Resources, r)
 }
 
 func (c *compiler) define(s *statement) {
@@ -297,7 +297,7 @@ func (c *compiler) head(src *source, sc scope) {
 					c.fail(errors.Join(err, nil))
 					continue
 				}
-				c.m.root = steps[0]
+				c.m.Root = steps[0]
 			}
 		case "key":
 			c.key(c.expand(s, sc.vars))
@@ -316,26 +316,26 @@ func (c *compiler) key(s *statement) {
 		c.fail(s.at(1).errorf("there is no resource %q", s.tokens[1].text))
 		return
 	}
-	var keys [][]keyPart
+	var keys [][]KeyPart
 	for _, alternative := range c.alternatives(s, 3, len(s.tokens)) {
-		var parts []keyPart
+		var parts []KeyPart
 		for _, i := range alternative {
 			t := s.tokens[i]
-			part := keyPart{keyOf: -1, text: t.text}
+			part := KeyPart{KeyOf: -1, Text: t.text}
 			if other, found := strings.CutSuffix(t.text, ".key"); found && !t.quoted {
-				if part.keyOf, found = c.byName[other]; !found || part.keyOf >= res {
+				if part.KeyOf, found = c.byName[other]; !found || part.KeyOf >= res {
 					c.fail(s.at(i).errorf("there is no resource %q declared before", other))
 				}
 			} else if !t.quoted {
 				p, err := readPlace(s.at(i), t.text, c.byName)
 				c.fail(err)
-				part.place = &p
+				part.Place = &p
 			}
 			parts = append(parts, part)
 		}
 		keys = append(keys, parts)
 	}
-	c.m.resources[res].keys = keys
+	c.m.Resources[res].Keys = keys
 }
 
 // alternatives splits the tokens [from, to) at | into alternatives and at + into parts,
@@ -365,8 +365,8 @@ func (c *compiler) alternatives(s *statement, from, to int) [][]int {
 }
 
 // body compiles the statements of a mapping or a block.
-func (c *compiler) body(statements []*statement, sc scope) []step {
-	var out []step
+func (c *compiler) body(statements []*statement, sc scope) []Step {
+	var out []Step
 	for _, raw := range statements {
 		s := c.expand(raw, sc.vars)
 		word := s.word()
@@ -375,7 +375,7 @@ func (c *compiler) body(statements []*statement, sc scope) []step {
 		}
 		switch word {
 		case "mapping", "extends", "takes", "overlay", "kind", "event", "let", "namespace", "resource", "define", "root", "key":
-			if sc.relative || sc.shape != c.m.shape {
+			if sc.relative || sc.shape != c.m.Shape {
 				c.fail(s.pos.errorf("%s cannot stand in a block", word))
 			}
 		case "use":
@@ -387,7 +387,7 @@ func (c *compiler) body(statements []*statement, sc scope) []step {
 		case "each":
 			out = append(out, c.each(s, sc)...)
 		case "join":
-			out = append(out, c.line(s, 1, stepJoin, sc)...)
+			out = append(out, c.line(s, 1, StepJoin, sc)...)
 		case "number":
 			c.number(s, sc)
 			out = append(out, c.ignore(s, sc)...)
@@ -400,13 +400,13 @@ func (c *compiler) body(statements []*statement, sc scope) []step {
 		case "require", "expect":
 			c.require(s)
 		default:
-			out = append(out, c.line(s, 0, stepLine, sc)...)
+			out = append(out, c.line(s, 0, StepLine, sc)...)
 		}
 	}
 	return out
 }
 
-func (c *compiler) use(s *statement, sc scope) []step {
+func (c *compiler) use(s *statement, sc scope) []Step {
 	name, args, ok := "", []variable(nil), false
 	if len(s.tokens) == 2 && !s.block {
 		name, args, ok = call(s.tokens[1].text)
@@ -442,81 +442,81 @@ func (c *compiler) use(s *statement, sc scope) []step {
 }
 
 // path reads a message place and notes its order.
-func (c *compiler) path(pos position, text string, sc scope) (msgPath, scope) {
+func (c *compiler) path(pos position, text string, sc scope) (MsgPath, scope) {
 	p, err := c.reader.readMsgPath(pos, text, sc.space)
 	c.fail(err)
 	inner := sc
-	if p.absolute {
-		inner.shape, inner.space = c.m.shape, ""
+	if p.Absolute {
+		inner.shape, inner.space = c.m.Shape, ""
 	}
-	for _, st := range p.steps {
-		if st.self {
+	for _, st := range p.Steps {
+		if st.Self {
 			continue
 		}
-		inner.shape = inner.shape.child(st.name, st.space)
-		for _, f := range st.filters {
+		inner.shape = inner.shape.child(st.Name, st.Space)
+		for _, f := range st.Filters {
 			at := inner.shape
-			for _, fs := range f.path {
-				at = at.child(fs.name, fs.space)
+			for _, fs := range f.Path {
+				at = at.child(fs.Name, fs.Space)
 			}
 		}
-		if st.name[0] != '@' {
-			inner.space = st.space
+		if st.Name[0] != '@' {
+			inner.space = st.Space
 		}
 	}
 	return p, inner
 }
 
-func (c *compiler) place(pos position, t token, sc scope) place {
+func (c *compiler) place(pos position, t token, sc scope) Place {
 	if t.quoted {
 		c.fail(pos.errorf("expected a FHIR place, not a quoted text"))
-		return place{root: rootDay}
+		return Place{Root: RootDay}
 	}
 	p, err := readPlace(pos, t.text, c.byName)
 	c.fail(err)
-	if err == nil && p.root == rootRelative && !sc.relative {
+	if err == nil && p.Root == RootRelative && !sc.relative {
 		c.fail(pos.errorf("%q starts with no declared resource, and no block gives it one", t.text))
 	}
 	c.arrays(pos, p, sc)
-	if p.root == rootRelative && sc.base != "" {
-		p.text = sc.base + "." + strings.TrimPrefix(t.text, ".")
+	if p.Root == RootRelative && sc.base != "" {
+		p.Text = sc.base + "." + strings.TrimPrefix(t.text, ".")
 	}
 	return p
 }
 
 // arrays refuses a member that is an array in one line and none in another: the second
 // would find no room for its value.
-func (c *compiler) arrays(pos position, p place, sc scope) {
+func (c *compiler) arrays(pos position, p Place, sc scope) {
 	key := c.placeKey(p, sc)
 	if key == "" {
 		return
 	}
-	key = key[:len(key)-len(joinNames(p.steps))]
-	for i := range p.steps {
-		key += "." + p.steps[i].name
-		if was, known := c.isArray[key]; known && was != p.steps[i].array {
+	key = key[:len(key)-len(joinNames(p.Steps))]
+	for i := range p.Steps {
+		key += "." + p.Steps[i].Name
+		if was, known := c.isArray[key]; known && was != p.Steps[i].Array {
 			c.fail(pos.errorf("%s is an array in one line and not in another", strings.TrimPrefix(key, ".")))
 			return
 		}
-		c.isArray[key] = p.steps[i].array
+		c.isArray[key] = p.Steps[i].Array
 	}
 }
 
 // placeKey spells a place of a resource without conditions.
-func (c *compiler) placeKey(p place, sc scope) string {
-	switch p.root {
-	case rootResource:
-		return c.m.resources[p.res].name + joinNames(p.steps)
-	case rootRelative:
-		return sc.baseKey + joinNames(p.steps)
+func (c *compiler) placeKey(p Place, sc scope) string {
+	switch p.Root {
+	case RootResource:
+		return c.m.Resources[p.Resource].Name + joinNames(p.Steps)
+	case RootRelative:
+		return sc.baseKey + joinNames(p.Steps)
 	}
 	return ""
 }
 
-func joinNames(steps []fhirStep) string {
+func joinNames(steps []FHIRStep) string {
 	var b strings.Builder
 	for i := range steps {
-		b.WriteString("." + steps[i].name)
+		b.WriteString("." + steps[i].Name)
 	}
 	return b.String()
 }
@@ -534,28 +534,28 @@ func (c *compiler) order(s *statement, sc scope) {
 		steps, err := c.reader.readSteps(s.at(i), s.tokens[i].text, inner.space)
 		c.fail(err)
 		if len(steps) == 1 {
-			inner.shape.child(steps[0].name, steps[0].space)
+			inner.shape.child(steps[0].Name, steps[0].Space)
 		}
 	}
 }
 
 // clauseIf reads a trailing "if [not] PLACE [= VALUE]" and returns what stands before it.
-func (c *compiler) clauseIf(tokens []token, s *statement) (*condition, []token) {
+func (c *compiler) clauseIf(tokens []token, s *statement) (*Condition, []token) {
 	for i, t := range tokens {
 		if t.quoted || t.text != "if" {
 			continue
 		}
 		rest := tokens[i+1:]
-		cond := &condition{}
+		cond := &Condition{}
 		if len(rest) > 0 && !rest[0].quoted && rest[0].text == "not" {
-			cond.negate, rest = true, rest[1:]
+			cond.Negate, rest = true, rest[1:]
 		}
 		pos := s.pos
 		pos.column = t.column
 		if len(rest) == 3 && !rest[1].quoted && (rest[1].text == "=" || rest[1].text == "!=") {
-			cond.equals, cond.value = true, rest[2].text
+			cond.Equals, cond.Value = true, rest[2].text
 			if rest[1].text == "!=" {
-				cond.negate = !cond.negate
+				cond.Negate = !cond.Negate
 			}
 			rest = rest[:1]
 		}
@@ -565,16 +565,16 @@ func (c *compiler) clauseIf(tokens []token, s *statement) (*condition, []token) 
 		}
 		p, err := readPlace(pos, rest[0].text, c.byName)
 		c.fail(err)
-		if err == nil && p.root == rootRelative && rest[0].text[0] != '.' {
+		if err == nil && p.Root == RootRelative && rest[0].text[0] != '.' {
 			c.fail(pos.errorf("%q starts with no declared resource; a place of the block starts with a dot", rest[0].text))
 		}
-		cond.place = p
+		cond.Place = p
 		return cond, tokens[:i]
 	}
 	return nil, tokens
 }
 
-func (c *compiler) converter(pos position, text string) *converter {
+func (c *compiler) converter(pos position, text string) *Converter {
 	name, args, ok := call(text)
 	spec := converters[name]
 	if !ok || spec == nil {
@@ -586,21 +586,21 @@ func (c *compiler) converter(pos position, text string) *converter {
 		c.fail(pos.errorf("converter %s: %v", name, err))
 		return nil
 	}
-	conv.name = name
+	conv.Name = name
 	return conv
 }
 
 // textConverters are what a line without a converter uses, by the FHIR type of its place.
 var (
-	textConverter = &converter{name: "text", kind: fhir.KindString, to: same, from: same}
-	codeConverter = &converter{name: "code", kind: fhir.KindString, to: toCode, from: same}
-	uriConverter  = &converter{name: "uri", kind: fhir.KindString, to: toURI, from: same}
+	textConverter = &Converter{Name: "text", Kind: fhir.KindString, To: same, From: same}
+	codeConverter = &Converter{Name: "code", Kind: fhir.KindString, To: toCode, From: same}
+	uriConverter  = &Converter{Name: "uri", Kind: fhir.KindString, To: toURI, From: same}
 )
 
 // plainConverter chooses by the name that code and uri places have in FHIR.
-func plainConverter(p place) *converter {
-	if n := len(p.steps); n > 0 {
-		switch p.steps[n-1].name {
+func plainConverter(p Place) *Converter {
+	if n := len(p.Steps); n > 0 {
+		switch p.Steps[n-1].Name {
 		case "code", "contentType":
 			return codeConverter
 		case "system":

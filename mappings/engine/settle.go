@@ -1,4 +1,4 @@
-package mappings
+package engine
 
 import (
 	"crypto/sha256"
@@ -7,14 +7,16 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
 // event decides what the message tells: the first rule that holds.
 func (r *toRun) event() {
-	for i := range r.m.events {
-		if e := &r.m.events[i]; e.cond == nil || r.holds(e.cond, nil) {
-			r.c.Event = e.event
+	for i := range r.m.Events {
+		if e := &r.m.Events[i]; e.Condition == nil || r.holds(e.Condition, nil) {
+			r.c.Event = e.Event
 			return
 		}
 	}
@@ -48,9 +50,9 @@ func (r *toRun) settle() {
 			n.fate, n.reason = message.FateIgnored, "empty"
 			continue
 		}
-		for _, e := range r.m.everywhere {
-			if n.n.Name == e.name {
-				n.fate, n.reason = message.FateIgnored, e.reason
+		for _, e := range r.m.Everywhere {
+			if n.n.Name == e.Name {
+				n.fate, n.reason = message.FateIgnored, e.Reason
 			}
 		}
 		if n.fate == "" {
@@ -63,11 +65,11 @@ func (r *toRun) settle() {
 // collect puts the resources in order of declaration, with their keys, and what is carried.
 func (r *toRun) collect() {
 	keys := make([]string, len(r.res))
-	for i := range r.m.resources {
-		d := &r.m.resources[i]
-		if d.repeated {
+	for i := range r.m.Resources {
+		d := &r.m.Resources[i]
+		if d.Repeated {
 			for _, n := range r.repeated {
-				if len(n.Name) > len(d.name) && n.Name[:len(d.name)] == d.name && allDigits(n.Name[len(d.name)+1:]) {
+				if isRepetition(n.Name, d.Name) {
 					r.c.Resources = append(r.c.Resources, n)
 				}
 			}
@@ -77,24 +79,30 @@ func (r *toRun) collect() {
 			continue
 		}
 		keys[i] = r.key(d, r.res[i], keys)
-		r.c.Resources = append(r.c.Resources, Named{Name: d.name, Resource: r.res[i], Key: keys[i]})
+		r.c.Resources = append(r.c.Resources, account.Named{Name: d.Name, Resource: r.res[i], Key: keys[i]})
 	}
-	if doc := r.tree.carried(); doc != nil {
-		r.c.Resources = append(r.c.Resources, Named{Name: carriedName, Resource: doc})
+	if doc := account.CarriedDocument(r.tree.carried()); doc != nil {
+		r.c.Resources = append(r.c.Resources, account.Named{Name: account.CarriedName, Resource: doc})
 	}
 }
 
+// isRepetition reports whether name is that of a repetition of a repeated resource: base-1, base-2 …
+func isRepetition(name, base string) bool {
+	n, ok := strings.CutPrefix(name, base+"-")
+	return ok && n != "" && strings.Trim(n, "0123456789") == ""
+}
+
 // key digests the first alternative that is complete.
-func (r *toRun) key(d *resourceDecl, res *fhir.Node, keys []string) string {
-	for _, parts := range d.keys {
-		text := d.typ
+func (r *toRun) key(d *language.Resource, res *fhir.Node, keys []string) string {
+	for _, parts := range d.Keys {
+		text := d.Type
 		for _, p := range parts {
-			v := p.text
+			v := p.Text
 			switch {
-			case p.keyOf >= 0:
-				v = keys[p.keyOf]
-			case p.place != nil:
-				v = r.read(p.place, res)
+			case p.KeyOf >= 0:
+				v = keys[p.KeyOf]
+			case p.Place != nil:
+				v = r.read(p.Place, res)
 			}
 			if v == "" {
 				text = ""
@@ -112,26 +120,26 @@ func (r *toRun) key(d *resourceDecl, res *fhir.Node, keys []string) string {
 
 // required checks what the mapping demands of the canonical form.
 func (r *toRun) required() *handover.Fault {
-	for i := range r.m.requires {
-		q := &r.m.requires[i]
-		if q.met(func(p *place) bool { return r.present(p) }) {
+	for i := range r.m.Requires {
+		q := &r.m.Requires[i]
+		if met(q, r.present) {
 			continue
 		}
-		return r.m.faultOf(q, opToFHIR, r.tree)
+		return faultOf(q, opToFHIR, r.tree)
 	}
 	return nil
 }
 
-func (r *toRun) present(p *place) bool {
-	if p.root == rootResource {
-		n := r.res[p.res]
-		return n != nil && lookup(n, p.steps) != nil
+func (r *toRun) present(p *language.Place) bool {
+	if p.Root == language.RootResource {
+		n := r.res[p.Resource]
+		return n != nil && lookup(n, p.Steps) != nil
 	}
 	return readCanonical(r.c, p, nil) != ""
 }
 
-func (q *require) met(present func(p *place) bool) bool {
-	for _, parts := range q.any {
+func met(q *language.Require, present func(p *language.Place) bool) bool {
+	for _, parts := range q.Any {
 		ok := true
 		for i := range parts {
 			ok = ok && present(&parts[i])
@@ -143,8 +151,8 @@ func (q *require) met(present func(p *place) bool) bool {
 	return false
 }
 
-func (m *Mapping) faultOf(q *require, op string, tree *sourceTree) *handover.Fault {
-	f := &handover.Fault{Kind: q.kind, Op: op, Text: q.text, Path: q.path}
+func faultOf(q *language.Require, op string, tree *sourceTree) *handover.Fault {
+	f := &handover.Fault{Kind: q.Kind, Op: op, Text: q.Text, Path: q.Path}
 	if tree == nil {
 		return f
 	}
@@ -152,7 +160,7 @@ func (m *Mapping) faultOf(q *require, op string, tree *sourceTree) *handover.Fau
 	best := 0
 	for i := range tree.nodes {
 		path := tree.path(int32(i))
-		if len(path) > best && len(path) <= len(q.path) && q.path[:len(path)] == path {
+		if len(path) > best && len(path) <= len(q.Path) && q.Path[:len(path)] == path {
 			best, f.Line, f.Column = len(path), tree.nodes[i].n.Line, tree.nodes[i].n.Column
 		}
 	}

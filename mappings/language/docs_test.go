@@ -1,16 +1,14 @@
-package mappings_test
+package language
 
 import (
 	"os"
 	"strings"
 	"testing"
-
-	"stafett/mappings"
 )
 
 // The example that the documentation explains compiles, and every converter is named.
 func TestDocumentedLanguage(t *testing.T) {
-	data, err := os.ReadFile("../docs/mapping-language.md")
+	data, err := os.ReadFile("../../docs/mapping-language.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +25,7 @@ func TestDocumentedLanguage(t *testing.T) {
 	if _, ok := set.For("hl7v2", "ADT^A16", "2.5", ""); !ok {
 		t.Error("the example takes no ADT^A16")
 	}
-	for _, name := range mappings.ConverterNames() {
+	for _, name := range converterNames() {
 		if name != "text" && !strings.Contains(text, "`"+name) {
 			t.Errorf("converter %s is not documented", name)
 		}

@@ -1,7 +1,8 @@
-package mappings
+package language
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,36 +15,46 @@ import (
 // A law draws wire values of a converter's domain: from(to(x)) == x for each.
 type law struct {
 	args []string
-	draw func(t *rapid.T, cx *Context) string
+	draw func(t *rapid.T, zone *time.Location) string
 	// changed is what the way back writes instead, where a wire has two spellings.
 	changed func(x string) string
 }
 
-func constant(values ...string) func(*rapid.T, *Context) string {
-	return func(t *rapid.T, _ *Context) string { return rapid.SampledFrom(values).Draw(t, "value") }
+// oslo is the zone of a party that names none.
+func oslo(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Oslo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
-func text(pattern string) func(*rapid.T, *Context) string {
-	return func(t *rapid.T, _ *Context) string { return rapid.StringMatching(pattern).Draw(t, "text") }
+func constant(values ...string) func(*rapid.T, *time.Location) string {
+	return func(t *rapid.T, _ *time.Location) string { return rapid.SampledFrom(values).Draw(t, "value") }
+}
+
+func text(pattern string) func(*rapid.T, *time.Location) string {
+	return func(t *rapid.T, _ *time.Location) string { return rapid.StringMatching(pattern).Draw(t, "text") }
 }
 
 // localTime draws a local time that exists, and is not repeated, in the party's zone.
-func localTime(layout string) func(*rapid.T, *Context) string {
-	return func(t *rapid.T, cx *Context) string {
-		at := time.Unix(rapid.Int64Range(-2_000_000_000, 4_000_000_000).Draw(t, "at"), 0).In(cx.location())
+func localTime(layout string) func(*rapid.T, *time.Location) string {
+	return func(t *rapid.T, zone *time.Location) string {
+		at := time.Unix(rapid.Int64Range(-2_000_000_000, 4_000_000_000).Draw(t, "at"), 0).In(zone)
 		return at.Format(layout)
 	}
 }
 
-func oneOf(draws ...func(*rapid.T, *Context) string) func(*rapid.T, *Context) string {
-	return func(t *rapid.T, cx *Context) string {
-		return draws[rapid.IntRange(0, len(draws)-1).Draw(t, "kind")](t, cx)
+func oneOf(draws ...func(*rapid.T, *time.Location) string) func(*rapid.T, *time.Location) string {
+	return func(t *rapid.T, zone *time.Location) string {
+		return draws[rapid.IntRange(0, len(draws)-1).Draw(t, "kind")](t, zone)
 	}
 }
 
-func withFraction(draw func(*rapid.T, *Context) string) func(*rapid.T, *Context) string {
-	return func(t *rapid.T, cx *Context) string {
-		return draw(t, cx) + "." + rapid.StringMatching(`[0-9]{1,4}`).Draw(t, "fraction")
+func withFraction(draw func(*rapid.T, *time.Location) string) func(*rapid.T, *time.Location) string {
+	return func(t *rapid.T, zone *time.Location) string {
+		return draw(t, zone) + "." + rapid.StringMatching(`[0-9]{1,4}`).Draw(t, "fraction")
 	}
 }
 
@@ -67,15 +78,15 @@ func laws() map[string][]law {
 		"yes":        {{args: []string{"J", "N"}, draw: constant("J", "N")}},
 		"prefix":     {{args: []string{"urn:stafett:visit:"}, draw: text(`.{1,20}`)}},
 		"markup":     {{draw: text(`.{1,40}`)}},
-		"answertext": {{args: []string{"KAN_MOTTA"}, draw: func(t *rapid.T, cx *Context) string {
-			return "SVAR=KAN_MOTTA;DATO=" + localTime("2006-01-02")(t, cx)
+		"answertext": {{args: []string{"KAN_MOTTA"}, draw: func(t *rapid.T, zone *time.Location) string {
+			return "SVAR=KAN_MOTTA;DATO=" + localTime("2006-01-02")(t, zone)
 		}}},
 	}
 }
 
 func TestConverterLaws(t *testing.T) {
 	all := laws()
-	for _, name := range ConverterNames() {
+	for _, name := range converterNames() {
 		switch name {
 		case "concept", "names", "svarlinje":
 			continue // tables below; and a reading that has no way back, by its name
@@ -93,20 +104,20 @@ func TestConverterLaws(t *testing.T) {
 	}
 }
 
-func checkLaw(t *testing.T, conv *converter, l law) {
-	zones := []*time.Location{nil, time.UTC, time.FixedZone("", 5*3600+1800)}
+func checkLaw(t *testing.T, conv *Converter, l law) {
+	zones := []*time.Location{oslo(t), time.UTC, time.FixedZone("", 5*3600+1800)}
 	rapid.Check(t, func(t *rapid.T) {
-		cx := &Context{Location: rapid.SampledFrom(zones).Draw(t, "zone")}
-		x := l.draw(t, cx)
-		out, how, reason := conv.to(cx, x)
-		if how != converted {
+		zone := rapid.SampledFrom(zones).Draw(t, "zone")
+		x := l.draw(t, zone)
+		out, how, reason := conv.To(zone, x)
+		if how != Converted {
 			if reason == "this local time does not exist in the party's time zone" || strings.HasPrefix(x, "0000") {
 				return
 			}
 			t.Fatalf("%q is of the domain and is not converted: %s", x, reason)
 		}
-		back, how, reason := conv.from(cx, out)
-		if how != converted {
+		back, how, reason := conv.From(zone, out)
+		if how != Converted {
 			t.Fatalf("%q became %q, which has no way back: %s", x, out, reason)
 		}
 		if l.changed != nil {
@@ -116,7 +127,7 @@ func checkLaw(t *testing.T, conv *converter, l law) {
 		if back != x && !strings.HasPrefix(back, x) {
 			t.Fatalf("from(to(%q)) = %q", x, back)
 		}
-		if again, _, _ := conv.to(cx, back); again != out {
+		if again, _, _ := conv.To(zone, back); again != out {
 			t.Fatalf("to(from(%q)) = %q", out, again)
 		}
 	})
@@ -124,19 +135,19 @@ func checkLaw(t *testing.T, conv *converter, l law) {
 
 // The times of FHIR come back as the same moment, whatever their offset.
 func TestDateTimeLawFromFHIR(t *testing.T) {
+	zone := oslo(t)
 	for _, name := range []string{"ts", "xmlts", "tsinstant", "xmlinstant"} {
 		conv, _ := converters[name](nil, nil)
 		rapid.Check(t, func(t *rapid.T) {
-			cx := &Context{}
 			at := time.Unix(rapid.Int64Range(0, 4_000_000_000).Draw(t, "at"), 0)
 			offset := rapid.IntRange(-12, 14).Draw(t, "offset")
 			x := at.In(time.FixedZone("", offset*3600)).Format(time.RFC3339)
-			wire, how, reason := conv.from(cx, x)
-			if how != converted {
+			wire, how, reason := conv.From(zone, x)
+			if how != Converted {
 				t.Fatalf("%s: %s: %s", name, x, reason)
 			}
-			back, how, reason := conv.to(cx, wire)
-			if how != converted {
+			back, how, reason := conv.To(zone, wire)
+			if how != Converted {
 				t.Fatalf("%s: %s became %s: %s", name, x, wire, reason)
 			}
 			if got, err := time.Parse(time.RFC3339, back); err != nil || !got.Equal(at) {
@@ -149,8 +160,8 @@ func TestDateTimeLawFromFHIR(t *testing.T) {
 // Concept maps: every code that has a line both ways comes back; what a one-way line makes has a way back.
 func TestConceptMapLaws(t *testing.T) {
 	lib := &library{concepts: map[string]*conceptMap{}}
-	for _, file := range []string{"concept/codes.map", "concept/names.map"} {
-		data, err := embedded.ReadFile(file)
+	for _, file := range []string{"../concept/codes.map", "../concept/names.map"} {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,8 +178,8 @@ func TestConceptMapLaws(t *testing.T) {
 			t.Fatal(err)
 		}
 		for wire, code := range m.to {
-			out, how, _ := conv.to(nil, wire)
-			if how != converted || out != code {
+			out, how, _ := conv.To(nil, wire)
+			if how != Converted || out != code {
 				t.Errorf("%s: %s became %q", name, wire, out)
 			}
 			if m.from[code] != wire && m.to[m.from[code]] != code {
@@ -180,7 +191,7 @@ func TestConceptMapLaws(t *testing.T) {
 				t.Errorf("%s: %s is written for %s and cannot be read", name, wire, code)
 			}
 		}
-		if _, how, reason := conv.to(nil, "\x00"); how == converted || reason == "" {
+		if _, how, reason := conv.To(nil, "\x00"); how == Converted || reason == "" {
 			t.Errorf("%s: an unknown code is not told", name)
 		}
 	}
@@ -203,7 +214,7 @@ func TestAnswerLine(t *testing.T) {
 		{"Hei!\nSVAR=KAN_MOTTA;DATO=2026-11-25", "", "", false},
 		{"", "", "", false},
 	} {
-		answer, day, ok := ParseAnswerLine(c.text)
+		answer, day, ok := parseAnswerLine(c.text)
 		if ok != c.ok || ok && (answer != c.answer || day != c.day) {
 			t.Errorf("%q: %q %q %v", c.text, answer, day, ok)
 		}
@@ -211,7 +222,7 @@ func TestAnswerLine(t *testing.T) {
 }
 
 func TestDateTimeEdges(t *testing.T) {
-	cx := &Context{}
+	zone := oslo(t)
 	for _, c := range []struct{ conv, in, out string }{
 		{"ts", "20260329023000", ""},                          // the hour that spring skips
 		{"ts", "20261025023000", "2026-10-25T02:30:00+01:00"}, // repeated in autumn,
@@ -230,15 +241,15 @@ func TestDateTimeEdges(t *testing.T) {
 		{"xmldate", "2026-11-20+01:00", ""},
 	} {
 		conv, _ := converters[c.conv](nil, nil)
-		out, how, reason := conv.to(cx, c.in)
-		if c.out == "" && (how != unconvertible || reason == "") || c.out != "" && (how != converted || out != c.out) {
+		out, how, reason := conv.To(zone, c.in)
+		if c.out == "" && (how != Unconvertible || reason == "") || c.out != "" && (how != Converted || out != c.out) {
 			t.Errorf("%s(%q) = %q %v %q, want %q", c.conv, c.in, out, how, reason, c.out)
 		}
 	}
-	if out, _, _ := dateTimeToHL7(cx, "2026-10-25T02:30:00+02:00"); out != "20261025023000+0200" {
+	if out, _, _ := dateTimeToHL7(zone, "2026-10-25T02:30:00+02:00"); out != "20261025023000+0200" {
 		t.Errorf("the repeated hour is told without its offset: %s", out)
 	}
-	if out, how, _ := hl7ToDate(cx, "194803120430"); out != "1948-03-12" || how != partly {
+	if out, how, _ := hl7ToDate(zone, "194803120430"); out != "1948-03-12" || how != Partly {
 		t.Errorf("a birth date with a time: %s %v", out, how)
 	}
 }
@@ -249,6 +260,7 @@ func FuzzConverters(f *testing.F) {
 		f.Add(s)
 	}
 	concepts := map[string]*conceptMap{"c": {name: "c", kind: fhir.KindString, to: map[string]string{"a": "b"}, from: map[string]string{"b": "a"}}}
+	zone := oslo(f)
 	args := map[string][]string{"concept": {"c"}, "names": {"c"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, spec := range converters {
@@ -256,8 +268,8 @@ func FuzzConverters(f *testing.F) {
 			if err != nil {
 				t.Fatal(fmt.Errorf("%s: %w", name, err))
 			}
-			for _, d := range []direction{conv.to, conv.from} {
-				if out, how, reason := d(&Context{}, s); how == unconvertible && (out != "" || reason == "") {
+			for _, d := range []direction{conv.To, conv.From} {
+				if out, how, reason := d(zone, s); how == Unconvertible && (out != "" || reason == "") {
 					t.Fatalf("%s(%q): %q, reason %q", name, s, out, reason)
 				}
 			}

@@ -1,4 +1,4 @@
-package mappings
+package engine
 
 import (
 	"strconv"
@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"stafett/handover"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
@@ -105,12 +107,12 @@ func (t *sourceTree) isLeaf(id int32) bool {
 
 // find calls yield with each node at steps below base that meets the conditions, in
 // order, until it returns false. chain receives the node of each step.
-func (t *sourceTree) find(base int32, steps []msgStep, chain []int32, yield func(id int32) bool) bool {
+func (t *sourceTree) find(base int32, steps []language.MsgStep, chain []int32, yield func(id int32) bool) bool {
 	if len(steps) == 0 {
 		return yield(base)
 	}
 	s := &steps[0]
-	if s.self {
+	if s.Self {
 		if !t.meets(base, s) {
 			return true
 		}
@@ -120,14 +122,14 @@ func (t *sourceTree) find(base int32, steps []msgStep, chain []int32, yield func
 	found, matched := false, 0
 	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
 		n := t.nodes[k].n
-		if n.Name != s.name || n.Space != s.space {
+		if n.Name != s.Name || n.Space != s.Space {
 			continue
 		}
 		found = true
 		if !t.meets(k, s) {
 			continue
 		}
-		if matched++; s.nth > 0 && matched != s.nth {
+		if matched++; s.Nth > 0 && matched != s.Nth {
 			continue
 		}
 		chain[0] = k
@@ -144,7 +146,7 @@ func (t *sourceTree) find(base int32, steps []msgStep, chain []int32, yield func
 
 // first is find for the one node that a line needs, without a call back; skip leaves out
 // nodes that a group has taken. It returns -1 where there is none.
-func (t *sourceTree) first(base int32, steps []msgStep, chain []int32, skip bool) int32 {
+func (t *sourceTree) first(base int32, steps []language.MsgStep, chain []int32, skip bool) int32 {
 	if len(steps) == 0 {
 		if skip && t.nodes[base].claimed {
 			return -1
@@ -152,7 +154,7 @@ func (t *sourceTree) first(base int32, steps []msgStep, chain []int32, skip bool
 		return base
 	}
 	s := &steps[0]
-	if s.self {
+	if s.Self {
 		if !t.meets(base, s) {
 			return -1
 		}
@@ -162,14 +164,14 @@ func (t *sourceTree) first(base int32, steps []msgStep, chain []int32, skip bool
 	found, matched := false, 0
 	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
 		n := t.nodes[k].n
-		if n.Name != s.name || n.Space != s.space {
+		if n.Name != s.Name || n.Space != s.Space {
 			continue
 		}
 		found = true
 		if !t.meets(k, s) {
 			continue
 		}
-		if matched++; s.nth > 0 && matched != s.nth {
+		if matched++; s.Nth > 0 && matched != s.Nth {
 			continue
 		}
 		chain[0] = k
@@ -186,14 +188,14 @@ func (t *sourceTree) first(base int32, steps []msgStep, chain []int32, skip bool
 
 // isFirstPart reports whether a step means the node itself: a part of ER7 that is not
 // split is its own first component (HL7 v2.5 section 2.5.3).
-func (t *sourceTree) isFirstPart(id int32, s *msgStep) bool {
-	return t.er7 && s.name == "1" && s.nth <= 1 && t.nodes[id].first < 0 && t.nodes[id].parent > 0 && t.meets(id, s)
+func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
+	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].first < 0 && t.nodes[id].parent > 0 && t.meets(id, s)
 }
 
-func (t *sourceTree) meets(id int32, s *msgStep) bool {
-	for i := range s.filters {
-		leaf := t.leafAt(id, s.filters[i].path)
-		if leaf < 0 || t.nodes[leaf].n.Value != s.filters[i].value {
+func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {
+	for i := range s.Filters {
+		leaf := t.leafAt(id, s.Filters[i].Path)
+		if leaf < 0 || t.nodes[leaf].n.Value != s.Filters[i].Value {
 			return false
 		}
 	}
@@ -201,7 +203,7 @@ func (t *sourceTree) meets(id int32, s *msgStep) bool {
 }
 
 // leafAt returns the value at plain steps below base, or -1.
-func (t *sourceTree) leafAt(base int32, steps []msgStep) int32 {
+func (t *sourceTree) leafAt(base int32, steps []language.MsgStep) int32 {
 	var buf [8]int32
 	if len(steps) > len(buf) {
 		return -1
@@ -303,9 +305,9 @@ func (t *sourceTree) verbatim(id int32) string {
 
 // mark notes that a leaf reached target. A leaf that only partly fits stays carried
 // unless another line maps it whole.
-func (t *sourceTree) mark(id int32, target string, how verdict, reason string) {
+func (t *sourceTree) mark(id int32, target string, how language.Verdict, reason string) {
 	n := &t.nodes[id]
-	if how == partly {
+	if how == language.Partly {
 		if n.fate == "" {
 			n.fate, n.reason = message.FateCarried, reason
 		}
@@ -322,7 +324,7 @@ func (t *sourceTree) mark(id int32, target string, how verdict, reason string) {
 // markBelow marks every leaf of a subtree.
 func (t *sourceTree) markBelow(id int32, target string) {
 	if t.isLeaf(id) {
-		t.mark(id, target, converted, "")
+		t.mark(id, target, language.Converted, "")
 	}
 	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
 		t.markBelow(k, target)
@@ -337,4 +339,15 @@ func (t *sourceTree) decide(id int32, fate message.Fate, reason string) {
 	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
 		t.decide(k, fate, reason)
 	}
+}
+
+// carried lists the leaves that are carried, in document order.
+func (t *sourceTree) carried() []account.CarriedLine {
+	var out []account.CarriedLine
+	for i := range t.nodes {
+		if t.nodes[i].fate == message.FateCarried {
+			out = append(out, account.CarriedLine{Path: t.path(int32(i)), Value: t.verbatim(int32(i))})
+		}
+	}
+	return out
 }

@@ -1,22 +1,23 @@
-package mappings
+package engine
 
 import (
 	"slices"
 	"strconv"
 
 	"stafett/handover"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
 // open finds the node at steps, or makes one that is not yet in the tree. A "self" step
 // is the parent itself, which then gets what the conditions ask.
-func (r *fromRun) open(steps []msgStep, parent *message.Node, fresh bool) (*message.Node, bool) {
+func (r *fromRun) open(steps []language.MsgStep, parent *message.Node, fresh bool) (*message.Node, bool) {
 	last := &steps[len(steps)-1]
 	if !fresh {
 		if n := r.find(parent, steps); n != nil {
 			return n, false
 		}
-		if last.self {
+		if last.Self {
 			return &message.Node{Name: "self"}, true
 		}
 	}
@@ -24,14 +25,14 @@ func (r *fromRun) open(steps []msgStep, parent *message.Node, fresh bool) (*mess
 }
 
 // graft puts a node that was made apart into the tree.
-func (r *fromRun) graft(steps []msgStep, parent, node *message.Node) {
+func (r *fromRun) graft(steps []language.MsgStep, parent, node *message.Node) {
 	for i := range steps[:len(steps)-1] {
 		parent = r.child(parent, &steps[i], true)
 	}
 	last := &steps[len(steps)-1]
-	if last.self {
-		for i := range last.filters {
-			r.setFilter(parent, &last.filters[i])
+	if last.Self {
+		for i := range last.Filters {
+			r.setFilter(parent, &last.Filters[i])
 		}
 		parent.Children = append(parent.Children, node.Children...)
 		return
@@ -40,25 +41,25 @@ func (r *fromRun) graft(steps []msgStep, parent, node *message.Node) {
 	parent.Children = append(parent.Children, node)
 }
 
-func (r *fromRun) newNode(s *msgStep) *message.Node {
-	n := &message.Node{Name: s.name, Space: s.space}
-	for i := range s.filters {
-		r.setFilter(n, &s.filters[i])
+func (r *fromRun) newNode(s *language.MsgStep) *message.Node {
+	n := &message.Node{Name: s.Name, Space: s.Space}
+	for i := range s.Filters {
+		r.setFilter(n, &s.Filters[i])
 	}
 	return n
 }
 
-func (r *fromRun) setFilter(n *message.Node, f *msgFilter) {
-	for i := range f.path {
-		n = r.child(n, &f.path[i], true)
+func (r *fromRun) setFilter(n *message.Node, f *language.MsgFilter) {
+	for i := range f.Path {
+		n = r.child(n, &f.Path[i], true)
 	}
-	n.Value = f.value
+	n.Value = f.Value
 }
 
 // find follows steps and returns the node, or nil.
-func (r *fromRun) find(n *message.Node, steps []msgStep) *message.Node {
+func (r *fromRun) find(n *message.Node, steps []language.MsgStep) *message.Node {
 	for i := range steps {
-		if steps[i].self {
+		if steps[i].Self {
 			if !r.meets(n, &steps[i]) {
 				return nil
 			}
@@ -71,10 +72,10 @@ func (r *fromRun) find(n *message.Node, steps []msgStep) *message.Node {
 	return n
 }
 
-func (r *fromRun) meets(n *message.Node, s *msgStep) bool {
-	for i := range s.filters {
-		leaf := r.find(n, s.filters[i].path)
-		if leaf == nil || leaf.Value != s.filters[i].value {
+func (r *fromRun) meets(n *message.Node, s *language.MsgStep) bool {
+	for i := range s.Filters {
+		leaf := r.find(n, s.Filters[i].Path)
+		if leaf == nil || leaf.Value != s.Filters[i].Value {
 			return false
 		}
 	}
@@ -82,20 +83,20 @@ func (r *fromRun) meets(n *message.Node, s *msgStep) bool {
 }
 
 // child returns the child that a step means, and makes it when it is to be made.
-func (r *fromRun) child(n *message.Node, s *msgStep, make bool) *message.Node {
-	if s.self {
+func (r *fromRun) child(n *message.Node, s *language.MsgStep, make bool) *message.Node {
+	if s.Self {
 		return n
 	}
-	er7 := r.m.wire == handover.WireHL7v2
+	er7 := r.m.Wire == handover.WireHL7v2
 	matched := 0
 	for _, c := range n.Children {
-		if c.Name == s.name && c.Space == s.space && r.meets(c, s) {
-			if matched++; s.nth == 0 || matched == s.nth {
+		if c.Name == s.Name && c.Space == s.Space && r.meets(c, s) {
+			if matched++; s.Nth == 0 || matched == s.Nth {
 				return c
 			}
 		}
 	}
-	if er7 && s.name == "1" && len(n.Children) == 0 && n.Value != "" {
+	if er7 && s.Name == "1" && len(n.Children) == 0 && n.Value != "" {
 		return n
 	}
 	if !make {
@@ -109,22 +110,22 @@ func (r *fromRun) child(n *message.Node, s *msgStep, make bool) *message.Node {
 
 // split turns an ER7 leaf into its own first component, before it gets a second.
 func (r *fromRun) split(n *message.Node) {
-	if r.m.wire == handover.WireHL7v2 && n.Value != "" && len(n.Children) == 0 {
+	if r.m.Wire == handover.WireHL7v2 && n.Value != "" && len(n.Children) == 0 {
 		n.Children = append(n.Children, &message.Node{Name: "1", Value: n.Value})
 		n.Value = ""
 	}
 }
 
 // write sets the leaf at p, unless it has another value.
-func (r *fromRun) write(p *msgPath, base *message.Node, text string) written {
+func (r *fromRun) write(p *language.MsgPath, base *message.Node, text string) written {
 	n := base
-	if p.absolute {
+	if p.Absolute {
 		n = r.root
 	}
-	for i := range p.steps {
-		n = r.child(n, &p.steps[i], true)
+	for i := range p.Steps {
+		n = r.child(n, &p.Steps[i], true)
 	}
-	for r.m.wire == handover.WireHL7v2 && len(n.Children) > 0 {
+	for r.m.Wire == handover.WireHL7v2 && len(n.Children) > 0 {
 		first := n.Child("1")
 		if first == nil {
 			first = &message.Node{Name: "1"}
@@ -141,40 +142,40 @@ func (r *fromRun) write(p *msgPath, base *message.Node, text string) written {
 
 // finish numbers repetitions and puts children in the mapping's order.
 func (r *fromRun) finish() {
-	for i := range r.m.numbers {
-		p := &r.m.numbers[i]
+	for i := range r.m.Numbers {
+		p := &r.m.Numbers[i]
 		count := 0
 		for _, c := range r.root.Children {
-			if c.Name == p.steps[0].name {
+			if c.Name == p.Steps[0].Name {
 				count++
-				field := &message.Node{Name: p.steps[1].name, Value: strconv.Itoa(count)}
+				field := &message.Node{Name: p.Steps[1].Name, Value: strconv.Itoa(count)}
 				c.Children = append([]*message.Node{field}, c.Children...)
 			}
 		}
 	}
-	if r.m.wire == handover.WireHL7v2 {
-		sortByRank(r.root, r.m.shape)
+	if r.m.Wire == handover.WireHL7v2 {
+		sortByRank(r.root, r.m.Shape)
 		for _, segment := range r.root.Children {
 			tidyParts(segment, false)
 		}
 		return
 	}
-	sortShape(r.root, r.m.shape)
+	sortShape(r.root, r.m.Shape)
 }
 
 // sortShape orders an XML tree as the mapping's lines stand.
-func sortShape(n *message.Node, s *shape) {
+func sortShape(n *message.Node, s *language.Shape) {
 	sortByRank(n, s)
 	for _, c := range n.Children {
-		_, inner := s.rank(c.Name, c.Space)
+		_, inner := s.Rank(c.Name, c.Space)
 		sortShape(c, inner)
 	}
 }
 
-func sortByRank(n *message.Node, s *shape) {
+func sortByRank(n *message.Node, s *language.Shape) {
 	slices.SortStableFunc(n.Children, func(a, b *message.Node) int {
-		ra, _ := s.rank(a.Name, a.Space)
-		rb, _ := s.rank(b.Name, b.Space)
+		ra, _ := s.Rank(a.Name, a.Space)
+		rb, _ := s.Rank(b.Name, b.Space)
 		return ra - rb
 	})
 }
@@ -189,4 +190,9 @@ func tidyParts(n *message.Node, part bool) {
 	if part && len(n.Children) == 1 && n.Children[0].Name == "1" && len(n.Children[0].Children) == 0 {
 		n.Value, n.Children = n.Children[0].Value, nil
 	}
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
 }

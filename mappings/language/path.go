@@ -1,33 +1,12 @@
-package mappings
+package language
 
 import (
 	"strconv"
 	"strings"
 
 	"stafett/handover"
+	"stafett/mappings/account"
 )
-
-// msgPath is a place in a message: steps from the message's root, or from the place of
-// the enclosing block.
-type msgPath struct {
-	absolute bool
-	steps    []msgStep
-	text     string
-}
-
-// msgStep is one child, with what must hold for a repetition to be meant.
-type msgStep struct {
-	name, space string
-	filters     []msgFilter
-	nth         int // 1-based among the matching repetitions; 0 for the first
-	self        bool
-}
-
-// msgFilter holds when the leaf at path has the value; written, it is set to it.
-type msgFilter struct {
-	path  []msgStep
-	value string
-}
 
 // pathReader holds what spelled paths depend on.
 type pathReader struct {
@@ -37,21 +16,21 @@ type pathReader struct {
 
 // readMsgPath parses a spelled path. space is the namespace that an XML step without a
 // prefix inherits.
-func (r pathReader) readMsgPath(pos position, text, space string) (msgPath, error) {
-	p := msgPath{text: text}
+func (r pathReader) readMsgPath(pos position, text, space string) (MsgPath, error) {
+	p := MsgPath{Text: text}
 	rest := text
 	if strings.HasPrefix(rest, "/") {
-		p.absolute, rest, space = true, rest[1:], ""
+		p.Absolute, rest, space = true, rest[1:], ""
 	}
 	if rest == "" {
 		return p, pos.errorf("a place in the message is missing")
 	}
 	steps, err := r.readSteps(pos, rest, space)
-	p.steps = steps
+	p.Steps = steps
 	return p, err
 }
 
-func (r pathReader) readSteps(pos position, text, space string) ([]msgStep, error) {
+func (r pathReader) readSteps(pos position, text, space string) ([]MsgStep, error) {
 	seps := "/"
 	if r.wire == handover.WireHL7v2 {
 		seps = ".-"
@@ -63,44 +42,44 @@ func (r pathReader) readSteps(pos position, text, space string) ([]msgStep, erro
 		text = "self" + text[1:]
 	}
 	parts, _ := splitOutside(text, seps)
-	steps := make([]msgStep, 0, len(parts))
+	steps := make([]MsgStep, 0, len(parts))
 	for _, part := range parts {
 		s, err := r.readStep(pos, part, space)
 		if err != nil {
 			return nil, err
 		}
-		if s.name[0] != '@' {
-			space = s.space
+		if s.Name[0] != '@' {
+			space = s.Space
 		}
 		steps = append(steps, s)
 	}
 	return steps, nil
 }
 
-func (r pathReader) readStep(pos position, part, space string) (msgStep, error) {
+func (r pathReader) readStep(pos position, part, space string) (MsgStep, error) {
 	name, brackets, err := splitBrackets(pos, part)
 	if err != nil {
-		return msgStep{}, err
+		return MsgStep{}, err
 	}
-	s := msgStep{name: name, space: space}
+	s := MsgStep{Name: name, Space: space}
 	if prefix, local, ok := strings.Cut(name, ":"); ok && r.wire != handover.WireHL7v2 {
 		uri, known := r.namespaces[prefix]
 		if !known {
 			return s, pos.errorf("the namespace prefix %q is not declared", prefix)
 		}
-		s.name, s.space = local, uri
+		s.Name, s.Space = local, uri
 	}
 	switch {
-	case s.name == "":
+	case s.Name == "":
 		return s, pos.errorf("a step of the place %q is empty", part)
-	case s.name == "self":
-		s.self = true
-	case s.name[0] == '@' && !strings.Contains(name, ":"):
-		s.space = ""
+	case s.Name == "self":
+		s.Self = true
+	case s.Name[0] == '@' && !strings.Contains(name, ":"):
+		s.Space = ""
 	}
 	for _, b := range brackets {
 		if n, err := strconv.Atoi(b); err == nil && n > 0 {
-			s.nth = n
+			s.Nth = n
 			continue
 		}
 		for _, f := range splitComma(b) {
@@ -108,11 +87,11 @@ func (r pathReader) readStep(pos position, part, space string) (msgStep, error) 
 			if !ok {
 				return s, pos.errorf("the condition [%s] needs the form place=value", f)
 			}
-			path, err := r.readSteps(pos, strings.TrimSpace(key), s.space)
+			path, err := r.readSteps(pos, strings.TrimSpace(key), s.Space)
 			if err != nil {
 				return s, err
 			}
-			s.filters = append(s.filters, msgFilter{path, unquote(value)})
+			s.Filters = append(s.Filters, MsgFilter{path, unquote(value)})
 		}
 	}
 	return s, nil
@@ -165,46 +144,9 @@ func splitBrackets(pos position, s string) (name string, brackets []string, err 
 	return name, brackets, nil
 }
 
-// rootKind says where a place in the canonical form starts.
-type rootKind uint8
-
-const (
-	rootRelative rootKind = iota
-	rootResource
-	rootHeader
-	rootFact
-	rootDay
-	rootEvent
-)
-
-// place is a place in the canonical form: in a resource, the header, the facts, the day
-// or the event.
-type place struct {
-	root  rootKind
-	res   int    // index of the resource declaration
-	name  string // of the header value or the fact
-	steps []fhirStep
-	text  string
-}
-
-// fhirStep is one member, or one item of an array.
-type fhirStep struct {
-	name    string
-	array   bool
-	append_ bool // [] : each item in turn
-	index   int
-	filters []fhirFilter
-}
-
-// fhirFilter holds when the text at path is value; written, it is set to it.
-type fhirFilter struct {
-	path  []fhirStep
-	value string
-}
-
 // readPlace parses a spelled place. resources are the declared names.
-func readPlace(pos position, text string, resources map[string]int) (place, error) {
-	p := place{text: text}
+func readPlace(pos position, text string, resources map[string]int) (Place, error) {
+	p := Place{Text: text}
 	rest := text
 	if strings.HasPrefix(rest, ".") {
 		rest = rest[1:]
@@ -212,10 +154,10 @@ func readPlace(pos position, text string, resources map[string]int) (place, erro
 		first, tail, _ := strings.Cut(rest, ".")
 		switch {
 		case first == "header" || first == "fact":
-			p.root, p.name = rootFact, tail
+			p.Root, p.Name = RootFact, tail
 			if first == "header" {
-				p.root = rootHeader
-				if headerValue(&Header{}, tail) == nil {
+				p.Root = RootHeader
+				if (&account.Header{}).Value(tail) == nil {
 					return p, pos.errorf("the header has no value named %q", tail)
 				}
 			}
@@ -224,31 +166,31 @@ func readPlace(pos position, text string, resources map[string]int) (place, erro
 			}
 			return p, nil
 		case rest == "day":
-			p.root = rootDay
+			p.Root = RootDay
 			return p, nil
 		case rest == "event":
-			p.root = rootEvent
+			p.Root = RootEvent
 			return p, nil
 		default:
 			if i, ok := resources[first]; ok {
-				p.root, p.res, rest = rootResource, i, tail
+				p.Root, p.Resource, rest = RootResource, i, tail
 			}
 		}
 	}
 	if rest == "" {
-		if p.root == rootResource {
+		if p.Root == RootResource {
 			return p, nil
 		}
 		return p, pos.errorf("a place in the canonical form is missing")
 	}
 	steps, err := readFHIRSteps(pos, rest)
-	p.steps = steps
+	p.Steps = steps
 	return p, err
 }
 
-func readFHIRSteps(pos position, text string) ([]fhirStep, error) {
+func readFHIRSteps(pos position, text string) ([]FHIRStep, error) {
 	parts, _ := splitOutside(text, ".")
-	var steps []fhirStep
+	var steps []FHIRStep
 	for _, part := range parts {
 		name, brackets, err := splitBrackets(pos, part)
 		if err != nil {
@@ -257,9 +199,9 @@ func readFHIRSteps(pos position, text string) ([]fhirStep, error) {
 		if name == "" || len(brackets) > 1 {
 			return nil, pos.errorf("%q is not a step of a FHIR place", part)
 		}
-		s := fhirStep{name: name}
+		s := FHIRStep{Name: name}
 		if len(brackets) == 1 {
-			s.array = true
+			s.Array = true
 			if err := s.readBracket(pos, brackets[0]); err != nil {
 				return nil, err
 			}
@@ -269,13 +211,13 @@ func readFHIRSteps(pos position, text string) ([]fhirStep, error) {
 	return steps, nil
 }
 
-func (s *fhirStep) readBracket(pos position, b string) error {
+func (s *FHIRStep) readBracket(pos position, b string) error {
 	if b == "" {
-		s.append_ = true
+		s.Append = true
 		return nil
 	}
 	if n, err := strconv.Atoi(b); err == nil && n >= 0 && n < 1000 {
-		s.index = n
+		s.Index = n
 		return nil
 	}
 	for _, f := range splitComma(b) {
@@ -287,7 +229,7 @@ func (s *fhirStep) readBracket(pos position, b string) error {
 		if err != nil {
 			return err
 		}
-		s.filters = append(s.filters, fhirFilter{path, unquote(value)})
+		s.Filters = append(s.Filters, FHIRFilter{path, unquote(value)})
 	}
 	return nil
 }
@@ -306,48 +248,4 @@ func cutOutside(s string, sep byte) (before, after string, ok bool) {
 		}
 	}
 	return s, "", false
-}
-
-// headerValue returns the header value that a mapping file spells name, or nil.
-func headerValue(h *Header, name string) *string {
-	switch name {
-	case "id":
-		return &h.ID
-	case "time":
-		return &h.Time
-	case "type":
-		return &h.Type
-	case "version":
-		return &h.Version
-	case "conversation":
-		return &h.Conversation
-	case "parent":
-		return &h.Parent
-	case "status":
-		return &h.Status
-	}
-	a, rest := &h.Sender, strings.TrimPrefix(name, "sender.")
-	if rest == name {
-		a, rest = &h.Receiver, strings.TrimPrefix(name, "receiver.")
-	}
-	if rest == name {
-		return nil
-	}
-	switch rest {
-	case "her":
-		return &a.HER
-	case "herService":
-		return &a.HERService
-	case "orgNumber":
-		return &a.OrgNumber
-	case "application":
-		return &a.Application
-	case "facility":
-		return &a.Facility
-	case "name":
-		return &a.Name
-	case "serviceName":
-		return &a.ServiceName
-	}
-	return nil
 }

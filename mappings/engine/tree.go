@@ -1,47 +1,50 @@
-package mappings
+package engine
 
-import "stafett/fhir"
+import (
+	"stafett/fhir"
+	"stafett/mappings/language"
+)
 
 // lookup returns the value at steps below n, or nil. An item with conditions is the
 // first that meets them; [] is the first item.
-func lookup(n *fhir.Node, steps []fhirStep) *fhir.Node {
+func lookup(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
 		if n == nil || n.Kind != fhir.KindObject {
 			return nil
 		}
 		s := &steps[i]
-		v := n.Get(s.name)
-		if v == nil || (v.Kind == fhir.KindArray) != s.array {
+		v := n.Get(s.Name)
+		if v == nil || (v.Kind == fhir.KindArray) != s.Array {
 			return nil
 		}
-		if s.array {
-			v = s.item(v)
+		if s.Array {
+			v = itemOf(s, v)
 		}
 		n = v
 	}
 	return n
 }
 
-// item returns the item of arr that the step means, or nil.
-func (s *fhirStep) item(arr *fhir.Node) *fhir.Node {
-	if s.filters == nil {
-		if s.index < len(arr.Items) {
-			return arr.Items[s.index]
+// itemOf returns the item of arr that the step means, or nil.
+func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
+	if s.Filters == nil {
+		if s.Index < len(arr.Items) {
+			return arr.Items[s.Index]
 		}
 		return nil
 	}
 	for _, it := range arr.Items {
-		if s.meets(it) {
+		if meets(s, it) {
 			return it
 		}
 	}
 	return nil
 }
 
-func (s *fhirStep) meets(item *fhir.Node) bool {
-	for i := range s.filters {
-		v := lookup(item, s.filters[i].path)
-		if v == nil || v.Text != s.filters[i].value {
+func meets(s *language.FHIRStep, item *fhir.Node) bool {
+	for i := range s.Filters {
+		v := lookup(item, s.Filters[i].Path)
+		if v == nil || v.Text != s.Filters[i].Value {
 			return false
 		}
 	}
@@ -58,28 +61,28 @@ const (
 )
 
 // put writes a leaf at steps below n, making what is missing.
-func put(n *fhir.Node, steps []fhirStep, v *fhir.Node) written {
+func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
 	for i := range steps {
 		s, last := &steps[i], i == len(steps)-1
 		if n == nil || n.Kind != fhir.KindObject {
 			return occupied
 		}
-		old := n.Get(s.name)
-		if s.array {
+		old := n.Get(s.Name)
+		if s.Array {
 			if old == nil {
 				old = &fhir.Node{Kind: fhir.KindArray}
-				n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
+				n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
 			}
 			if old.Kind != fhir.KindArray {
 				return occupied
 			}
-			item := s.item(old)
+			item := itemOf(s, old)
 			switch {
-			case item == nil && last && s.filters == nil:
+			case item == nil && last && s.Filters == nil:
 				old.Items = append(old.Items, v)
 				return wrote
 			case item == nil:
-				item = s.newItem()
+				item = newItem(s)
 				old.Items = append(old.Items, item)
 			case last:
 				return compare(item, v)
@@ -89,11 +92,11 @@ func put(n *fhir.Node, steps []fhirStep, v *fhir.Node) written {
 		}
 		switch {
 		case old == nil && last:
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: v})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: v})
 			return wrote
 		case old == nil:
 			old = &fhir.Node{}
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
 		case last:
 			return compare(old, v)
 		}
@@ -118,34 +121,34 @@ func compare(old, v *fhir.Node) written {
 }
 
 // newItem makes an object that meets the step's conditions.
-func (s *fhirStep) newItem() *fhir.Node {
+func newItem(s *language.FHIRStep) *fhir.Node {
 	item := &fhir.Node{}
-	for i := range s.filters {
-		put(item, s.filters[i].path, fhir.Str(s.filters[i].value))
+	for i := range s.Filters {
+		put(item, s.Filters[i].Path, fhir.Str(s.Filters[i].Value))
 	}
 	return item
 }
 
 // attach puts an object that was made apart at steps below n.
-func attach(n *fhir.Node, steps []fhirStep, v *fhir.Node) bool {
+func attach(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) bool {
 	last := len(steps) - 1
 	for i := range steps[:last] {
 		s := &steps[i]
-		old := n.Get(s.name)
+		old := n.Get(s.Name)
 		if old == nil {
 			old = &fhir.Node{}
-			if s.array {
+			if s.Array {
 				old.Kind = fhir.KindArray
 			}
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: old})
+			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
 		}
-		if (old.Kind == fhir.KindArray) != s.array {
+		if (old.Kind == fhir.KindArray) != s.Array {
 			return false
 		}
-		if s.array {
-			item := s.item(old)
+		if s.Array {
+			item := itemOf(s, old)
 			if item == nil {
-				item = s.newItem()
+				item = newItem(s)
 				old.Items = append(old.Items, item)
 			}
 			old = item
@@ -156,14 +159,14 @@ func attach(n *fhir.Node, steps []fhirStep, v *fhir.Node) bool {
 		n = old
 	}
 	s := &steps[last]
-	old := n.Get(s.name)
+	old := n.Get(s.Name)
 	switch {
-	case s.array && old == nil:
-		n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: fhir.Arr(v)})
-	case s.array && old.Kind == fhir.KindArray:
+	case s.Array && old == nil:
+		n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: fhir.Arr(v)})
+	case s.Array && old.Kind == fhir.KindArray:
 		old.Items = append(old.Items, v)
-	case !s.array && old == nil:
-		n.Members = appendMember(n.Members, fhir.Member{Name: s.name, Value: v})
+	case !s.Array && old == nil:
+		n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: v})
 	default:
 		return false
 	}

@@ -1,11 +1,11 @@
-// Package mappings translates between a party's message and the canonical FHIR form. A
-// mapping is a text file: a table of correspondences that is read in both directions,
-// compiled once, with an account of every element. docs/mapping-language.md describes the
-// language; the files stand in hl7v2, kith and concept beside this code.
-package mappings
+// Package account is what a translation tells the rest of the program: canonical.go the
+// canonical form between all wires and the report, leftover.go the account of what had no
+// place in a message, carried.go the document of what no mapping knew, and readable.go the
+// text that people read of both. It knows neither how mappings are written nor how they are run.
+package account
 
 import (
-	"time"
+	"strings"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -30,6 +30,50 @@ type Address struct {
 	// Application and Facility are MSH-3/4 or MSH-5/6.
 	Application, Facility string
 	Name, ServiceName     string
+}
+
+// Value returns the value that a mapping file spells header.name, or nil.
+func (h *Header) Value(name string) *string {
+	switch name {
+	case "id":
+		return &h.ID
+	case "time":
+		return &h.Time
+	case "type":
+		return &h.Type
+	case "version":
+		return &h.Version
+	case "conversation":
+		return &h.Conversation
+	case "parent":
+		return &h.Parent
+	case "status":
+		return &h.Status
+	}
+	a, rest := &h.Sender, strings.TrimPrefix(name, "sender.")
+	if rest == name {
+		a, rest = &h.Receiver, strings.TrimPrefix(name, "receiver.")
+	}
+	if rest == name {
+		return nil
+	}
+	switch rest {
+	case "her":
+		return &a.HER
+	case "herService":
+		return &a.HERService
+	case "orgNumber":
+		return &a.OrgNumber
+	case "application":
+		return &a.Application
+	case "facility":
+		return &a.Facility
+	case "name":
+		return &a.Name
+	case "serviceName":
+		return &a.ServiceName
+	}
+	return nil
 }
 
 // Canonical is one message in the form between all wires.
@@ -68,16 +112,6 @@ func (c *Canonical) Resource(name string) *fhir.Node {
 		}
 	}
 	return nil
-}
-
-// Context is what a translation needs beside the message.
-type Context struct {
-	// Header is, towards FHIR, the envelope as the codec read it; the mapping's own header
-	// lines fill what is empty. From FHIR it is the envelope of the message to be made;
-	// where it is zero, Canonical.Header is used.
-	Header Header
-	// Location is the party's time zone, for times without one; nil means Europe/Oslo.
-	Location *time.Location
 }
 
 // Report accounts for every element of what was translated. As JSON it holds paths,

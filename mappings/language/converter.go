@@ -1,4 +1,4 @@
-package mappings
+package language
 
 import (
 	"encoding/base64"
@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"regexp"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -14,37 +13,38 @@ import (
 	"stafett/fhir"
 )
 
-// verdict is what a converter makes of a value.
-type verdict uint8
+// Verdict is what a converter makes of a value.
+type Verdict uint8
 
 const (
-	// converted: the value is whole on the other side.
-	converted verdict = iota
-	// partly: a value was made, but something of the source has no place in it.
-	partly
-	// absent: this line does not concern the value.
-	absent
-	// unconvertible: the value cannot stand on the other side; it is carried.
-	unconvertible
+	// Converted: the value is whole on the other side.
+	Converted Verdict = iota
+	// Partly: a value was made, but something of the source has no place in it.
+	Partly
+	// Absent: this line does not concern the value.
+	Absent
+	// Unconvertible: the value cannot stand on the other side; it is carried.
+	Unconvertible
 )
 
-// converter turns a leaf's value into the other side's and back. Its law is
+// Converter turns a leaf's value into the other side's and back. Its law is
 // from(to(x)) == x for every x of its domain; the tests hold it.
-type converter struct {
-	name string
-	// kind is the JSON kind of the FHIR value.
-	kind fhir.NodeKind
-	// subtree: the message side is the text of the whole element, markup included.
-	subtree bool
-	// to and from say in reason why a value is partly convertible or not at all.
-	to, from func(cx *Context, v string) (out string, how verdict, reason string)
+type Converter struct {
+	Name string
+	// Kind is the JSON kind of the FHIR value.
+	Kind fhir.NodeKind
+	// Subtree: the message side is the text of the whole element, markup included.
+	Subtree bool
+	// To and From say in reason why a value is partly convertible or not at all. zone is
+	// the party's, for times that name none.
+	To, From func(zone *time.Location, v string) (out string, how Verdict, reason string)
 }
 
 // direction is one of a converter's two functions.
-type direction = func(cx *Context, v string) (string, verdict, string)
+type direction = func(zone *time.Location, v string) (string, Verdict, string)
 
 // convSpec makes a converter of its arguments.
-type convSpec func(args []string, concepts map[string]*conceptMap) (*converter, error)
+type convSpec func(args []string, concepts map[string]*conceptMap) (*Converter, error)
 
 // converters is the closed set of named converters that mapping files may use.
 var converters = map[string]convSpec{
@@ -69,8 +69,8 @@ var converters = map[string]convSpec{
 	"names":      names,
 }
 
-// ConverterNames lists the named converters, sorted.
-func ConverterNames() []string {
+// converterNames lists the named converters, sorted.
+func converterNames() []string {
 	out := make([]string, 0, len(converters))
 	for name := range converters {
 		out = append(out, name)
@@ -80,19 +80,19 @@ func ConverterNames() []string {
 }
 
 func plain(to, from direction, kind fhir.NodeKind) convSpec {
-	return func(args []string, _ map[string]*conceptMap) (*converter, error) {
+	return func(args []string, _ map[string]*conceptMap) (*Converter, error) {
 		if len(args) > 0 {
 			return nil, fmt.Errorf("takes no arguments")
 		}
-		return &converter{kind: kind, to: to, from: from}, nil
+		return &Converter{Kind: kind, To: to, From: from}, nil
 	}
 }
 
-func same(_ *Context, v string) (string, verdict, string) { return v, converted, "" }
+func same(_ *time.Location, v string) (string, Verdict, string) { return v, Converted, "" }
 
 // boolean is a FHIR boolean for a wire that spells it yes and no as given.
 func boolean(yes, no string) convSpec {
-	return func(args []string, _ map[string]*conceptMap) (*converter, error) {
+	return func(args []string, _ map[string]*conceptMap) (*Converter, error) {
 		if len(args) > 0 {
 			return nil, fmt.Errorf("takes no arguments")
 		}
@@ -100,23 +100,23 @@ func boolean(yes, no string) convSpec {
 	}
 }
 
-func yesNoConverter(yes, no string, kind fhir.NodeKind) *converter {
+func yesNoConverter(yes, no string, kind fhir.NodeKind) *Converter {
 	swap := func(yes, no, toYes, toNo string) direction {
-		return func(_ *Context, v string) (string, verdict, string) {
+		return func(_ *time.Location, v string) (string, Verdict, string) {
 			switch v {
 			case yes:
-				return toYes, converted, ""
+				return toYes, Converted, ""
 			case no:
-				return toNo, converted, ""
+				return toNo, Converted, ""
 			}
-			return "", unconvertible, "neither of the two values that are known"
+			return "", Unconvertible, "neither of the two values that are known"
 		}
 	}
-	return &converter{kind: kind, to: swap(yes, no, "true", "false"), from: swap("true", "false", yes, no)}
+	return &Converter{Kind: kind, To: swap(yes, no, "true", "false"), From: swap("true", "false", yes, no)}
 }
 
 // yesNo is boolean for two codes of the wire: yes(J, N).
-func yesNo(args []string, _ map[string]*conceptMap) (*converter, error) {
+func yesNo(args []string, _ map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 2 || args[0] == "" || args[0] == args[1] {
 		return nil, fmt.Errorf("takes the codes for yes and for no")
 	}
@@ -124,27 +124,27 @@ func yesNo(args []string, _ map[string]*conceptMap) (*converter, error) {
 }
 
 // prefix makes a URI of the wire's value, after its argument.
-func prefix(args []string, _ map[string]*conceptMap) (*converter, error) {
+func prefix(args []string, _ map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 1 || args[0] == "" {
 		return nil, fmt.Errorf("takes the prefix")
 	}
-	return &converter{
-		to: func(_ *Context, v string) (string, verdict, string) {
-			return args[0] + url.PathEscape(v), converted, ""
+	return &Converter{
+		To: func(_ *time.Location, v string) (string, Verdict, string) {
+			return args[0] + url.PathEscape(v), Converted, ""
 		},
-		from: func(_ *Context, v string) (string, verdict, string) {
+		From: func(_ *time.Location, v string) (string, Verdict, string) {
 			rest, ok := strings.CutPrefix(v, args[0])
 			if out, err := url.PathUnescape(rest); ok && err == nil && rest != "" {
-				return out, converted, ""
+				return out, Converted, ""
 			}
-			return "", absent, ""
+			return "", Absent, ""
 		},
-		kind: fhir.KindString,
+		Kind: fhir.KindString,
 	}, nil
 }
 
 // concept translates codes through a concept map, in both directions.
-func concept(args []string, concepts map[string]*conceptMap) (*converter, error) {
+func concept(args []string, concepts map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("takes the name of a concept map")
 	}
@@ -154,23 +154,23 @@ func concept(args []string, concepts map[string]*conceptMap) (*converter, error)
 	}
 	look := func(table map[string]string, fallback string) direction {
 		reason := "the code is not in concept map " + m.name
-		return func(_ *Context, v string) (string, verdict, string) {
+		return func(_ *time.Location, v string) (string, Verdict, string) {
 			if out, ok := table[v]; ok {
-				return out, converted, ""
+				return out, Converted, ""
 			}
 			// Invariant 7: an unknown code never fails a message; it is carried.
 			if fallback != "" {
-				return fallback, partly, reason
+				return fallback, Partly, reason
 			}
-			return "", unconvertible, reason
+			return "", Unconvertible, reason
 		}
 	}
-	return &converter{kind: m.kind, to: look(m.to, m.toDefault), from: look(m.from, m.fromDefault)}, nil
+	return &Converter{Kind: m.kind, To: look(m.to, m.toDefault), From: look(m.from, m.fromDefault)}, nil
 }
 
 // names gives a code's Norwegian name; the wire's own text goes through as it is. It is
 // for "else" parts and derived lines.
-func names(args []string, concepts map[string]*conceptMap) (*converter, error) {
+func names(args []string, concepts map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("takes the name of a table of names")
 	}
@@ -178,28 +178,28 @@ func names(args []string, concepts map[string]*conceptMap) (*converter, error) {
 	if m == nil {
 		return nil, fmt.Errorf("there is no table of names %q", args[0])
 	}
-	look := func(_ *Context, v string) (string, verdict, string) {
+	look := func(_ *time.Location, v string) (string, Verdict, string) {
 		if out, ok := m.to[v]; ok {
-			return out, converted, ""
+			return out, Converted, ""
 		}
-		return "", absent, ""
+		return "", Absent, ""
 	}
-	return &converter{kind: fhir.KindString, to: look, from: look}, nil
+	return &Converter{Kind: fhir.KindString, To: look, From: look}, nil
 }
 
 // oidToURI: KITH XML writes bare OIDs, FHIR needs urn:oid:.
-func oidToURI(_ *Context, v string) (string, verdict, string) {
+func oidToURI(_ *time.Location, v string) (string, Verdict, string) {
 	if !isOID(v) {
-		return "", unconvertible, "not an OID"
+		return "", Unconvertible, "not an OID"
 	}
-	return "urn:oid:" + v, converted, ""
+	return "urn:oid:" + v, Converted, ""
 }
 
-func uriToOID(_ *Context, v string) (string, verdict, string) {
+func uriToOID(_ *time.Location, v string) (string, Verdict, string) {
 	if oid, ok := strings.CutPrefix(v, "urn:oid:"); ok && isOID(oid) {
-		return oid, converted, ""
+		return oid, Converted, ""
 	}
-	return "", unconvertible, "not an OID"
+	return "", Unconvertible, "not an OID"
 }
 
 func isOID(s string) bool {
@@ -210,74 +210,74 @@ func isOID(s string) bool {
 }
 
 // telToText: kith:URL writes tel:22334455, FHIR the number alone.
-func telToText(_ *Context, v string) (string, verdict, string) {
+func telToText(_ *time.Location, v string) (string, Verdict, string) {
 	if rest, ok := strings.CutPrefix(v, "tel:"); ok && rest != "" {
-		return rest, converted, ""
+		return rest, Converted, ""
 	}
 	if len(v) > 4 && strings.EqualFold(v[:4], "tel:") {
-		return v[4:], converted, ""
+		return v[4:], Converted, ""
 	}
-	return v, converted, ""
+	return v, Converted, ""
 }
 
-func textToTel(_ *Context, v string) (string, verdict, string) {
+func textToTel(_ *time.Location, v string) (string, Verdict, string) {
 	if i := strings.IndexByte(v, ':'); i > 0 {
-		return v, converted, ""
+		return v, Converted, ""
 	}
-	return "tel:" + strings.ReplaceAll(v, " ", ""), converted, ""
+	return "tel:" + strings.ReplaceAll(v, " ", ""), Converted, ""
 }
 
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 
 // jsonNumber takes what is a JSON number as it stands; leading plus signs and zeros that
 // HL7 NM allows are not, and are carried.
-func jsonNumber(_ *Context, v string) (string, verdict, string) {
+func jsonNumber(_ *time.Location, v string) (string, Verdict, string) {
 	if len(v) <= 40 && numberPattern.MatchString(v) {
-		return v, converted, ""
+		return v, Converted, ""
 	}
-	return "", unconvertible, "not a number as FHIR writes it"
+	return "", Unconvertible, "not a number as FHIR writes it"
 }
 
 // toBase64 takes base64 in lines; what is not base64 is carried.
-func toBase64(_ *Context, v string) (string, verdict, string) {
+func toBase64(_ *time.Location, v string) (string, Verdict, string) {
 	out := strings.Join(strings.Fields(v), "")
 	if _, err := base64.StdEncoding.DecodeString(out); err != nil {
-		return "", unconvertible, "not base64"
+		return "", Unconvertible, "not base64"
 	}
-	return out, converted, ""
+	return out, Converted, ""
 }
 
 // toCode takes what R4 2.24.0.1 allows as a code: no white space but single inner spaces.
-func toCode(_ *Context, v string) (string, verdict, string) {
+func toCode(_ *time.Location, v string) (string, Verdict, string) {
 	if strings.Join(strings.Fields(v), " ") != v {
-		return "", unconvertible, "not a code as FHIR writes it"
+		return "", Unconvertible, "not a code as FHIR writes it"
 	}
-	return v, converted, ""
+	return v, Converted, ""
 }
 
 // toURI takes what R4 2.24.0.1 allows as a uri.
-func toURI(_ *Context, v string) (string, verdict, string) {
+func toURI(_ *time.Location, v string) (string, Verdict, string) {
 	if strings.ContainsFunc(v, unicode.IsSpace) {
-		return "", unconvertible, "not a URI"
+		return "", Unconvertible, "not a URI"
 	}
-	return v, converted, ""
+	return v, Converted, ""
 }
 
 // markup takes an element's text, whatever its inner markup.
-func markup(args []string, _ map[string]*conceptMap) (*converter, error) {
+func markup(args []string, _ map[string]*conceptMap) (*Converter, error) {
 	if len(args) > 0 {
 		return nil, fmt.Errorf("takes no arguments")
 	}
-	return &converter{kind: fhir.KindString, subtree: true, to: same, from: same}, nil
+	return &Converter{Kind: fhir.KindString, Subtree: true, To: same, From: same}, nil
 }
 
 // The structured answer line of overlay svarlinje-1.
 var answerPattern = regexp.MustCompile(`^SVAR=(KAN_MOTTA|KAN_IKKE_MOTTA);DATO=([0-9]{4}-[0-9]{2}-[0-9]{2}|UKJENT)$`)
 
-// ParseAnswerLine reads the first line of text in the structured convention
+// parseAnswerLine reads the first line of text in the structured convention
 // "SVAR=KAN_MOTTA;DATO=2026-11-25" or "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT". day is empty
 // when unknown; ok is false for anything else, also a yes without a day.
-func ParseAnswerLine(text string) (answer, day string, ok bool) {
+func parseAnswerLine(text string) (answer, day string, ok bool) {
 	line, _, _ := strings.Cut(text, "\n")
 	m := answerPattern.FindStringSubmatch(strings.TrimSuffix(line, "\r"))
 	if m == nil {
@@ -294,47 +294,42 @@ func ParseAnswerLine(text string) (answer, day string, ok bool) {
 
 // answerLine reads one part of the structured answer line: svarlinje(answer) or
 // svarlinje(day). It has no way back: the text itself is mapped as text.
-func answerLine(args []string, _ map[string]*conceptMap) (*converter, error) {
+func answerLine(args []string, _ map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 1 || args[0] != "answer" && args[0] != "day" {
 		return nil, fmt.Errorf("takes answer or day")
 	}
-	to := func(_ *Context, v string) (string, verdict, string) {
-		answer, day, ok := ParseAnswerLine(v)
+	to := func(_ *time.Location, v string) (string, Verdict, string) {
+		answer, day, ok := parseAnswerLine(v)
 		if args[0] == "day" {
 			answer = day
 		}
 		if !ok || answer == "" {
-			return "", absent, ""
+			return "", Absent, ""
 		}
-		return answer, converted, ""
+		return answer, Converted, ""
 	}
-	none := func(_ *Context, v string) (string, verdict, string) { return "", absent, "" }
-	return &converter{kind: fhir.KindString, subtree: true, to: to, from: none}, nil
+	none := func(_ *time.Location, v string) (string, Verdict, string) { return "", Absent, "" }
+	return &Converter{Kind: fhir.KindString, Subtree: true, To: to, From: none}, nil
 }
 
 // answerText is for outgoing answers: it makes the structured line of a day.
-func answerText(args []string, _ map[string]*conceptMap) (*converter, error) {
+func answerText(args []string, _ map[string]*conceptMap) (*Converter, error) {
 	if len(args) != 1 || args[0] != "KAN_MOTTA" && args[0] != "KAN_IKKE_MOTTA" {
 		return nil, fmt.Errorf("takes KAN_MOTTA or KAN_IKKE_MOTTA")
 	}
-	to := func(_ *Context, v string) (string, verdict, string) {
-		answer, day, ok := ParseAnswerLine(v)
+	to := func(_ *time.Location, v string) (string, Verdict, string) {
+		answer, day, ok := parseAnswerLine(v)
 		if !ok || answer != args[0] || day == "" {
-			return "", absent, ""
+			return "", Absent, ""
 		}
-		return day, converted, ""
+		return day, Converted, ""
 	}
-	from := func(_ *Context, v string) (string, verdict, string) {
+	from := func(_ *time.Location, v string) (string, Verdict, string) {
 		line := "SVAR=" + args[0] + ";DATO=" + v
-		if _, _, ok := ParseAnswerLine(line); !ok {
-			return "", unconvertible, "not a day"
+		if _, _, ok := parseAnswerLine(line); !ok {
+			return "", Unconvertible, "not a day"
 		}
-		return line, converted, ""
+		return line, Converted, ""
 	}
-	return &converter{kind: fhir.KindString, to: to, from: from}, nil
-}
-
-func atoi(s string) int {
-	n, _ := strconv.Atoi(s)
-	return n
+	return &Converter{Kind: fhir.KindString, To: to, From: from}, nil
 }

@@ -1,4 +1,4 @@
-package mappings
+package account
 
 import (
 	"encoding/base64"
@@ -10,17 +10,23 @@ import (
 	"stafett/message"
 )
 
-// account lists the fate of every leaf of the resources: mapped or ignored in fates, or
-// left over. Ids, meta and types are not content; nor is a reference, which is an id.
-func (r *fromRun) account() ([]message.ElementFate, []Leftover) {
-	a := &accountant{run: r}
-	for i := range r.c.Resources {
-		n := &r.c.Resources[i]
+// LeafFate is what became of one leaf of the resources, or of an item that a block claimed.
+type LeafFate struct {
+	Fate           message.Fate
+	Target, Reason string
+}
+
+// Of lists the fate of every leaf of the resources: those in told are mapped or ignored,
+// the others left over. Ids, meta and types are not content; nor is a reference, which is an id.
+func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate, []Leftover) {
+	a := &accountant{told: told}
+	for i := range resources {
+		n := &resources[i]
 		if n.Resource == nil {
 			continue
 		}
 		a.typ, a.name = n.Resource.ResourceType(), n.Name
-		if n.Name == carriedName && a.carried(n.Resource) {
+		if n.Name == CarriedName && a.carried(n.Resource) {
 			continue
 		}
 		a.walk(n.Resource, n.Name, "", 0)
@@ -29,7 +35,7 @@ func (r *fromRun) account() ([]message.ElementFate, []Leftover) {
 }
 
 type accountant struct {
-	run       *fromRun
+	told      map[*fhir.Node]LeafFate
 	typ, name string
 	// contentType is that of the attachment being walked, extension the url of the
 	// outermost extension.
@@ -93,8 +99,8 @@ func notContent(bare, name string) bool {
 }
 
 func (a *accountant) leaf(n *fhir.Node, path, bare string) {
-	if f, ok := a.run.seen[n]; ok {
-		a.fates = append(a.fates, message.ElementFate{Path: path, Fate: f.fate, Target: f.target, Reason: f.reason})
+	if f, ok := a.told[n]; ok {
+		a.fates = append(a.fates, message.ElementFate{Path: path, Fate: f.Fate, Target: f.Target, Reason: f.Reason})
 		return
 	}
 	// An extension's url says what its value is; it stays with the value.
@@ -151,7 +157,7 @@ func (a *accountant) whole(n *fhir.Node, path, bare string) bool {
 		if m.Value == nil || m.Value.Kind < fhir.KindString {
 			return false
 		}
-		if _, done := a.run.seen[m.Value]; done {
+		if _, done := a.told[m.Value]; done {
 			return false
 		}
 		switch m.Name {
@@ -197,13 +203,13 @@ func either(a, b string) string {
 
 // carried turns each line of the carried document into a leftover of its own.
 func (a *accountant) carried(doc *fhir.Node) bool {
-	lines, ok := readCarried(doc)
+	lines, ok := carriedLines(doc)
 	if !ok {
 		return false
 	}
 	for _, l := range lines {
-		nb, en := carriedLabel(l.path)
-		a.left = append(a.left, Leftover{Path: carriedName + "." + l.path, Label: nb, Value: l.value,
+		nb, en := carriedLabel(l.Path)
+		a.left = append(a.left, Leftover{Path: CarriedName + "." + l.Path, Label: nb, Value: l.Value,
 			labelEN: en, group: carriedGroup, groupEN: carriedGroupEN})
 	}
 	return true

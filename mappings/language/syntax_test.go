@@ -1,17 +1,15 @@
-package mappings_test
+package language
 
 import (
 	"errors"
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"stafett/mappings"
 )
 
 // load compiles one mapping file beside a small concept map.
-func load(text string) (*mappings.Set, error) {
-	return mappings.Load(fstest.MapFS{
+func load(text string) (*Set, error) {
+	return Load(fstest.MapFS{
 		"test/case.map":    {Data: []byte(text)},
 		"concept/test.map": {Data: []byte("concept sex\nM = male\nF = female\ndefault > unknown\n")},
 	})
@@ -60,7 +58,7 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v\nwant %s", err, c.want)
 			}
-			var syntax *mappings.SyntaxError
+			var syntax *SyntaxError
 			if !errors.As(err, &syntax) || syntax.Line == 0 || syntax.Column == 0 {
 				t.Fatalf("%v is no SyntaxError with a position", err)
 			}
@@ -69,7 +67,7 @@ func TestMistakesNameFileLineAndColumn(t *testing.T) {
 }
 
 func TestEveryMistakeIsReportedOnce(t *testing.T) {
-	_, err := mappings.Load(fstest.MapFS{
+	_, err := Load(fstest.MapFS{
 		"a/base.map": {Data: []byte("mapping base\ntakes hl7v2\nresource p Patient\nPID-8 = p.gender : nothing\nPID-7 = q.birthDate\n")},
 		"a/one.map":  {Data: []byte("mapping one\nextends base\ntakes hl7v2 ADT^A01\n")},
 		"a/two.map":  {Data: []byte("mapping two\nextends base\ntakes hl7v2 ADT^A03\n")},
@@ -95,7 +93,7 @@ func TestConceptMapMistakes(t *testing.T) {
 		"concept a\nM < male\nF < male\n":         "test.map:3:5: the code has a line from FHIR already",
 		"concept a boolean\n\"1\" = \"true\" }\n": "test.map:2:1: a line of a concept map is",
 	} {
-		_, err := mappings.Load(fstest.MapFS{"concept/test.map": {Data: []byte(text)}})
+		_, err := Load(fstest.MapFS{"concept/test.map": {Data: []byte(text)}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
@@ -103,7 +101,7 @@ func TestConceptMapMistakes(t *testing.T) {
 }
 
 func TestTwoMappingsOfOneMessageAreRefused(t *testing.T) {
-	_, err := mappings.Load(fstest.MapFS{
+	_, err := Load(fstest.MapFS{
 		"a/one.map": {Data: []byte("mapping one\ntakes hl7v2 ADT^A01\n")},
 		"a/two.map": {Data: []byte("mapping two\ntakes hl7v2 ADT^A01\n")},
 	})

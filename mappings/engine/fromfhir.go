@@ -1,0 +1,362 @@
+package engine
+
+import (
+	"strings"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
+	"stafett/message"
+)
+
+const opFromFHIR = "mappings.FromFHIR"
+
+// FromFHIR builds the message tree of the canonical form. The report's fates and
+// leftovers together account for every leaf of the resources. An error is a
+// *handover.Fault when the canonical form lacks what the message must have.
+func FromFHIR(m *language.Program, c account.Canonical, ctx Context) (*message.Node, account.Report, error) {
+	if ctx.Header == (account.Header{}) {
+		ctx.Header = c.Header
+	}
+	c.Header = ctx.Header
+	if c.Header.Status == "" {
+		c.Header.Status, _ = m.StatusFor(c.Event)
+	}
+	ctx.Location = zoneOf(ctx)
+	r := &fromRun{m: m, ctx: &ctx, c: &c, res: make([]*fhir.Node, len(m.Resources)), seen: make(map[*fhir.Node]account.LeafFate, 96)}
+	for i := range m.Resources {
+		if !m.Resources[i].Repeated {
+			r.res[i] = c.Resource(m.Resources[i].Name)
+		}
+	}
+	root := &message.Node{Name: m.Root.Name, Space: m.Root.Space}
+	if m.Wire == handover.WireHL7v2 {
+		root.Name = "message"
+	}
+	r.root = root
+	r.run(m.Steps, root, nil)
+	r.constants(m.Steps, root, nil)
+	r.finish()
+	report := account.Report{Mapping: m.Name}
+	report.Fates, report.Leftover = account.Of(c.Resources, r.seen)
+	for i := range m.Requires {
+		if q := &m.Requires[i]; !q.ToOnly && !met(q, r.present) {
+			return nil, report, faultOf(q, opFromFHIR, nil)
+		}
+	}
+	return root, report, nil
+}
+
+// fromRun is one translation from FHIR.
+type fromRun struct {
+	m      *language.Program
+	ctx    *Context
+	c      *account.Canonical
+	root   *message.Node
+	res    []*fhir.Node
+	seen   map[*fhir.Node]account.LeafFate
+	writes int
+}
+
+func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node) {
+	for i := range steps {
+		s := &steps[i]
+		if s.Condition != nil && s.Kind != language.StepMessage && !r.holds(s.Condition, src) {
+			continue
+		}
+		if s.ToOnly {
+			r.consumeOnly(s, src)
+			continue
+		}
+		switch s.Kind {
+		case language.StepLine:
+			r.line(s, base, src)
+		case language.StepIn:
+			r.in(s, base, src)
+		case language.StepEach:
+			r.each(s, base, src)
+		case language.StepEachResource:
+			r.eachResource(s, base)
+		case language.StepJoin:
+			r.join(s, base, src)
+		case language.StepFHIR:
+			r.fixed(s, src)
+		case language.StepIgnoreFHIR:
+			r.ignore(s, src)
+		}
+	}
+}
+
+func (r *fromRun) holds(cond *language.Condition, src *fhir.Node) bool {
+	if cond.Place.Root == language.RootResource {
+		src = r.res[cond.Place.Resource]
+	}
+	return test(cond, r.c, src)
+}
+
+func (r *fromRun) present(p *language.Place) bool {
+	if p.Root == language.RootResource {
+		n := r.res[p.Resource]
+		return n != nil && lookup(n, p.Steps) != nil
+	}
+	return readCanonical(r.c, p, nil) != ""
+}
+
+// source returns the value at a place; node is nil for what is not in a resource.
+func (r *fromRun) source(p *language.Place, src *fhir.Node) (text string, node *fhir.Node) {
+	switch p.Root {
+	case language.RootRelative:
+	case language.RootResource:
+		src = r.res[p.Resource]
+	default:
+		return readCanonical(r.c, p, nil), nil
+	}
+	if n := lookup(src, p.Steps); n != nil && n.Kind != fhir.KindObject && n.Kind != fhir.KindArray {
+		return n.Text, n
+	}
+	return "", nil
+}
+
+// consume notes the fate of a leaf; the first fate stays.
+func (r *fromRun) consume(n *fhir.Node, f account.LeafFate) {
+	if n == nil {
+		return
+	}
+	if _, done := r.seen[n]; !done {
+		r.seen[n] = f
+	}
+}
+
+// consumeFilters notes the leaves that chose the items on the way.
+func (r *fromRun) consumeFilters(p *language.Place, src *fhir.Node, target string) {
+	if p.Root == language.RootResource {
+		src = r.res[p.Resource]
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		next := lookup(src, p.Steps[i:i+1])
+		for j := range s.Filters {
+			r.consume(lookup(next, s.Filters[j].Path), account.LeafFate{Fate: message.FateMapped, Target: target})
+		}
+		src = next
+	}
+}
+
+// consumeOnly: a value that only this gateway derives from the message says nothing that
+// the message itself does not say.
+func (r *fromRun) consumeOnly(s *language.Step, src *fhir.Node) {
+	if s.Kind != language.StepLine {
+		return
+	}
+	if _, n := r.source(&s.Place, src); n != nil {
+		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: s.Reason})
+		r.consumeFilters(&s.Place, src, s.Message.Text)
+	}
+}
+
+func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
+	text, node := r.source(&s.Place, src)
+	if text == "" {
+		r.otherwise(s, base, src)
+		return
+	}
+	out, how, _ := s.Converter.From(r.ctx.Location, text)
+	if how == language.Unconvertible || how == language.Absent || out == "" {
+		r.otherwise(s, base, src)
+		return
+	}
+	switch r.write(&s.Message, base, out) {
+	case occupied:
+		return
+	case wrote:
+		r.writes++
+	}
+	if how == language.Converted {
+		r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+	}
+	r.consumeFilters(&s.Place, src, s.Message.Text)
+}
+
+// otherwise writes the first "else" part that has a value. It is not content: it makes
+// no block on its own.
+func (r *fromRun) otherwise(s *language.Step, base *message.Node, src *fhir.Node) {
+	for i := range s.Else {
+		e := &s.Else[i]
+		if e.Place == nil {
+			r.write(&s.Message, base, e.Constant)
+			return
+		}
+		text, node := r.source(e.Place, src)
+		conv := e.Converter
+		if conv == nil {
+			conv = s.Converter
+		}
+		if text == "" {
+			continue
+		}
+		if out, how, _ := conv.From(r.ctx.Location, text); how == language.Converted && out != "" && r.write(&s.Message, base, out) != occupied {
+			r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+			return
+		}
+	}
+}
+
+func (r *fromRun) fixed(s *language.Step, src *fhir.Node) {
+	text, n := r.source(&s.Place, src)
+	if n == nil {
+		return
+	}
+	if s.Source != nil || s.Constant.Text == text {
+		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
+		r.consumeFilters(&s.Place, src, s.Place.Text)
+	}
+}
+
+func (r *fromRun) ignore(s *language.Step, src *fhir.Node) {
+	if s.Place.Root == language.RootResource {
+		src = r.res[s.Place.Resource]
+	}
+	n := src
+	if last := len(s.Place.Steps) - 1; last >= 0 {
+		n = lookup(src, s.Place.Steps[:last])
+		if st := &s.Place.Steps[last]; !st.Array || st.Append {
+			n = n.Get(st.Name) // all of it, also of an array
+		} else {
+			n = lookup(n, s.Place.Steps[last:])
+		}
+	}
+	r.ignoreBelow(n, s.Reason)
+}
+
+func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
+	if n == nil {
+		return
+	}
+	for i := range n.Members {
+		r.ignoreBelow(n.Members[i].Value, reason)
+	}
+	for _, it := range n.Items {
+		r.ignoreBelow(it, reason)
+	}
+	if n.Kind > fhir.KindArray {
+		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: reason})
+	}
+}
+
+func (r *fromRun) in(s *language.Step, base *message.Node, src *fhir.Node) {
+	inner := src
+	if s.HasPlace {
+		root := src
+		if s.Place.Root == language.RootResource {
+			root = r.res[s.Place.Resource]
+		}
+		inner = lookup(root, s.Place.Steps)
+		if _, claimed := r.seen[inner]; inner != nil && claimed {
+			inner = nil
+		}
+		if inner == nil && !s.Always {
+			return
+		}
+	}
+	if r.block(s, base, inner) && s.HasPlace && inner != nil {
+		r.claim(s, inner)
+		r.consumeFilters(&s.Place, src, s.Message.Text)
+	}
+}
+
+// claim keeps an item that a block has taken from later groups.
+func (r *fromRun) claim(s *language.Step, item *fhir.Node) {
+	if n := len(s.Place.Steps); n > 0 && s.Place.Steps[n-1].Array {
+		r.consume(item, account.LeafFate{Fate: message.FateMapped})
+	}
+}
+
+// block runs a body for one message node and reports whether it had content.
+func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bool {
+	parent := base
+	if s.Message.Absolute {
+		parent = r.root
+	}
+	node, fresh := r.open(s.Message.Steps, parent, s.Kind != language.StepIn)
+	before := r.writes
+	r.run(s.Body, node, src)
+	if r.writes == before && !s.Always {
+		return false
+	}
+	r.constants(s.Body, node, src)
+	if fresh {
+		r.graft(s.Message.Steps, parent, node)
+	}
+	return true
+}
+
+func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
+	if s.Place.Root == language.RootResource {
+		src = r.res[s.Place.Resource]
+	}
+	last := &s.Place.Steps[len(s.Place.Steps)-1]
+	holder := lookup(src, s.Place.Steps[:len(s.Place.Steps)-1])
+	if len(s.Place.Steps) == 1 {
+		holder = src
+	}
+	arr := holder.Get(last.Name)
+	if arr == nil || arr.Kind != fhir.KindArray {
+		return
+	}
+	for _, item := range arr.Items {
+		if _, claimed := r.seen[item]; claimed || item.Kind != fhir.KindObject || !meets(last, item) {
+			continue
+		}
+		if r.block(s, base, item) {
+			r.claim(s, item)
+			for j := range last.Filters {
+				r.consume(lookup(item, last.Filters[j].Path), account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+			}
+		}
+	}
+}
+
+func (r *fromRun) eachResource(s *language.Step, base *message.Node) {
+	d := &r.m.Resources[s.Resource]
+	for i := range r.c.Resources {
+		n := &r.c.Resources[i]
+		if isRepetition(n.Name, d.Name) && n.Resource != nil {
+			r.block(s, base, n.Resource)
+		}
+	}
+}
+
+// join writes each line of a text as a repetition of its own.
+func (r *fromRun) join(s *language.Step, base *message.Node, src *fhir.Node) {
+	text, node := r.source(&s.Place, src)
+	if text == "" {
+		return
+	}
+	parent := base
+	if s.Message.Absolute {
+		parent = r.root
+	}
+	for _, line := range strings.Split(text, "\n") {
+		rep := r.newNode(&s.Message.Steps[0])
+		parent.Children = append(parent.Children, rep)
+		leaf := rep
+		for i := range s.Message.Steps[1:] {
+			leaf = r.child(leaf, &s.Message.Steps[1+i], true)
+		}
+		leaf.Value = line
+	}
+	r.writes++
+	r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+	r.consumeFilters(&s.Place, src, s.Message.Text)
+}
+
+// constants writes a block's fixed message values.
+func (r *fromRun) constants(steps []language.Step, base *message.Node, src *fhir.Node) {
+	for i := range steps {
+		s := &steps[i]
+		if s.Kind == language.StepMessage && (s.Condition == nil || r.holds(s.Condition, src)) {
+			r.write(&s.Message, base, s.Value)
+		}
+	}
+}
