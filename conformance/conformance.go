@@ -59,6 +59,16 @@ func Validate(n *fhir.Node) []Issue {
 	return v.issues
 }
 
+// FirstError is the first issue that makes a resource invalid; nil when none does.
+func FirstError(issues []Issue) *Issue {
+	for i := range issues {
+		if issues[i].Severity == SeverityError {
+			return &issues[i]
+		}
+	}
+	return nil
+}
+
 // frame is one step of a path; paths are spelled only for issues.
 type frame struct {
 	above *frame

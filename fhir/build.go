@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -100,3 +101,13 @@ func Concept(system, code, display string) *Node {
 
 // TextConcept makes a CodeableConcept of text alone.
 func TextConcept(text string) *Node { return Obj("text", text) }
+
+// SetID sets a resource's id, after resourceType where a reader expects it.
+func SetID(n *Node, id string) {
+	if n.Get("id") != nil {
+		n.Set("id", Str(id))
+		return
+	}
+	at := min(1, len(n.Members))
+	n.Members = slices.Insert(n.Members, at, Member{Name: "id", Value: Str(id)})
+}

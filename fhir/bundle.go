@@ -182,7 +182,7 @@ func (r *resolver) register(i int, e *WriteEntry, assign func(int, string) strin
 		}
 	}
 	if e.Resource != nil && given == "" {
-		setID(e.Resource, e.ID)
+		SetID(e.Resource, e.ID)
 	}
 	if e.ID == "" {
 		return nil
@@ -201,15 +201,6 @@ func (r *resolver) register(i int, e *WriteEntry, assign func(int, string) strin
 	}
 	r.byURL[e.FullURL] = target
 	return nil
-}
-
-// setID puts a new id behind resourceType, where readers look for it.
-func setID(n *Node, id string) {
-	if n.Get("id") != nil || len(n.Members) == 0 || n.Members[0].Name != "resourceType" {
-		n.SetFirst("id", Str(id))
-		return
-	}
-	n.Members = append([]Member{n.Members[0], {"id", Str(id)}}, n.Members[1:]...)
 }
 
 // canonicalQuery makes two spellings of one query equal: order and escaping of parameters.

@@ -61,3 +61,14 @@ func ValidID(id string) bool {
 func typeName(s string) bool {
 	return s != "" && s[0] >= 'A' && s[0] <= 'Z' && plainName(s)
 }
+
+// LocalReference splits the reference object ref, when it is to a resource stored here:
+// "Type/id" or a version of it, relative.
+func LocalReference(ref *Node) (typ, id string, ok bool) {
+	s, _, _ := strings.Cut(ref.Str("reference"), "/_history/")
+	typ, id, ok = strings.Cut(s, "/")
+	if !ok || typ == "" || id == "" || strings.ContainsAny(typ, ":#") || strings.Contains(id, "/") {
+		return "", "", false
+	}
+	return typ, id, true
+}

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"stafett/gateway/desk"
 	"strings"
 	"testing"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"stafett/adapters"
-	"stafett/gateway"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -41,7 +41,7 @@ func TestDischarge_WholePath(t *testing.T) {
 	b.must(b.kith(notat("n1", klar[0].ID, "Vi ser på saken og kommer tilbake.")))
 	b.state(handover.StateReceived, sykehus)
 	b.attention(handover.AttentionAnswerNeedsReading)
-	_, err := b.g.RecordAnswer(t.Context(), asOperator, gateway.Answer{Handover: b.handover().ID, Event: handover.EventDeferred,
+	_, err := b.g.RecordAnswer(t.Context(), asOperator, desk.Answer{Handover: b.handover().ID, Event: handover.EventDeferred,
 		Day: time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"stafett/adapters/kith"
 	"stafett/directory"
 	"stafett/gateway"
+	"stafett/gateway/kernel"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/ledger/sqlite"
@@ -144,10 +145,12 @@ func (b *bench) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.g, err = gateway.New(t.Context(), gateway.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-		Codecs:  []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
+	b.g, err = gateway.New(t.Context(), gateway.Options{
+		Options: kernel.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
+			Codecs: []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
+			Self:   account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
-		Self:    account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now, Owner: "test"})
+		Owner:   "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,13 @@ package gateway_test
 import (
 	"bytes"
 	"fmt"
+	"stafett/gateway/desk"
 	"strings"
 	"testing"
 	"time"
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/gateway"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -236,13 +236,13 @@ func TestOperate_Close(t *testing.T) {
 
 // TestInvariant3_RecordAnswer: whose answer a named person may record.
 func TestInvariant3_RecordAnswer(t *testing.T) {
-	yes := gateway.Answer{Event: handover.EventAccepted, Day: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)}
-	later := gateway.Answer{Event: handover.EventDeferred}
+	yes := desk.Answer{Event: handover.EventAccepted, Day: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)}
+	later := desk.Answer{Event: handover.EventDeferred}
 	tests := []struct {
 		name   string
 		by     access.Caller
 		note   bool
-		answer gateway.Answer
+		answer desk.Answer
 		want   handover.State
 		fault  handover.FaultKind
 	}{
@@ -254,10 +254,10 @@ func TestInvariant3_RecordAnswer(t *testing.T) {
 		{"a person of neither", access.Caller{Kind: access.CallerOperator, Person: "X", Party: institusjon}, true, yes, handover.StateReceived, handover.FaultForbidden},
 		{"a party", asKommune, true, yes, handover.StateReceived, handover.FaultForbidden},
 		{"a nameless person", access.Caller{Kind: access.CallerOperator}, true, yes, handover.StateReceived, handover.FaultForbidden},
-		{"for a party that takes no part", asOperator, false, gateway.Answer{Event: handover.EventAccepted, For: institusjon}, handover.StateReceived, handover.FaultForbidden},
-		{"the sender does not accept", forSykehus, true, gateway.Answer{Event: handover.EventAccepted, For: sykehus}, handover.StateReceived, handover.FaultForbidden},
-		{"an event that is none", forKommune, false, gateway.Answer{Event: "nonsense"}, handover.StateReceived, handover.FaultInvalid},
-		{"the clock's event", forKommune, false, gateway.Answer{Event: handover.EventDeadlinePassed}, handover.StateReceived, handover.FaultForbidden},
+		{"for a party that takes no part", asOperator, false, desk.Answer{Event: handover.EventAccepted, For: institusjon}, handover.StateReceived, handover.FaultForbidden},
+		{"the sender does not accept", forSykehus, true, desk.Answer{Event: handover.EventAccepted, For: sykehus}, handover.StateReceived, handover.FaultForbidden},
+		{"an event that is none", forKommune, false, desk.Answer{Event: "nonsense"}, handover.StateReceived, handover.FaultInvalid},
+		{"the clock's event", forKommune, false, desk.Answer{Event: handover.EventDeadlinePassed}, handover.StateReceived, handover.FaultForbidden},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestInvariant3_RecordAnswer(t *testing.T) {
 		})
 	}
 	b := newBench(t)
-	_, err := b.g.RecordAnswer(t.Context(), asOperator, gateway.Answer{Handover: "none", Event: handover.EventAccepted})
+	_, err := b.g.RecordAnswer(t.Context(), asOperator, desk.Answer{Handover: "none", Event: handover.EventAccepted})
 	isFault(t, err, handover.FaultNotFound)
 }
 
@@ -306,7 +306,7 @@ func TestOperate_AttentionResolved(t *testing.T) {
 	b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
 	b.deliver()
 	b.must(b.kith(appRec(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")[0], "2")))
-	in := gateway.Answer{Handover: b.handover().ID, Event: handover.EventAttentionResolved, Attention: handover.AttentionUnreachable}
+	in := desk.Answer{Handover: b.handover().ID, Event: handover.EventAttentionResolved, Attention: handover.AttentionUnreachable}
 	_, err := b.g.RecordAnswer(t.Context(), forKommune, in)
 	isFault(t, err, handover.FaultForbidden)
 	if _, err := b.g.RecordAnswer(t.Context(), forSykehus, in); err != nil {

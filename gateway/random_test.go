@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"fmt"
 	"slices"
+	"stafett/gateway/desk"
 	"testing"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/gateway"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -54,7 +54,7 @@ var randomActs = []struct {
 			return "with nothing to do"
 		}
 		h := hs[rapid.IntRange(0, len(hs)-1).Draw(r, "which")]
-		in := gateway.Answer{Handover: h.ID, Event: rapid.SampledFrom([]handover.EventName{handover.EventAccepted, handover.EventDeferred, handover.EventDeclined,
+		in := desk.Answer{Handover: h.ID, Event: rapid.SampledFrom([]handover.EventName{handover.EventAccepted, handover.EventDeferred, handover.EventDeclined,
 			handover.EventFinished, handover.EventAttentionResolved, handover.EventWithdrawn, handover.EventMisaddressed, handover.EventPaused, handover.EventRetracted}).Draw(r, "event")}
 		if in.Event == handover.EventFinished {
 			in.Next.None = handover.NoneHome
@@ -241,7 +241,7 @@ func TestInvariant3_RandomTaskChanges(t *testing.T) {
 				}
 				n.Append(name, parse(t, `{"type":{"coding":[{"system":"urn:stafett:next"}]},"valueCode":"home"}`))
 			}
-			_, err := b.g.Write(t.Context(), c, putWrite(n))
+			_, err := b.g.FHIR.Write(t.Context(), c, putWrite(n))
 			h := b.handoverOf(id)
 			log = append(log, fmt.Sprintf("%s: %s %s -> %s (%v)", c.Party, n.Str("status"), n.Str("businessStatus", "coding", "code"), h.State, err))
 			if err != nil {

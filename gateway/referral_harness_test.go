@@ -48,7 +48,7 @@ func writeOf(t testing.TB, bundle string) fhir.Write {
 
 func (b *bench) writeBundle(c access.Caller, bundle string) (fhir.WriteResult, error) {
 	b.t.Helper()
-	return b.g.Write(b.t.Context(), c, writeOf(b.t, bundle))
+	return b.g.FHIR.Write(b.t.Context(), c, writeOf(b.t, bundle))
 }
 
 // refer sends a referral, the Bundle changed by pairs of old and new text.
@@ -67,7 +67,7 @@ func (b *bench) refer(pairs ...string) referral {
 // read returns what the caller reads, nil when it finds nothing.
 func (b *bench) read(c access.Caller, typ, id string) *fhir.Node {
 	b.t.Helper()
-	v, err := b.g.Read(b.t.Context(), c, typ, id)
+	v, err := b.g.FHIR.Read(b.t.Context(), c, typ, id)
 	if err != nil {
 		if k := handover.FaultOf(err).Kind; k != handover.FaultNotFound && k != handover.FaultGone {
 			b.t.Fatalf("read %s: %v", typ, err)
@@ -97,7 +97,7 @@ func (b *bench) found(c access.Caller, typ, query string) int {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	page, err := b.g.Search(b.t.Context(), c, q)
+	page, err := b.g.FHIR.Search(b.t.Context(), c, q)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func (b *bench) change(c access.Caller, id string, f func(n *fhir.Node)) error {
 	b.t.Helper()
 	n := b.mustRead(c, "Task", id)
 	f(n)
-	_, err := b.g.Write(b.t.Context(), c, putWrite(n))
+	_, err := b.g.FHIR.Write(b.t.Context(), c, putWrite(n))
 	return err
 }
 
@@ -138,7 +138,7 @@ func status(s, business string) func(*fhir.Node) {
 func (b *bench) post(c access.Caller, text string) (fhir.WriteResult, error) {
 	b.t.Helper()
 	n := parse(b.t, text)
-	return b.g.Write(b.t.Context(), c, fhir.Write{Mode: fhir.WriteSingle, Raw: []byte(text), Entries: []fhir.WriteEntry{{Method: http.MethodPost, Type: n.ResourceType(), Resource: n}}})
+	return b.g.FHIR.Write(b.t.Context(), c, fhir.Write{Mode: fhir.WriteSingle, Raw: []byte(text), Entries: []fhir.WriteEntry{{Method: http.MethodPost, Type: n.ResourceType(), Resource: n}}})
 }
 
 func (b *bench) mustPost(c access.Caller, text string) string {

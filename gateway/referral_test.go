@@ -82,7 +82,7 @@ func TestReferral_ExactJSON(t *testing.T) {
 	r := b.refer()
 	b.deliver()
 	for typ, id := range map[string]string{"Patient": r.patient, "ServiceRequest": r.request, "CarePlan": r.plan, "Observation": r.observation} {
-		v, err := b.g.Read(t.Context(), asKommune, typ, id)
+		v, err := b.g.FHIR.Read(t.Context(), asKommune, typ, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,16 +123,16 @@ func TestReferral_ThirdPartyFindsNothing(t *testing.T) {
 		if n := b.read(asSykehus, typ, id); n != nil {
 			t.Errorf("the hospital reads the %s", typ)
 		}
-		if _, err := b.g.ReadVersion(t.Context(), asSykehus, typ, id, 1); err == nil {
+		if _, err := b.g.FHIR.ReadVersion(t.Context(), asSykehus, typ, id, 1); err == nil {
 			t.Errorf("the hospital reads version 1 of the %s", typ)
 		}
 		if n := b.found(asSykehus, typ, ""); n != 0 {
 			t.Errorf("the hospital finds %d %s", n, typ)
 		}
-		if page, err := b.g.History(t.Context(), asSykehus, typ, "", 10, ""); err != nil || len(page.Versions) != 0 {
+		if page, err := b.g.FHIR.History(t.Context(), asSykehus, typ, "", 10, ""); err != nil || len(page.Versions) != 0 {
 			t.Errorf("the hospital sees %d versions of %s, %v", len(page.Versions), typ, err)
 		}
-		if _, err := b.g.History(t.Context(), asSykehus, typ, id, 10, ""); err == nil {
+		if _, err := b.g.FHIR.History(t.Context(), asSykehus, typ, id, 10, ""); err == nil {
 			t.Errorf("the hospital sees the history of the %s", typ)
 		}
 		for _, c := range []access.Caller{asKommune, asInstitusjon} {
@@ -143,7 +143,7 @@ func TestReferral_ThirdPartyFindsNothing(t *testing.T) {
 	}
 	n := b.mustRead(asKommune, "Task", r.task)
 	n.Set("status", fhir.Str("cancelled"))
-	_, err := b.g.Write(t.Context(), asSykehus, putWrite(n))
+	_, err := b.g.FHIR.Write(t.Context(), asSykehus, putWrite(n))
 	isFault(t, err, handover.FaultNotFound)
 	b.stateOf(r.task, handover.StateReceived, kommune)
 }
@@ -265,7 +265,7 @@ func TestReferral_MisaddressedEndsAccess(t *testing.T) {
 	sent := len(b.ofType(institusjon, "transaction"))
 	request := b.mustRead(asKommune, "ServiceRequest", r.request)
 	request.Set("priority", fhir.Str("urgent"))
-	if _, err := b.g.Write(t.Context(), asKommune, putWrite(request)); err != nil {
+	if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(request)); err != nil {
 		t.Fatal(err)
 	}
 	b.mustChange(asKommune, r.task, func(n *fhir.Node) {
@@ -276,7 +276,7 @@ func TestReferral_MisaddressedEndsAccess(t *testing.T) {
 	if n := len(b.ofType(institusjon, "transaction")); n != sent {
 		t.Errorf("the former owner was told %d times more", n-sent)
 	}
-	if _, err := b.g.Reindex(t.Context()); err != nil {
+	if _, err := b.g.FHIR.Reindex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	blind("after a reindex")
@@ -333,7 +333,7 @@ func TestReferral_DeletesAreNotRepeatsOfOneAnother(t *testing.T) {
 	one := b.mustPost(asKommune, `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"display":"x"},"title":"1"}`)
 	two := b.mustPost(asKommune, `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"display":"x"},"title":"2"}`)
 	for _, id := range []string{one, two} {
-		_, err := b.g.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Identity: "same", Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: id}}})
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Identity: "same", Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: id}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -527,7 +527,7 @@ func TestReferral_Refused(t *testing.T) {
 		{"the owner changes the request", func(b *bench, r referral) error {
 			n := b.mustRead(asInstitusjon, "ServiceRequest", r.request)
 			n.Set("priority", fhir.Str("urgent"))
-			_, err := b.g.Write(b.t.Context(), asInstitusjon, putWrite(n))
+			_, err := b.g.FHIR.Write(b.t.Context(), asInstitusjon, putWrite(n))
 			return err
 		}, handover.FaultForbidden},
 		{"stale If-Match", func(b *bench, r referral) error {
@@ -535,24 +535,24 @@ func TestReferral_Refused(t *testing.T) {
 			n.Set("status", fhir.Str("accepted"))
 			w := putWrite(n)
 			w.Entries[0].IfMatch = 1
-			_, err := b.g.Write(b.t.Context(), asInstitusjon, w)
+			_, err := b.g.FHIR.Write(b.t.Context(), asInstitusjon, w)
 			return err
 		}, handover.FaultPrecondition},
 		{"PUT to an id of the caller's choice", func(b *bench, _ referral) error {
-			_, err := b.g.Write(b.t.Context(), asKommune, putWrite(parse(b.t, `{"resourceType":"CarePlan","id":"mine","status":"active","intent":"plan","subject":{"display":"x"}}`)))
+			_, err := b.g.FHIR.Write(b.t.Context(), asKommune, putWrite(parse(b.t, `{"resourceType":"CarePlan","id":"mine","status":"active","intent":"plan","subject":{"display":"x"}}`)))
 			return err
 		}, handover.FaultNotFound},
 		{"delete of a Task", func(b *bench, r referral) error {
-			_, err := b.g.Write(b.t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "Task", ID: r.task}}})
+			_, err := b.g.FHIR.Write(b.t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "Task", ID: r.task}}})
 			return err
 		}, handover.FaultForbidden},
 		{"delete of another's resource", func(b *bench, r referral) error {
-			_, err := b.g.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: r.plan}}})
+			_, err := b.g.FHIR.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: r.plan}}})
 			return err
 		}, handover.FaultForbidden},
 		{"two Tasks in one transaction", func(b *bench, r referral) error {
 			n := b.mustRead(asInstitusjon, "Task", r.task)
-			_, err := b.g.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteTransaction, Raw: []byte("{}"), Entries: []fhir.WriteEntry{
+			_, err := b.g.FHIR.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteTransaction, Raw: []byte("{}"), Entries: []fhir.WriteEntry{
 				{Method: http.MethodPut, Type: "Task", ID: r.task, Resource: n},
 				{Method: http.MethodPost, Type: "Task", Resource: parse(b.t, `{"resourceType":"Task","status":"requested","intent":"order"}`)}}})
 			return err
@@ -608,7 +608,7 @@ func TestReferral_ConditionalCreateSeesOnlyItsOwn(t *testing.T) {
 	r := b.refer()
 	create := func(c access.Caller) fhir.EntryResult {
 		t.Helper()
-		res, err := b.g.Write(t.Context(), c, fhir.Write{Mode: fhir.WriteSingle, Raw: []byte("{}"), Entries: []fhir.WriteEntry{{Method: http.MethodPost, Type: "Patient",
+		res, err := b.g.FHIR.Write(t.Context(), c, fhir.Write{Mode: fhir.WriteSingle, Raw: []byte("{}"), Entries: []fhir.WriteEntry{{Method: http.MethodPost, Type: "Patient",
 			IfNoneExist: "identifier=urn:oid:2.16.578.1.12.4.1.4.1|" + solveig,
 			Resource:    parse(t, `{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"`+solveig+`"}]}`)}}})
 		if err != nil {
@@ -648,7 +648,7 @@ func TestReferral_DeleteOutOfSight(t *testing.T) {
 	b := newBench(t)
 	r := b.refer()
 	for _, id := range []string{r.plan, "0192f0c0-0000-7000-8000-000000000000"} {
-		got, err := b.g.Write(t.Context(), asSykehus, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: id}}})
+		got, err := b.g.FHIR.Write(t.Context(), asSykehus, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: "CarePlan", ID: id}}})
 		if err != nil || got.Status != http.StatusNoContent || len(got.Entries) != 1 || got.Entries[0].Version != 0 {
 			t.Fatalf("%+v, %v", got, err)
 		}

@@ -90,8 +90,8 @@ func TestInvariant1_StorageFailureLeavesNothing(t *testing.T) {
 				"transaction": second(b.writeBundle(asKommune, referralBundle)),
 				"bad":         second(b.post(asKommune, `{"resourceType":"CarePlan","wrong":1}`)),
 				"create":      second(b.post(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"x"}}`)),
-				"read":        second(b.g.Read(t.Context(), asKommune, "Patient", "x")),
-				"history":     second(b.g.History(t.Context(), asKommune, "Patient", "", 10, "")),
+				"read":        second(b.g.FHIR.Read(t.Context(), asKommune, "Patient", "x")),
+				"history":     second(b.g.FHIR.History(t.Context(), asKommune, "Patient", "", 10, "")),
 			} {
 				if f := handover.FaultOf(err); f == nil || what != "read" && !f.Kind.Temporary() {
 					t.Errorf("%s: %v", what, err)

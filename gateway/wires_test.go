@@ -190,7 +190,7 @@ func TestConcurrent_SameMessage(t *testing.T) {
 	tasks := make([]string, n)
 	for i := range n {
 		wg.Go(func() {
-			if r, err := b.g.Write(t.Context(), asKommune, writeOf(t, referralBundle)); err == nil {
+			if r, err := b.g.FHIR.Write(t.Context(), asKommune, writeOf(t, referralBundle)); err == nil {
 				tasks[i] = r.Entries[4].ID
 			} else {
 				t.Error(err)
@@ -223,7 +223,7 @@ func TestConcurrent_StaleWritesLose(t *testing.T) {
 			c.Append("note", fhir.Obj("text", fmt.Sprint(i)))
 			w := putWrite(c)
 			w.Entries[0].IfMatch, _ = fhir.ParseETag(`W/"` + n.Str("meta", "versionId") + `"`)
-			_, err := b.g.Write(t.Context(), asInstitusjon, w)
+			_, err := b.g.FHIR.Write(t.Context(), asInstitusjon, w)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -261,7 +261,7 @@ func TestWrite_Callers(t *testing.T) {
 	n := b.mustRead(asInstitusjon, "Task", r.task)
 	n.Set("status", fhir.Str("accepted"))
 	for _, c := range []access.Caller{asOperator, {Kind: access.CallerOperator, Person: "X", Party: institusjon}} {
-		_, err := b.g.Write(t.Context(), c, putWrite(n))
+		_, err := b.g.FHIR.Write(t.Context(), c, putWrite(n))
 		isFault(t, err, handover.FaultForbidden)
 	}
 	b.stateOf(r.task, handover.StateReceived, kommune)

@@ -17,7 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"stafett/events"
-	"stafett/gateway"
+	"stafett/gateway/desk"
 	"stafett/handover"
 )
 
@@ -99,7 +99,7 @@ func (w *town) fill() {
 
 func (w *town) placeOf(message string, reader handover.PartyID) handoverIn {
 	w.t.Helper()
-	var v gateway.MessageView
+	var v desk.MessageView
 	w.get("/messages/"+escaped(message), w.operator, &v)
 	var task struct{ For struct{ Reference string } }
 	w.get("/fhir/Task/"+string(v.Handover.ID), w.tokens[reader], &task)
@@ -322,7 +322,7 @@ func TestAccess_WiresHoldTheSenderToTheCaller(t *testing.T) {
 			}
 		})
 	}
-	var v gateway.MessageView
+	var v desk.MessageView
 	w.get("/messages/"+w.discharge.message, w.operator, &v)
 	if v.Handover.Custodian != sykehus || v.Handover.State != handover.StateRequested {
 		t.Errorf("after false answers the handover is %s, held by %s", v.Handover.State, v.Handover.Custodian)

@@ -12,6 +12,7 @@ import (
 
 	"stafett/access"
 	"stafett/gateway"
+	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -142,7 +143,7 @@ func (a *api) answer(c *gin.Context) {
 	if !body(c, &b) {
 		return
 	}
-	in := gateway.Answer{Handover: handover.ID(c.Param("id")), Event: b.Event, For: b.For, Next: b.Next, Attention: b.Attention}
+	in := desk.Answer{Handover: handover.ID(c.Param("id")), Event: b.Event, For: b.For, Next: b.Next, Attention: b.Attention}
 	if b.Day != "" {
 		day, err := time.ParseInLocation(time.DateOnly, b.Day, handover.Calendar{}.Location())
 		if err != nil {
@@ -152,7 +153,7 @@ func (a *api) answer(c *gin.Context) {
 		in.Day = day
 	}
 	h, err := a.gateway.RecordAnswer(c, callerOf(c), in)
-	reply(c, gateway.ViewOf(h), err)
+	reply(c, desk.ViewOf(h), err)
 }
 
 func body(c *gin.Context, v any) bool {
@@ -309,6 +310,6 @@ func (a *api) reindex(c *gin.Context) {
 	if !forOperators(c) {
 		return
 	}
-	n, err := a.gateway.Reindex(context.WithoutCancel(c))
+	n, err := a.gateway.FHIR.Reindex(context.WithoutCancel(c))
 	reply(c, gin.H{"resources": n}, err)
 }

@@ -27,6 +27,9 @@ import (
 	"stafett/fhir"
 	"stafett/fhir/rest"
 	"stafett/gateway"
+	"stafett/gateway/deliver"
+	"stafett/gateway/kernel"
+	"stafett/gateway/tell"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/ledger/postgres"
@@ -174,7 +177,7 @@ func (c Connect) resolve() (events.Connect, error) {
 	return out, errors.Join(err1, err2)
 }
 
-var _ gateway.Bundler = fhirbundle.Codec{}
+var _ tell.Bundler = fhirbundle.Codec{}
 
 func (a *app) openGateway(ctx context.Context) error {
 	set, err := mappings.Embedded()
@@ -188,12 +191,12 @@ func (a *app) openGateway(ctx context.Context) error {
 	self := account.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
-		Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-		Codecs:  []adapters.Codec{er7, xml, bundle},
-		Senders: a.senders, Self: self, OperatorContact: a.cfg.OperatorContact,
-		Delivery: gateway.DeliveryOptions{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
+		Options: kernel.Options{Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
+			Codecs: []adapters.Codec{er7, xml, bundle}, Self: self, OperatorContact: a.cfg.OperatorContact,
+			Notify: a.relay.Notify, Log: a.log, Observe: a.metrics},
+		Senders: a.senders,
+		Delivery: deliver.Options{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
 			Timeout: a.cfg.Delivery.Timeout, Lease: a.cfg.Delivery.Lease, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
-		Notify: a.relay.Notify, Log: a.log, Observe: a.metrics,
 	})
 	if err != nil {
 		return err
@@ -298,7 +301,7 @@ func (a *app) routes() http.Handler {
 	inFlight := semaphore.NewWeighted(a.cfg.Limits.InFlightBytes)
 	limits := fhir.DefaultLimits()
 	limits.Bytes = int(a.cfg.Limits.MessageBytes)
-	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway, Reader: a.gateway, Authenticator: a.auth,
+	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
 		Limits: limits, InFlight: inFlight, Logger: a.log, Conditional: true, Version: version()})
 	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {

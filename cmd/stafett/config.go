@@ -120,7 +120,7 @@ type Operator struct {
 	Token  string           `yaml:"token"` // a reference
 }
 
-// Delivery tunes sending; zero fields take the defaults of gateway.DeliveryOptions.
+// Delivery tunes sending; zero fields take the defaults of deliver.Options.
 type Delivery struct {
 	Workers            int           `yaml:"workers"`
 	WorkersPerReceiver int           `yaml:"workersPerReceiver"`

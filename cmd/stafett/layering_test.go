@@ -1,6 +1,7 @@
 package main
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -38,8 +39,19 @@ var layers = map[string][]string{
 	"events":               {"handover", "ledger"},
 	"access":               {"handover", "directory"},
 	"ephemeral":            {},
-	"gateway": {"adapters", "mappings/account", "mappings/engine", "mappings/language", "message", "conformance", "fhir", "fhir/search", "handover", "ledger", "access",
-		"directory", "ephemeral"},
+	"gateway/act":          {"handover", "message", "directory", "fhir", "fhir/search", "mappings/account", "ledger"},
+	"gateway/tell": {"gateway/act", "adapters", "mappings/account", "mappings/engine", "mappings/language", "fhir", "directory", "handover",
+		"message", "ledger"},
+	"gateway/kernel": {"gateway/act", "gateway/tell", "ledger", "adapters", "directory", "handover", "fhir", "fhir/search",
+		"mappings/account", "mappings/language"},
+	"gateway/intake": {"gateway/kernel", "gateway/act", "gateway/tell", "adapters", "mappings/account", "mappings/engine", "conformance",
+		"access", "directory", "fhir", "handover", "ledger", "message"},
+	"gateway/fhirdoor": {"gateway/kernel", "gateway/act", "access", "conformance", "fhir", "fhir/search", "handover", "ledger", "message"},
+	"gateway/deliver":  {"gateway/kernel", "gateway/act", "adapters", "directory", "handover", "ledger"},
+	"gateway/clock":    {"gateway/kernel", "gateway/act", "gateway/intake", "fhir", "handover", "ledger"},
+	"gateway/desk":     {"gateway/kernel", "gateway/act", "gateway/intake", "access", "adapters", "handover", "ledger"},
+	"gateway": {"gateway/kernel", "gateway/intake", "gateway/fhirdoor", "gateway/deliver", "gateway/clock", "gateway/desk",
+		"adapters", "handover", "message"},
 	"demo":        {},
 	"cmd/stafett": nil, // the one binary may import everything
 }
@@ -97,5 +109,39 @@ func TestLayering(t *testing.T) {
 	}
 	if len(seen) < 15 {
 		t.Fatalf("only %d packages were read: the test looked in the wrong place", len(seen))
+	}
+}
+
+// TestLayering_PureRooms: what decides and what is told read nothing, write nothing and
+// know no clock, so that they can be made again.
+func TestLayering_PureRooms(t *testing.T) {
+	forbidden := []string{"context", "os", "net", "net/http", "database/sql", "log", "log/slog", "io/fs", "sync"}
+	for _, room := range []string{"handover", "gateway/act", "gateway/tell"} {
+		files, err := filepath.Glob("../../" + room + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", room, len(files), err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range file.Imports {
+				if name, _ := strconv.Unquote(spec.Path.Value); slices.Contains(forbidden, name) {
+					t.Errorf("%s imports %s", path, name)
+				}
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Now" {
+					if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+						t.Errorf("%s reads the clock", path)
+					}
+				}
+				return true
+			})
+		}
 	}
 }

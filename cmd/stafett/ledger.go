@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stafett/gateway"
+	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -31,7 +31,7 @@ func ledgerMessage(c *client) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "message ID", Short: "What happened to one message, by its id here or the sender's own", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var v gateway.MessageView
+			var v desk.MessageView
 			if err := c.call(cmd.Context(), "GET", "/messages/"+escaped(args[0]), nil, &v); err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func printMessage(out io.Writer, v gateway.MessageView) {
+func printMessage(out io.Writer, v desk.MessageView) {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	row := func(name string, value any) {
 		if s := fmt.Sprint(value); s != "" {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stafett/gateway"
+	"stafett/gateway/desk"
 	"stafett/handover"
 )
 
@@ -49,7 +49,7 @@ func parkedList(c *client) *cobra.Command {
 func parkedShow(c *client) *cobra.Command {
 	return &cobra.Command{Use: "show ID", Short: "What happened to a parked message", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var v gateway.MessageView
+			var v desk.MessageView
 			if err := c.call(cmd.Context(), "GET", "/messages/"+escaped(args[0]), nil, &v); err != nil {
 				return err
 			}
@@ -113,7 +113,7 @@ func handoverList(c *client) *cobra.Command {
 	var all, attention bool
 	cmd := &cobra.Command{Use: "list", Short: "List open handovers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var v []gateway.HandoverView
+			var v []desk.HandoverView
 			if err := c.call(cmd.Context(), "GET", fmt.Sprintf("/handovers?open=%t&attention=%t", !all, attention), nil, &v); err != nil {
 				return err
 			}
@@ -141,7 +141,7 @@ func handoverAnswer(c *client) *cobra.Command {
 	cmd := &cobra.Command{Use: "answer ID EVENT", Short: "Record as a named person what a free-text answer says: accepted, deferred, declined …", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.Event = handover.EventName(args[1])
-			var v gateway.HandoverView
+			var v desk.HandoverView
 			if err := c.call(cmd.Context(), "POST", "/handovers/"+escaped(args[0])+"/answer", b, &v); err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stafett/gateway"
+	"stafett/gateway/intake"
 )
 
 func translateCommand() *cobra.Command {
@@ -27,7 +27,7 @@ func translateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var v gateway.Translation
+			var v intake.Translation
 			if err := json.Unmarshal(b, &v); err != nil {
 				return err
 			}

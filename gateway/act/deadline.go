@@ -1,0 +1,90 @@
+package act
+
+import (
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+)
+
+// Overdue takes the next step of a handover whose deadline has passed; nil when nothing is
+// late any more.
+func Overdue(s *Snapshot, id handover.ID) (*Plan, error) {
+	h, found := s.Handovers.Get(id)
+	if !found {
+		return nil, ledger.ErrNotFound
+	}
+	if h.NextDue().IsZero() || h.NextDue().After(s.Now) {
+		return nil, nil
+	}
+	d := &decision{s: s, actor: handover.Actor{Role: handover.RoleClock}, kind: h.Kind, before: h,
+		event: handover.Event{Name: handover.EventDeadlinePassed}}
+	err := d.decide()
+	d.plan.Handover = d.next
+	return &d.plan, err
+}
+
+// OverdueDelivery takes the next step of a delivery: no receipt by WarnAt raises
+// attention; none by Deadline (96 h from GenDate) counts as negative; a parked one is
+// escalated again.
+func OverdueDelivery(s *Snapshot, d ledger.Delivery) (*Plan, error) {
+	switch {
+	case d.State == ledger.DeliveryParked || d.State == ledger.DeliveryRefused:
+		return s.escalateDelivery(d), nil
+	case !s.Now.Before(d.Deadline):
+		return s.undeliverable(d, "no receipt within the limit")
+	}
+	return s.unreceipted(d)
+}
+
+// escalateDelivery alerts the next contact of the party on whose behalf it was sent. An
+// alert that itself is parked goes to the operator, and then stays listed as parked: what
+// it was about escalates on its own.
+func (s *Snapshot) escalateDelivery(d ledger.Delivery) *Plan {
+	step := d.Step
+	d.Step++
+	d.Deadline = s.Now.Add(s.Policy.EscalationAfter(d.Step))
+	plan := &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
+	if d.Purpose == ledger.PurposeAlert && (d.Receiver == s.Operator || step > 0) {
+		return plan
+	}
+	t := s.alertAbout(d.Handover, s.Responsible(d), step)
+	t.ParkedDelivery = &d
+	plan.Tellings = append(plan.Tellings, t)
+	return plan
+}
+
+// OverdueMessage alerts the next contact about a parked message. patient is the message's,
+// where it could be read: its sender's wire may take no notice without one.
+func OverdueMessage(s *Snapshot, m ledger.Message, patient *fhir.Node) *Plan {
+	step := m.Step
+	m.Step++
+	m.Deadline = s.Now.Add(s.Policy.EscalationAfter(m.Step))
+	to := m.Sender
+	_, known := s.Directory.Party(to)
+	if !known {
+		to = s.Operator
+	}
+	t := s.alertAbout(m.Handover, to, step)
+	if known && patient != nil {
+		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
+	}
+	t.ParkedMessage = &m
+	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}, Tellings: []Telling{t}}
+}
+
+// alertAbout is an alert about something that is not a handover's state.
+func (s *Snapshot) alertAbout(id handover.ID, to handover.PartyID, step int) Telling {
+	t := Telling{Purpose: ledger.PurposeAlert, To: to, Event: handover.EventAttentionRaised, Number: step + 1,
+		Scene: Scene{Actor: handover.Actor{Role: handover.RoleClock}}}
+	if id == "" {
+		return t
+	}
+	t.Handover, _ = s.Handovers.Get(id)
+	if _, ok := s.Directory.Party(to); !ok {
+		to = s.Operator
+	}
+	// A Task that the contact may not see is not told.
+	t.Task, _ = Current(s, "Task", string(id), to)
+	return t
+}

@@ -1,0 +1,238 @@
+package act
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+)
+
+// errBeforeOriginal: the event undoes one that has not arrived yet.
+var errBeforeOriginal = errors.New("gateway: the message undoes one that has not arrived")
+
+// decision is one event on one handover with all that follows from it, gathered in plan.
+type decision struct {
+	s       *Snapshot
+	actor   handover.Actor
+	event   handover.Event
+	kind    handover.Kind
+	before  handover.Handover // zero State when it is to be created
+	content account.Canonical
+	message handover.MessageID // the inbound message that caused it; empty for none
+	// task is the Task as its author or owner wrote it now; nil to keep the stored one.
+	task *fhir.Node
+	// written are resources of a FHIR write, in the plan already; shown are stored ones
+	// that the act refers to and lets its parties read.
+	written, shown []*fhir.Node
+	// successor is the content of the stay that a readmission opens.
+	successor account.Canonical
+	// outer is the decision that opened this one's handover.
+	outer *decision
+
+	next    handover.Handover
+	reason  handover.Reason
+	verdict string     // what was decided and why, for the audit
+	taskNow *fhir.Node // the Task as this decision leaves it
+	opened  *decision  // the handover that this one opened
+	plan    Plan
+}
+
+// decide runs the pure decision and gathers its consequences.
+func (d *decision) decide() error {
+	effects, err := d.judge()
+	if err != nil {
+		return err
+	}
+	d.verdict = string(d.event.Name) + ": " + string(d.reason)
+	if d.message == "" {
+		// A message's own audit line says what was decided on it.
+		d.audit(ledger.Audit{Action: ledger.AuditDecided, Party: d.actor.Party, Person: d.actor.Person,
+			Handover: d.next.ID, Outcome: string(d.next.State), Detail: d.verdict})
+	}
+	if d.changesNothing(effects) {
+		return nil
+	}
+	d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
+	if err := d.store(); err != nil {
+		return err
+	}
+	if err := d.consequences(effects); err != nil {
+		return err
+	}
+	return d.follow()
+}
+
+func (d *decision) judge() ([]handover.Effect, error) {
+	next, effects, reason, fault := d.s.Policy.Decide(d.kind, d.before, d.event, d.actor, d.s.Now)
+	d.next, d.reason = next, reason
+	switch {
+	case fault != nil && reason == handover.ReasonBeforeOriginal:
+		return nil, fmt.Errorf("%w: %w", errBeforeOriginal, fault)
+	case fault != nil:
+		return nil, fault
+	}
+	return effects, nil
+}
+
+func (d *decision) changesNothing(effects []handover.Effect) bool {
+	return len(effects) == 0 && d.task == nil && len(d.content.Resources) == 0 && reflect.DeepEqual(d.next, d.before)
+}
+
+// follow lets the policy's own next event follow in the same transaction.
+func (d *decision) follow() error {
+	event, actor, ok := d.s.Policy.Follows(d.next)
+	if !ok {
+		return nil
+	}
+	f := &decision{s: d.s, actor: actor, event: event, kind: d.next.Kind, before: d.next, message: d.message}
+	if d.taskNow != nil {
+		f.task = d.taskNow.Clone()
+	}
+	effects, err := f.judge()
+	if err != nil {
+		return err
+	}
+	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
+	if f.task != nil {
+		if err := f.putTask(f.task); err != nil {
+			return err
+		}
+	}
+	if err := f.consequences(effects); err != nil {
+		return err
+	}
+	d.plan.add(f.plan)
+	d.next = f.next
+	return nil
+}
+
+func (d *decision) audit(line ledger.Audit) {
+	line.At = d.s.Now
+	d.plan.Unit.Audit = append(d.plan.Unit.Audit, line)
+}
+
+// consequences turns effects into rows and tellings. Those about the handover that this
+// decision opens come after the one that opens it.
+func (d *decision) consequences(effects []handover.Effect) error {
+	for _, e := range effects {
+		on := d
+		if e.Handover.ID != "" && d.opened != nil {
+			on = d.opened
+		}
+		if err := on.consequence(e); err != nil {
+			return err
+		}
+	}
+	if d.opened != nil {
+		d.plan.add(d.opened.plan)
+	}
+	return nil
+}
+
+func (d *decision) consequence(e handover.Effect) error {
+	switch e.Kind {
+	case handover.EffectOpen:
+		return d.open(e)
+	case handover.EffectPublish:
+		d.publish(e)
+	case handover.EffectTell:
+		d.tell(e)
+	case handover.EffectAlert:
+		d.alert(e)
+	case handover.EffectEndAccess:
+		return d.endAccess(e.Party)
+	}
+	return nil
+}
+
+func (d *decision) publish(e handover.Effect) {
+	h := d.next
+	d.plan.Unit.Events = append(d.plan.Unit.Events, ledger.Event{Handover: h.ID, Chain: h.Chain, Kind: h.Kind, Name: d.eventOf(e),
+		From: h.Sender, To: h.Receiver, State: h.State, Actor: d.actor.Party, Role: d.actor.Role,
+		Reason: d.reason, Attention: e.Attention, Message: d.message, At: d.s.Now})
+}
+
+// eventOf is what an effect publishes or tells; the decision's own event where it says none.
+func (d *decision) eventOf(e handover.Effect) handover.EventName {
+	if e.Event != "" {
+		return e.Event
+	}
+	return d.event.Name
+}
+
+// open stores the next handover of the chain. After a readmission the message's content is
+// the new stay's; a forwarded request takes the Task it follows with it.
+func (d *decision) open(e handover.Effect) error {
+	next := &decision{s: d.s, actor: d.actor, event: handover.Event{Name: e.Event}, kind: e.Handover.Kind, next: e.Handover,
+		message: d.message, reason: d.reason, outer: d}
+	d.opened = next
+	next.plan.Unit.Handovers = append(next.plan.Unit.Handovers, next.next)
+	if d.event.Name == handover.EventReadmitted {
+		next.content = d.successor
+		return next.store()
+	}
+	next.content.Facts = d.content.Facts
+	return next.storeSuccessor()
+}
+
+// tell plans the message by which a party learns what happened.
+func (d *decision) tell(e handover.Effect) {
+	from := d.actor.Party
+	if from == "" || from == e.Party {
+		from = Counterpart(d.next, e.Party)
+	}
+	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: e.Party, From: from, Event: d.eventOf(e)})
+}
+
+// alert plans the notice by which a contact is escalated to, on a wire of its own party.
+func (d *decision) alert(e handover.Effect) {
+	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeAlert, To: e.Party,
+		Event: d.eventOf(e), Attention: e.Attention, Number: alertNumber(e)})
+}
+
+// alertNumber counts alerts from 1. An attention is alerted when it is raised (step 0); a
+// late state for the first time at its first step.
+func alertNumber(e handover.Effect) int {
+	if e.Attention == handover.AttentionOverdue {
+		return max(e.Step, 1)
+	}
+	return e.Step + 1
+}
+
+// scene is the decision as it stands now.
+func (d *decision) scene() Scene {
+	return Scene{Actor: d.actor, Handover: d.next, Task: d.taskNow, Content: d.content, Message: d.message,
+		Written: slices.Clip(d.plan.Unit.Resources)}
+}
+
+// Counterpart is the other party of h.
+func Counterpart(h handover.Handover, p handover.PartyID) handover.PartyID {
+	if p == h.Sender {
+		return h.Receiver
+	}
+	return h.Sender
+}
+
+// TakesPart reports whether p is told of h and may read what belongs to it.
+func TakesPart(p handover.PartyID, h handover.Handover) bool {
+	if p == h.Receiver {
+		return !h.Facts.AccessEnded
+	}
+	return p == h.Sender || slices.Contains(h.Copies, p)
+}
+
+// ActorOf is the capacity in which a party acts on a handover.
+func ActorOf(p handover.PartyID, h handover.Handover) handover.Actor {
+	switch p {
+	case h.Sender:
+		return handover.Actor{Role: handover.RoleSender, Party: p}
+	case h.Receiver:
+		return handover.Actor{Role: handover.RoleReceiver, Party: p}
+	}
+	return handover.Actor{Role: handover.RoleCopy, Party: p}
+}

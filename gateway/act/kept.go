@@ -1,0 +1,97 @@
+package act
+
+import (
+	"fmt"
+	"time"
+
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// Kept is the plan of a message that does not pass: refused, with the sender told on its
+// wire, or parked for a named person (invariant 2: with the raw bytes and the reason).
+func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused bool) *Plan {
+	row := in.Row
+	if !refused {
+		s.park(&row, f)
+		return in.alone(s, row, ledger.AuditParked, string(f.Kind))
+	}
+	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
+	plan := in.alone(s, row, ledger.AuditRefused, string(f.Kind))
+	if row.Sender != "" {
+		plan.Receipts = append(plan.Receipts, Receipting{Original: row, Cause: row.ID, Refusal: f})
+	}
+	return plan
+}
+
+// park leaves a message to a named person at its sender.
+func (s *Snapshot) park(row *ledger.Message, f *handover.Fault) {
+	row.Disposition, row.Reason, row.Detail = ledger.DispositionParked, f.Kind, Detail(f)
+	row.Contact, row.Deadline = s.Contact(row.Sender), s.Now.Add(s.Policy.EscalationAfter(0))
+}
+
+// Detail is a fault's text and place, safe to keep and to show.
+func Detail(f *handover.Fault) string {
+	s := f.Text
+	if f.Path != "" {
+		s += " at " + f.Path
+	}
+	if f.Line > 0 {
+		s += fmt.Sprintf(" (line %d, column %d)", f.Line, f.Column)
+	}
+	return s
+}
+
+// Repeat is the plan of a message that was taken before, and the first one: the repeat is
+// answered as the first time and changes nothing (same sender, id and digest). false when
+// there is no first.
+func Repeat(s *Snapshot, row ledger.Message) (*Plan, ledger.Message, bool) {
+	first, ok := s.FirstOf(row)
+	if !ok {
+		return nil, first, false
+	}
+	row.Disposition, row.Repeats, row.Handover = ledger.DispositionRepeated, first.ID, first.Handover
+	row.Reason, row.Contact, row.Deadline = "", "", time.Time{}
+	row.Raw, row.Report = nil, nil
+	row.Answer, row.AnswerCode = first.Answer, first.AnswerCode
+	return Incoming{Row: row}.alone(s, row, ledger.AuditReceived, "repeated"), first, true
+}
+
+// FirstOf is the message that row repeats: of the same sender, id and digest.
+func (s *Snapshot) FirstOf(row ledger.Message) (ledger.Message, bool) {
+	all, _ := s.First.Get(External{row.Sender, row.ExternalID})
+	for _, m := range all {
+		if m.Digest == row.Digest {
+			return m, true
+		}
+	}
+	return ledger.Message{}, false
+}
+
+// SetAside is the plan of a waiting message whose next try panicked: counted, and parked
+// after tries of them.
+func SetAside(s *Snapshot, m ledger.Message, tries int) *Plan {
+	m.Step++
+	m.Deadline = s.Now.Add(waitAgain)
+	if m.Step >= tries {
+		s.park(&m, &handover.Fault{Kind: handover.FaultUnknown, Text: "panic while it was tried again"})
+		m.Step = 0
+	}
+	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}}
+}
+
+// Refused is the plan of a FHIR write that its sender is told to mend.
+func Refused(s *Snapshot, row ledger.Message, f *handover.Fault) *Plan {
+	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
+	return Incoming{Row: row}.alone(s, row, ledger.AuditRefused, string(f.Kind))
+}
+
+// Accept adds to the plan of a FHIR write the message that caused it.
+func Accept(s *Snapshot, p *Plan, row ledger.Message) {
+	row.Disposition, row.Handover = ledger.DispositionApplied, p.Handover.ID
+	in := Incoming{Row: row}
+	in.put(p, row)
+	line := in.audit(row, ledger.AuditReceived, string(row.Disposition))
+	line.At = s.Now
+	p.Unit.Audit = append(p.Unit.Audit, line)
+}

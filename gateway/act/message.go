@@ -1,0 +1,383 @@
+package act
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"stafett/directory"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+)
+
+// Incoming is a message that was read: its row, with the positive answer that it gets, and
+// what it says.
+type Incoming struct {
+	Row ledger.Message
+	// Again says that the message was kept before; Person had it tried again.
+	Again  bool
+	Person string
+	Sender directory.Party
+	// Receiver is whom the message names, empty for none; Rerouted says that a named
+	// person chose it.
+	Receiver handover.PartyID
+	Rerouted bool
+	Content  account.Canonical
+	// References are the messages that this one refers to, the nearest first.
+	References []string
+	// RefusesIllegal says that the wire refuses what the handover's state does not allow.
+	RefusesIllegal bool
+}
+
+// waitAgain is how soon a message that waits for another is tried again, at the latest.
+const waitAgain = time.Minute
+
+// Message decides what a message means for its handover. A *handover.Fault says that it
+// is to be refused or parked.
+func Message(s *Snapshot, in Incoming) (*Plan, error) {
+	p, verdict, err := place(s, in)
+	switch {
+	case err != nil:
+		return nil, err
+	case verdict == startFeed:
+		return in.applied(s, "feed: no handover for this stay", "feed"), nil
+	case verdict == startWait:
+		return in.wait(s)
+	}
+	d := in.decisionOn(s, p)
+	err = d.decide()
+	var f *handover.Fault
+	switch {
+	case errors.Is(err, errBeforeOriginal):
+		return in.wait(s)
+	case errors.As(err, &f) && (f.Kind == handover.FaultIllegal || f.Kind == handover.FaultForbidden):
+		return in.parkIllegal(s, p.before, f)
+	case err != nil:
+		return nil, err
+	}
+	return in.decided(d), nil
+}
+
+// placed is where a message belongs: the handover as it was before, or its parties where
+// the message begins it, and what the message tells of it.
+type placed struct {
+	before   handover.Handover
+	event    handover.Event
+	readmits bool // the message begins a stay that ends the one before
+}
+
+// startVerdict says what becomes of a message that has no handover.
+type startVerdict int
+
+const (
+	startNew startVerdict = iota
+	startFeed
+	startWait
+)
+
+// place finds the handover of the message, or says what becomes of one that has none.
+func place(s *Snapshot, in Incoming) (placed, startVerdict, error) {
+	p := placed{event: in.event()}
+	var err error
+	if p.before, err = in.find(s); err != nil || p.before.State != "" {
+		return p, startNew, err
+	}
+	if p.event.Name == handover.EventAdmitted {
+		if p.before = in.endedStay(s); p.before.State != "" {
+			p.readmits, p.event.Name = true, handover.EventReadmitted
+			return p, startNew, nil
+		}
+	}
+	verdict, err := in.start(s, &p.event)
+	p.before = handover.Handover{Sender: p.event.Sender, Receiver: p.event.Receiver}
+	return p, verdict, err
+}
+
+// decisionOn is the decision that a placed message asks for.
+func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
+	d := &decision{s: s, actor: ActorOf(in.Row.Sender, p.before), event: p.event, kind: in.Content.Kind, before: p.before,
+		content: in.Content, message: in.Row.ID}
+	if p.before.State != "" {
+		d.kind = p.before.Kind
+	}
+	if p.readmits {
+		d.content, d.successor = account.Canonical{}, in.Content
+	}
+	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, d.kind)
+	return d
+}
+
+// fastReceipt says that the wire by which a party will be told brings its receipt at once;
+// not so of one that cannot be told.
+func (s *Settings) fastReceipt(id handover.PartyID, k handover.Kind) bool {
+	p, _ := s.Directory.Party(id)
+	for _, w := range s.Wires(k) {
+		if slices.ContainsFunc(p.Services, func(s directory.Service) bool { return s.Wire == w }) {
+			return s.Fast(w)
+		}
+	}
+	return false
+}
+
+// decided is the plan of a message that was decided on.
+func (in Incoming) decided(d *decision) *Plan {
+	row := in.Row
+	row.Handover = d.next.ID
+	if d.event.Name == handover.EventReadmitted && d.opened != nil {
+		row.Handover = d.opened.next.ID
+	}
+	plan := d.plan
+	plan.Handover = d.next
+	ended(&row, "")
+	in.put(&plan, row)
+	line := in.audit(row, ledger.AuditReceived, string(d.next.State))
+	line.Detail = d.verdict
+	d.stampAudit(&plan, line)
+	if visit := in.Content.Facts["visit"]; visit != "" && d.actor.Role == handover.RoleSender {
+		plan.Arrived = visit
+	}
+	return &plan
+}
+
+func (d *decision) stampAudit(p *Plan, line ledger.Audit) {
+	line.At = d.s.Now
+	p.Unit.Audit = append(p.Unit.Audit, line)
+}
+
+// ended marks a message as read and used; one that was kept before needs nobody any more.
+func ended(row *ledger.Message, detail string) {
+	row.Disposition, row.Reason, row.Detail = ledger.DispositionApplied, "", detail
+	row.Contact, row.Deadline, row.Step = "", time.Time{}, 0
+}
+
+// put plans the message's row: inserted, or updated when it was kept before.
+func (in Incoming) put(p *Plan, row ledger.Message) {
+	if in.Again {
+		p.Unit.Messages = append(p.Unit.Messages, ledger.MessageUpdate{Message: row})
+		return
+	}
+	p.Unit.Message = &row
+}
+
+func (in Incoming) audit(row ledger.Message, action ledger.AuditAction, outcome string) ledger.Audit {
+	return ledger.Audit{Action: action, Party: row.Sender, Person: in.Person, Message: row.ID, Handover: row.Handover,
+		Outcome: outcome, Correlation: row.Correlation}
+}
+
+// applied is the plan of a message that changes its own row only.
+func (in Incoming) applied(s *Snapshot, detail, outcome string) *Plan {
+	row := in.Row
+	row.Handover = ""
+	ended(&row, detail)
+	return in.alone(s, row, ledger.AuditReceived, outcome)
+}
+
+// alone is the plan of a message's row and its audit line.
+func (in Incoming) alone(s *Snapshot, row ledger.Message, action ledger.AuditAction, outcome string) *Plan {
+	plan := &Plan{}
+	in.put(plan, row)
+	line := in.audit(row, action, outcome)
+	line.At = s.Now
+	plan.Unit.Audit = append(plan.Unit.Audit, line)
+	return plan
+}
+
+// wait keeps a message that arrived before the one it follows (a cancellation before its
+// original): it is tried again when that one arrives and every minute, and parked after 96 h.
+func (in Incoming) wait(s *Snapshot) (*Plan, error) {
+	if s.Now.Sub(in.Row.ReceivedAt) >= s.Policy.CancellationWaiting.After {
+		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.wait", Text: "the message that it follows did not arrive in time"}
+	}
+	row := in.Row
+	row.Handover = ""
+	ended(&row, "waits for the message that it follows")
+	row.Disposition, row.Deadline = ledger.DispositionMoving, s.Now.Add(waitAgain)
+	plan := in.alone(s, row, ledger.AuditReceived, "waiting")
+	plan.Waits = in.Content.Facts["visit"]
+	return plan, nil
+}
+
+// parkIllegal keeps a message that was read but whose event the handover's state does not
+// allow, and raises attention at both parties. It is receipted as read.
+func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fault) (*Plan, error) {
+	if in.RefusesIllegal {
+		return nil, f
+	}
+	d := &decision{s: s, actor: handover.Actor{Role: handover.RoleSystem}, kind: h.Kind, before: h, message: in.Row.ID,
+		event: handover.Event{Name: handover.EventAttentionRaised, Attention: handover.AttentionIllegalEvent}}
+	if err := d.decide(); err != nil {
+		// A closed handover has no clock: the message's own contact and deadline are the mark.
+		var closed *handover.Fault
+		if !errors.As(err, &closed) || closed.Kind != handover.FaultIllegal {
+			return nil, err
+		}
+		d.plan = Plan{}
+	}
+	row := in.Row
+	row.Handover = h.ID
+	s.park(&row, f)
+	plan := d.plan
+	in.put(&plan, row)
+	d.stampAudit(&plan, in.audit(row, ledger.AuditParked, string(f.Kind)))
+	return &plan, nil
+}
+
+// event is what the message tells.
+func (in Incoming) event() handover.Event {
+	c := in.Content
+	ev := handover.Event{Name: c.Event, NewID: handover.ID(NewID())}
+	at := map[handover.EventName]string{
+		handover.EventAdmitted: "admittedAt", handover.EventReady: "readyAt",
+		handover.EventDischarged: "dischargedAt", handover.EventDied: "diedAt",
+	}[c.Event]
+	ev.At = parseTime(c.Facts[at])
+	if c.Event == handover.EventDischarged && c.Facts["diedAt"] != "" {
+		ev.Name, ev.At = handover.EventDied, parseTime(c.Facts["diedAt"])
+	}
+	if c.Day != "" {
+		if day, err := time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location()); err == nil {
+			ev.Day = day
+		}
+	}
+	if c.Event == handover.EventVoided {
+		ev.Next = handover.Next{None: handover.NoneError}
+	}
+	return ev
+}
+
+func parseTime(s string) time.Time {
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+// find finds the message's handover: by conversation, else stay number, else Task, else
+// the patient with exactly one open chain. A zero Handover means none.
+func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
+	for _, ref := range in.References {
+		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
+		if h, ok := pick(hs, in.Row.Sender); ok {
+			return h, nil
+		}
+	}
+	if visit := in.Content.Facts["visit"]; visit != "" {
+		hs, _ := s.Keys.Get(Key{ledger.KeyVisit, in.Row.Sender, visit})
+		// A stay that is not known yet is a new one, whatever else the patient has.
+		h, _ := pick(hs, in.Row.Sender)
+		return h, nil
+	}
+	return in.findByPatient(s)
+}
+
+// pick prefers the open handover, else the newest; only those the party takes part in.
+func pick(hs []handover.Handover, p handover.PartyID) (handover.Handover, bool) {
+	var found handover.Handover
+	for _, h := range hs {
+		if !TakesPart(p, h) {
+			continue
+		}
+		if h.State.Open() {
+			return h, true
+		}
+		if found.ID == "" {
+			found = h
+		}
+	}
+	return found, found.ID != ""
+}
+
+func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
+	open := map[handover.ChainID]handover.Handover{}
+	for _, person := range s.Identity.persons(in.Content.Resource(NamePatient)) {
+		hs, _ := s.Keys.Get(Key{Kind: ledger.KeyPatient, Value: person})
+		for _, h := range hs {
+			if h.State.Open() && TakesPart(in.Row.Sender, h) {
+				open[h.Chain] = h
+			}
+		}
+	}
+	if len(open) > 1 {
+		return handover.Handover{}, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.find", Text: "the patient has more than one open chain"}
+	}
+	for _, h := range open {
+		return h, nil
+	}
+	return handover.Handover{}, nil
+}
+
+// endedStay is the handover of an earlier stay that the patient has left and that is still
+// open: a new admission at the same sender ends it and opens its successor. Where there
+// are several chains the new stay is one more.
+func (in Incoming) endedStay(s *Snapshot) handover.Handover {
+	h, err := in.findByPatient(s)
+	left := h.State == handover.StateInProgress || h.State == handover.StatePaused || !h.Facts.DischargedAt.IsZero()
+	if err != nil || h.Kind != handover.KindDischarge || h.Sender != in.Row.Sender || !left {
+		return handover.Handover{}
+	}
+	return h
+}
+
+// begins are the events that may begin a handover.
+var begins = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventRequested}
+
+// start says whether a message without a handover begins one, and fills in the event's
+// parties. A feed is not a handover: the sender's policy decides which patients are.
+func (in Incoming) start(s *Snapshot, ev *handover.Event) (startVerdict, error) {
+	const op = "act.start"
+	facts := in.Content.Facts
+	switch {
+	case facts["visit"] == "":
+		// An answer that refers to nothing known: only a named person can place it.
+		return 0, &handover.Fault{Kind: handover.FaultAmbiguous, Op: op, Text: "the message refers to no known handover"}
+	case !in.policyStarts():
+		return startFeed, nil
+	case !slices.Contains(begins, ev.Name):
+		return startWait, nil
+	case facts["reserved"] == "true" && !in.Rerouted:
+		return 0, &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "reservation or protected address: a named person must route it"}
+	}
+	to, ok := in.route(s)
+	if !ok {
+		return 0, &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "no route of the sender leads to a receiver"}
+	}
+	ev.Sender, ev.Receiver = in.Row.Sender, to
+	ev.Chain = handover.ChainID(s.Identity.StableID(in.Row.Sender, "chain", facts["visit"]))
+	return startNew, nil
+}
+
+// route is the receiver: whom the message names, else where the sender's routes lead.
+func (in Incoming) route(s *Snapshot) (handover.PartyID, bool) {
+	if in.Receiver != "" && in.Receiver != in.Row.Sender {
+		return in.Receiver, true
+	}
+	facts := in.Content.Facts
+	p, ok := s.Directory.Route(in.Row.Sender, in.Content.Kind, facts["kommunenummer"], facts["postalCode"])
+	return p.ID, ok
+}
+
+func (in Incoming) policyStarts() bool {
+	p, f := in.Sender.StartPolicy, in.Content.Facts
+	known := p.KnownRecipient && f["knownRecipient"] == "true"
+	assessed := p.AssessedNeed && f["assessedNeed"] == "true"
+	return known || assessed || f["unit"] != "" && slices.Contains(p.Units, f["unit"])
+}
+
+// Ahead asks for what Message is known to ask: how the message's handover is found, and
+// the things that it names again.
+func (in Incoming) Ahead(s *Snapshot) {
+	for _, ref := range in.References {
+		s.Keys.Want(Key{ledger.KeyConversation, in.Row.Sender, ref})
+	}
+	if visit := in.Content.Facts["visit"]; visit != "" {
+		s.Keys.Want(Key{ledger.KeyVisit, in.Row.Sender, visit})
+	}
+	for _, r := range in.Content.Resources {
+		if r.Key != "" && r.Name != NameTask && (s.Retry || r.Name != "encounter") {
+			typ := r.Resource.ResourceType()
+			s.Resources.Want(ledger.ResourceKey{Type: typ, ID: s.Identity.StableID(in.Row.Sender, typ, r.Key)})
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package act
+
+import (
+	"bytes"
+	"time"
+
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/message"
+)
+
+// Person is a named person who acts, for the party given where it is one's own.
+type Person struct {
+	Name  string
+	Party handover.PartyID
+}
+
+func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.Audit {
+	line.At, line.Action, line.Party, line.Person, line.Outcome = s.Now, ledger.AuditOperated, p.Party, p.Name, outcome
+	return line
+}
+
+// Answered records a named person's reading as the act of a party (invariant 3: never the
+// free text, always somebody with a name).
+func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
+	event.NewID = handover.ID(NewID())
+	d := &decision{s: s, kind: h.Kind, before: h, event: event,
+		actor: handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}}
+	if err := d.decide(); err != nil {
+		return nil, err
+	}
+	d.audit(by.operated(s, string(event.Name), ledger.Audit{Handover: h.ID}))
+	d.plan.Handover = d.next
+	return &d.plan, nil
+}
+
+// CloseMessage ends a parked message with a named person's reason.
+func CloseMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
+	m.Disposition, m.Resolution, m.Person = ledger.DispositionApplied, why, by.Name
+	m.Contact, m.Deadline = "", time.Time{}
+	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
+		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Message: m.ID, Handover: m.Handover})}}}
+}
+
+// CloseDelivery ends a parked delivery with a named person's reason.
+func CloseDelivery(s *Snapshot, by Person, d ledger.Delivery, why string) *Plan {
+	closeDelivery(s, &d)
+	d.Error = "closed: " + why
+	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d},
+		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}
+}
+
+func closeDelivery(s *Snapshot, d *ledger.Delivery) {
+	d.State, d.EndedAt, d.Deadline, d.Contact = ledger.DeliveryClosed, s.Now, time.Time{}, ""
+}
+
+// Resend sends a parked delivery again: identical where the receiver never took it; under
+// identity, a fresh one of its wire, where it was refused, since a receipt is final and the
+// same id would be taken for a repeat (DOMAIN 3.3). It returns the delivery that is sent.
+func Resend(s *Snapshot, by Person, d ledger.Delivery, identity string) (*Plan, ledger.Delivery) {
+	plan := &Plan{Unit: ledger.Unit{Audit: []ledger.Audit{by.operated(s, "resent", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}
+	u := &plan.Unit
+	if d.State == ledger.DeliveryRefused {
+		again := renew(d, identity, s.Now)
+		closeDelivery(s, &d)
+		u.Deliveries = append(u.Deliveries, d)
+		u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: again.Receiver, Value: again.ExternalID, Handover: again.Handover})
+		d = again
+	}
+	d.State, d.NextAttempt, d.Error, d.Contact, d.Step = ledger.DeliveryPending, s.Now, "", "", 0
+	d.WarnAt, d.Deadline = s.Policy.ReceiptTerms(s.Fast(d.Wire), s.Now)
+	u.Deliveries = append(u.Deliveries, d)
+	return plan, d
+}
+
+// renew is a delivery of the same content under a new identity.
+func renew(d ledger.Delivery, identity string, now time.Time) ledger.Delivery {
+	d.Raw = bytes.ReplaceAll(d.Raw, []byte(d.ExternalID), []byte(identity))
+	d.ID, d.ExternalID, d.Version, d.Order = handover.DeliveryID(NewID()), identity, 0, 0
+	d.Digest = message.DigestOf(d.Raw)
+	d.CreatedAt, d.Attempts, d.SentAt, d.EndedAt, d.Receipt = now, 0, time.Time{}, time.Time{}, ""
+	return d
+}

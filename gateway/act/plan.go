@@ -1,0 +1,81 @@
+package act
+
+import (
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+	"stafett/message"
+)
+
+// Plan is everything that one act changes, and whom it tells.
+type Plan struct {
+	Unit     ledger.Unit
+	Tellings []Telling
+	Receipts []Receipting
+	// Handover is the act's handover as the act leaves it; zero when it concerns none.
+	Handover handover.Handover
+	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
+	// that messages may have waited for; empty for none.
+	Waits, Arrived string
+}
+
+// add joins what a further decision of the same act changes.
+func (p *Plan) add(further Plan) {
+	p.Unit.Add(further.Unit)
+	p.Tellings = append(p.Tellings, further.Tellings...)
+	p.Receipts = append(p.Receipts, further.Receipts...)
+}
+
+// Scene is one event on one handover as it ends: all that may be told of it.
+type Scene struct {
+	Actor    handover.Actor
+	Handover handover.Handover // zero for what concerns none
+	// Task carries the handover; nil where there is none.
+	Task *fhir.Node
+	// Content is what the act's message says, Message which one that is.
+	Content account.Canonical
+	Message handover.MessageID
+	// Written are the resource versions that the act writes.
+	Written []ledger.ResourceWrite
+}
+
+// Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.
+// The node is the caller's own.
+func (c *Scene) Resource(s *Snapshot, typ, id string, p handover.PartyID) (*fhir.Node, error) {
+	for _, w := range c.Written {
+		if w.Type == typ && w.ID == id {
+			return visibleNode(ledger.Resource{JSON: w.JSON, Deleted: w.JSON == nil, Visible: w.Visible}, p)
+		}
+	}
+	return Current(s, typ, id, p)
+}
+
+// Telling is one message to make: to whom, on whose behalf, about what.
+type Telling struct {
+	Scene
+	Purpose ledger.Purpose
+	// To is told; From is on whose behalf, empty for the gateway itself.
+	To, From handover.PartyID
+	// Event is what is told.
+	Event handover.EventName
+	// Attention and Number are set for an alert: Number counts from 1 and says to which
+	// contact it goes.
+	Attention handover.AttentionReason
+	Number    int
+	// ParkedMessage or ParkedDelivery is what an alert is about, where it is not the
+	// handover's own state.
+	ParkedMessage  *ledger.Message
+	ParkedDelivery *ledger.Delivery
+}
+
+// Receipting is a receipt to make for the sender of a message: the receiver's, relayed, or
+// the gateway's own refusal.
+type Receipting struct {
+	Original ledger.Message
+	Cause    handover.MessageID // the message that causes it
+	Handover handover.ID
+	// Receipt is relayed; Refusal is the reason of a refusal. Exactly one is set.
+	Receipt *message.Receipt
+	Refusal *handover.Fault
+}

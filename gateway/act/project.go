@@ -1,0 +1,124 @@
+package act
+
+import (
+	"time"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+const (
+	// systemHandoverKind codes Task.code; systemBusinessStatus codes Task.businessStatus.
+	systemHandoverKind   = "urn:stafett:handover-kind"
+	systemBusinessStatus = "urn:stafett:business-status"
+)
+
+// putTask plans the Task that carries the handover: as given, else as stored, with the
+// elements that the handover decides.
+func (d *decision) putTask(task *fhir.Node) error {
+	created := d.before.State == ""
+	if task == nil {
+		var err error
+		if task, err = d.storedTask(created); err != nil || task == nil {
+			return err
+		}
+	}
+	fhir.SetID(task, string(d.next.ID))
+	d.s.Project(task, d.next)
+	d.taskNow = task
+	return d.write(task, d.next.Sender, created)
+}
+
+// storedTask is the Task to go on from: the stored one, or an empty one for a new handover.
+func (d *decision) storedTask(created bool) (*fhir.Node, error) {
+	if created {
+		return fhir.Obj("resourceType", "Task", "id", string(d.next.ID)), nil
+	}
+	cur, found := d.s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(d.next.ID)})
+	switch {
+	case !d.s.Complete():
+		return nil, nil
+	case !found:
+		return nil, ledger.ErrNotFound
+	}
+	return fhir.Parse(cur.JSON, fhir.DefaultLimits())
+}
+
+// Project sets what the handover decides of a Task: status, businessStatus, requester,
+// owner, the promised day and when it last changed.
+func (s *Snapshot) Project(task *fhir.Node, h handover.Handover) {
+	task.Set("status", fhir.Str(h.State.TaskStatus()))
+	if b := h.State.BusinessStatus(); b != "" {
+		task.Set("businessStatus", fhir.Concept(systemBusinessStatus, b, ""))
+	} else if task.At("businessStatus", "coding").Str("system") == systemBusinessStatus {
+		task.Delete("businessStatus")
+	}
+	authored := s.Now.UTC().Format(time.RFC3339)
+	for _, unset := range []struct {
+		element string
+		value   func() *fhir.Node
+	}{
+		{"intent", func() *fhir.Node { return fhir.Str("order") }},
+		{"code", func() *fhir.Node { return fhir.Concept(systemHandoverKind, string(h.Kind), "") }},
+		{"requester", func() *fhir.Node { return s.organisation(h.Sender) }},
+		{"owner", func() *fhir.Node { return s.organisation(h.Receiver) }},
+		{"authoredOn", func() *fhir.Node { return fhir.Str(authored) }},
+	} {
+		if task.Get(unset.element) == nil {
+			task.Set(unset.element, unset.value())
+		}
+	}
+	if !h.Facts.PromisedDay.IsZero() {
+		period := task.Get("executionPeriod")
+		if period == nil {
+			period = fhir.Obj()
+			task.Set("executionPeriod", period)
+		}
+		period.Set("start", fhir.Str(h.Facts.PromisedDay.In(s.Zone(h.Sender)).Format(time.DateOnly)))
+	}
+	task.Set("lastModified", fhir.Str(authored))
+}
+
+// Zone is the time zone of a party.
+func (s *Settings) Zone(id handover.PartyID) *time.Location {
+	p, _ := s.Directory.Party(id)
+	return p.Location()
+}
+
+// organisation refers to a party by its national identifier.
+func (s *Settings) organisation(id handover.PartyID) *fhir.Node {
+	p, _ := s.Directory.Party(id)
+	if p.HER != "" {
+		return fhir.LogicalRef("Organization", fhir.SystemHER, p.HER, p.Name)
+	}
+	return fhir.LogicalRef("Organization", fhir.SystemOrgNumber, p.OrgNumber, p.Name)
+}
+
+// storeSuccessor plans the Task of a handover that an act opens, as a copy of the Task it
+// follows with the new owner, and shows its receiver what the sender had written.
+func (d *decision) storeSuccessor() error {
+	if d.outer.taskNow == nil {
+		return nil
+	}
+	task := d.outer.taskNow.Clone()
+	fhir.SetID(task, string(d.next.ID))
+	for _, own := range []string{"meta", "owner", "output", "identifier", "statusReason"} {
+		task.Delete(own)
+	}
+	d.s.Project(task, d.next)
+	d.taskNow = task
+	if err := d.write(task, d.next.Sender, true); err != nil {
+		return err
+	}
+	return d.showRequest(d.outer.next)
+}
+
+// Contact is where a party is escalated to, as it stands in the record.
+func (s *Settings) Contact(id handover.PartyID) string {
+	p, ok := s.Directory.Party(id)
+	if !ok || len(p.Contacts) == 0 {
+		p, _ = s.Directory.Party(s.Operator)
+	}
+	return string(p.ID) + "/" + p.Contacts[0].Name
+}

@@ -1,0 +1,180 @@
+package desk
+
+import (
+	"context"
+
+	"stafett/access"
+	"stafett/adapters"
+	"stafett/gateway/act"
+	"stafett/gateway/kernel"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// Parked is what waits for a named person.
+type Parked struct {
+	Messages   []ledger.Message
+	Deliveries []ledger.Delivery
+}
+
+// parkedMax bounds a listing.
+const parkedMax = 1000
+
+// ListParked returns what is parked and the caller may operate on.
+func (g *Desk) ListParked(ctx context.Context, c access.Caller) (Parked, error) {
+	if !c.IsOperator() {
+		return Parked{}, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.ListParked", Text: "named persons only"}
+	}
+	ms, err := g.k.Ledger.ParkedMessages(ctx, parkedMax)
+	if err != nil {
+		return Parked{}, err
+	}
+	ds, err := g.k.Ledger.ParkedDeliveries(ctx, parkedMax)
+	if err != nil {
+		return Parked{}, err
+	}
+	var out Parked
+	for _, m := range ms {
+		if access.MayOperate(c, m.Sender) == nil {
+			out.Messages = append(out.Messages, m)
+		}
+	}
+	for _, d := range ds {
+		if g.mayOperateDelivery(ctx, c, d) == nil {
+			out.Deliveries = append(out.Deliveries, d)
+		}
+	}
+	return out, nil
+}
+
+// mayOperateDelivery: a person acts for the party on whose behalf the message was sent.
+func (g *Desk) mayOperateDelivery(ctx context.Context, c access.Caller, d ledger.Delivery) error {
+	if d.Handover == "" {
+		return access.MayOperate(c, d.Receiver)
+	}
+	h, err := g.k.Ledger.Handover(ctx, d.Handover)
+	if err != nil {
+		return err
+	}
+	return access.MayOperate(c, act.Counterpart(h, d.Receiver))
+}
+
+// Reprocess takes a parked message through intake again, as after a correction of the
+// directory or of a mapping.
+func (g *Desk) Reprocess(ctx context.Context, c access.Caller, id handover.MessageID) (ledger.Message, error) {
+	return g.takeAgain(ctx, c, id, "")
+}
+
+// Reroute takes a parked message through intake again with a receiver that a named person chose.
+func (g *Desk) Reroute(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error) {
+	if _, ok := g.k.Directory.Party(to); !ok {
+		return ledger.Message{}, &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: "desk.Reroute", Text: "no such party in the directory"}
+	}
+	return g.takeAgain(ctx, c, id, to)
+}
+
+func (g *Desk) takeAgain(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error) {
+	m, err := g.parkedMessage(ctx, c, id)
+	if err != nil {
+		return m, err
+	}
+	if !g.intake.Retakes(m.Wire) {
+		return m, &handover.Fault{Kind: handover.FaultUnsupported, Op: "desk.takeAgain", Text: "a FHIR write is refused, never parked; its sender sends it again"}
+	}
+	if a := g.intake.TakeAgain(ctx, m, c.Person, to); a.Outcome == adapters.OutcomeUnanswered {
+		return m, a.Fault
+	}
+	return g.k.Ledger.Message(ctx, id)
+}
+
+func (g *Desk) parkedMessage(ctx context.Context, c access.Caller, id handover.MessageID) (ledger.Message, error) {
+	m, err := g.k.Ledger.Message(ctx, id)
+	if err != nil {
+		return m, kernel.NotFound(err)
+	}
+	if err := access.MayOperate(c, m.Sender); err != nil {
+		return m, err
+	}
+	if m.Disposition != ledger.DispositionParked {
+		return m, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.parkedMessage", Text: "the message is not parked"}
+	}
+	return m, nil
+}
+
+// CloseMessage ends a parked message with a named person's reason.
+func (g *Desk) CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error {
+	m, err := g.parkedMessage(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	if err := said(why); err != nil {
+		return err
+	}
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseMessage(s, person(c), m, why) })
+}
+
+// said refuses an act without its reason.
+func said(why string) error {
+	if why == "" {
+		return &handover.Fault{Kind: handover.FaultInvalid, Op: "desk.said", Text: "say why"}
+	}
+	return nil
+}
+
+func person(c access.Caller) act.Person { return act.Person{Name: c.Person, Party: c.Party} }
+
+// commit stores an act on something as it was looked at; somebody else's change to it
+// since then is a conflict.
+func (g *Desk) commit(ctx context.Context, plan func(*act.Snapshot) *act.Plan) error {
+	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
+		if s.Retry {
+			return nil, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.commit", Text: "somebody else changed it just now: look again"}
+		}
+		return plan(s), nil
+	})
+	return err
+}
+
+func (g *Desk) parkedDelivery(ctx context.Context, c access.Caller, id handover.DeliveryID) (ledger.Delivery, error) {
+	d, err := g.k.Ledger.Delivery(ctx, id)
+	if err != nil {
+		return d, kernel.NotFound(err)
+	}
+	if err := g.mayOperateDelivery(ctx, c, d); err != nil {
+		return d, err
+	}
+	if d.State != ledger.DeliveryParked && d.State != ledger.DeliveryRefused {
+		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.parkedDelivery", Text: "the delivery is not parked"}
+	}
+	return d, nil
+}
+
+// CloseDelivery ends a parked delivery with a named person's reason.
+func (g *Desk) CloseDelivery(ctx context.Context, c access.Caller, id handover.DeliveryID, why string) error {
+	d, err := g.parkedDelivery(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	if err := said(why); err != nil {
+		return err
+	}
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseDelivery(s, person(c), d, why) })
+}
+
+// Resend sends a parked delivery again: identical where the receiver never took it, as a
+// new message of the same content where it was refused.
+func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.DeliveryID) (ledger.Delivery, error) {
+	d, err := g.parkedDelivery(ctx, c, id)
+	if err != nil {
+		return d, err
+	}
+	if len(d.Raw) == 0 {
+		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "this message could not be made: reprocess what caused it"}
+	}
+	var sent ledger.Delivery
+	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {
+		plan, sent = act.Resend(s, person(c), d, g.k.Codecs[d.Wire].NewID())
+		return plan
+	})
+	return sent, err
+}

@@ -1,0 +1,213 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"stafett/access"
+	"stafett/gateway/act"
+	"stafett/gateway/kernel"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// MessageView is what happened to one message, without its content: ids, codes, paths and
+// times. It is what GET /messages/{id} returns.
+type MessageView struct {
+	ID          handover.MessageID     `json:"id"`
+	ExternalID  string                 `json:"externalId,omitempty"`
+	Wire        handover.Wire          `json:"wire"`
+	Type        string                 `json:"type"`
+	Sender      handover.PartyID       `json:"sender,omitempty"`
+	ReceivedAt  time.Time              `json:"receivedAt"`
+	Digest      handover.Digest        `json:"digest"`
+	State       ledger.Disposition     `json:"state"`
+	Reason      handover.FaultKind     `json:"reason,omitempty"`
+	Detail      string                 `json:"detail,omitempty"`
+	Repeats     handover.MessageID     `json:"repeats,omitempty"`
+	Contact     string                 `json:"contact,omitempty"`
+	Deadline    time.Time              `json:"deadline,omitzero"`
+	Resolution  string                 `json:"resolution,omitempty"`
+	Person      string                 `json:"person,omitempty"`
+	Correlation handover.CorrelationID `json:"correlation,omitempty"`
+	Handover    *HandoverView          `json:"handover,omitempty"`
+	Deliveries  []DeliveryView         `json:"deliveries"`
+	Report      json.RawMessage        `json:"report,omitempty"`
+	Audit       []AuditView            `json:"audit,omitempty"`
+}
+
+// HandoverView is where a handover stands.
+type HandoverView struct {
+	ID         handover.ID          `json:"id"`
+	Chain      handover.ChainID     `json:"chain"`
+	Kind       handover.Kind        `json:"kind"`
+	State      handover.State       `json:"state"`
+	Sender     handover.PartyID     `json:"sender"`
+	Receiver   handover.PartyID     `json:"receiver"`
+	Custodian  handover.PartyID     `json:"custodian"`
+	Since      time.Time            `json:"since"`
+	Deadline   time.Time            `json:"deadline,omitzero"`
+	Attentions []handover.Attention `json:"attentions,omitempty"`
+	Facts      handover.Facts       `json:"facts"`
+	Next       handover.Next        `json:"next,omitzero"`
+}
+
+// DeliveryView is what became of one outgoing message.
+type DeliveryView struct {
+	ID          handover.DeliveryID  `json:"id"`
+	ExternalID  string               `json:"externalId,omitempty"`
+	Receiver    handover.PartyID     `json:"receiver"`
+	Service     string               `json:"service,omitempty"`
+	Wire        handover.Wire        `json:"wire,omitempty"`
+	Type        string               `json:"type"`
+	Purpose     ledger.Purpose       `json:"purpose"`
+	Event       handover.EventName   `json:"event,omitempty"`
+	State       ledger.DeliveryState `json:"state"`
+	Attempts    int                  `json:"attempts"`
+	NextAttempt time.Time            `json:"nextAttempt,omitzero"`
+	Deadline    time.Time            `json:"deadline,omitzero"`
+	SentAt      time.Time            `json:"sentAt,omitzero"`
+	EndedAt     time.Time            `json:"endedAt,omitzero"`
+	Receipt     handover.MessageID   `json:"receipt,omitempty"`
+	Error       string               `json:"error,omitempty"`
+	Contact     string               `json:"contact,omitempty"`
+	Report      json.RawMessage      `json:"report,omitempty"`
+}
+
+// AuditView is one line of the record.
+type AuditView struct {
+	At      time.Time          `json:"at"`
+	Action  ledger.AuditAction `json:"action"`
+	Party   handover.PartyID   `json:"party,omitempty"`
+	Person  string             `json:"person,omitempty"`
+	Outcome string             `json:"outcome,omitempty"`
+	Detail  string             `json:"detail,omitempty"`
+}
+
+// Inspect answers "what happened to this message?". id is ours, or the sender's own when
+// the caller is that sender. Others than its sender, its receivers and operators find nothing.
+func (g *Desk) Inspect(ctx context.Context, c access.Caller, id string) (MessageView, error) {
+	m, err := g.findMessage(ctx, c, id)
+	if err != nil {
+		return MessageView{}, err
+	}
+	ds, err := g.k.Ledger.DeliveriesOf(ctx, m.ID)
+	if err != nil {
+		return MessageView{}, err
+	}
+	if !mayInspect(c, m, ds) {
+		return MessageView{}, kernel.NotFound(ledger.ErrNotFound)
+	}
+	if err := g.auditRead(ctx, c, "Message/"+string(m.ID)); err != nil {
+		return MessageView{}, err
+	}
+	v, err := g.messageView(ctx, m, ds)
+	if err == nil && v.Handover != nil && c.Party != "" && v.Handover.Sender != c.Party && v.Handover.Receiver == c.Party && v.Handover.Facts.AccessEnded {
+		v.Handover = nil // what became of it is no longer this party's to see
+	}
+	return v, err
+}
+
+func (g *Desk) findMessage(ctx context.Context, c access.Caller, id string) (ledger.Message, error) {
+	m, err := g.k.Ledger.Message(ctx, handover.MessageID(id))
+	if err == nil || !errors.Is(err, ledger.ErrNotFound) {
+		return m, err
+	}
+	senders := []handover.PartyID{c.Party}
+	if c.IsOperator() && c.Party == "" {
+		senders = senders[:0]
+		for _, p := range g.k.Directory.Parties() {
+			senders = append(senders, p.ID)
+		}
+	}
+	for _, p := range senders {
+		ms, err := g.k.Ledger.MessagesByExternalID(ctx, p, id)
+		if err != nil {
+			return m, err
+		}
+		if len(ms) > 0 {
+			return ms[len(ms)-1], nil
+		}
+	}
+	return m, kernel.NotFound(ledger.ErrNotFound)
+}
+
+func mayInspect(c access.Caller, m ledger.Message, ds []ledger.Delivery) bool {
+	if c.IsOperator() && access.MayOperate(c, m.Sender) == nil {
+		return true
+	}
+	if c.Party == "" {
+		return false
+	}
+	if c.Party == m.Sender || c.Party == m.Caller {
+		return true
+	}
+	for _, d := range ds {
+		if d.Receiver == c.Party {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Desk) messageView(ctx context.Context, m ledger.Message, ds []ledger.Delivery) (MessageView, error) {
+	state, err := g.k.Ledger.MessageState(ctx, m.ID)
+	if err != nil {
+		return MessageView{}, err
+	}
+	v := MessageView{ID: m.ID, ExternalID: m.ExternalID, Wire: m.Wire, Type: m.Type, Sender: m.Sender, ReceivedAt: m.ReceivedAt,
+		Digest: m.Digest, State: state, Reason: m.Reason, Detail: m.Detail, Repeats: m.Repeats, Contact: m.Contact,
+		Deadline: m.Deadline, Resolution: m.Resolution, Person: m.Person, Correlation: m.Correlation,
+		Deliveries: []DeliveryView{}, Report: m.Report}
+	for _, d := range ds {
+		v.Deliveries = append(v.Deliveries, deliveryView(d))
+	}
+	if m.Handover != "" {
+		h, err := g.k.Ledger.Handover(ctx, m.Handover)
+		if err != nil {
+			return v, err
+		}
+		hv := ViewOf(h)
+		v.Handover = &hv
+	}
+	as, err := g.k.Ledger.AuditOf(ctx, ledger.AuditFilter{Message: m.ID, Limit: 1000})
+	for _, a := range as {
+		v.Audit = append(v.Audit, AuditView{At: a.At, Action: a.Action, Party: a.Party, Person: a.Person, Outcome: a.Outcome, Detail: a.Detail})
+	}
+	return v, err
+}
+
+func deliveryView(d ledger.Delivery) DeliveryView {
+	return DeliveryView{ID: d.ID, ExternalID: d.ExternalID, Receiver: d.Receiver, Service: d.Service, Wire: d.Wire, Type: d.Type,
+		Purpose: d.Purpose, Event: d.Event, State: d.State, Attempts: d.Attempts, NextAttempt: d.NextAttempt, Deadline: d.Deadline,
+		SentAt: d.SentAt, EndedAt: d.EndedAt, Receipt: d.Receipt, Error: d.Error, Contact: d.Contact, Report: d.Report}
+}
+
+// ViewOf is where h stands.
+func ViewOf(h handover.Handover) HandoverView {
+	return HandoverView{ID: h.ID, Chain: h.Chain, Kind: h.Kind, State: h.State, Sender: h.Sender, Receiver: h.Receiver,
+		Custodian: h.Custodian, Since: h.Since, Deadline: h.Deadline, Attentions: h.Attentions, Facts: h.Facts, Next: h.Next}
+}
+
+// Handovers returns the handovers that the caller takes part in.
+func (g *Desk) Handovers(ctx context.Context, c access.Caller, f ledger.HandoverFilter) ([]HandoverView, error) {
+	if !c.IsOperator() || c.Party != "" {
+		if c.Party == "" {
+			return nil, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.Handovers", Text: "no party"}
+		}
+		f.Party = c.Party
+	}
+	hs, err := g.k.Ledger.Handovers(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]HandoverView, 0, len(hs))
+	for _, h := range hs {
+		if f.Party == "" || act.TakesPart(f.Party, h) {
+			out = append(out, ViewOf(h))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,128 @@
+package fhirdoor
+
+import (
+	"context"
+
+	"stafett/access"
+	"stafett/fhir"
+	"stafett/fhir/search"
+	"stafett/gateway/kernel"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// viewer is whose eyes a caller reads with; operators see for the party they work for,
+// or all when they work for none.
+func viewer(c access.Caller) handover.PartyID { return c.Party }
+
+// Read returns the current version. What the caller may not see is not found.
+func (g *Door) Read(ctx context.Context, c access.Caller, typ, id string) (fhir.Version, error) {
+	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.k.Ledger.Resource(ctx, typ, id) })
+}
+
+// ReadVersion returns one version, under the visibility of the current one.
+func (g *Door) ReadVersion(ctx context.Context, c access.Caller, typ, id string, version int64) (fhir.Version, error) {
+	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.k.Ledger.ResourceVersion(ctx, typ, id, version) })
+}
+
+func (g *Door) readOne(ctx context.Context, c access.Caller, typ, id string, load func() (ledger.Resource, error)) (fhir.Version, error) {
+	r, err := load()
+	if err != nil {
+		return fhir.Version{}, kernel.NotFound(err)
+	}
+	if err := access.MayRead(c, r.Visible); err != nil {
+		if e := g.auditRead(ctx, c, ledger.AuditDenied, typ+"/"+id); e != nil {
+			return fhir.Version{}, e
+		}
+		return fhir.Version{}, kernel.NotFound(ledger.ErrNotFound)
+	}
+	if err := g.auditRead(ctx, c, ledger.AuditRead, typ+"/"+id); err != nil {
+		return fhir.Version{}, err
+	}
+	if r.Deleted {
+		return fhir.Version{}, &handover.Fault{Kind: handover.FaultGone, Op: "gateway.Read", Text: "the resource was deleted"}
+	}
+	return versionOf(r), nil
+}
+
+func versionOf(r ledger.Resource) fhir.Version {
+	return fhir.Version{Type: r.Type, ID: r.ID, Version: r.Version, At: r.At, JSON: r.JSON, Deleted: r.Deleted}
+}
+
+// auditRead records a read before its answer leaves; without the record there is no answer.
+func (g *Door) auditRead(ctx context.Context, c access.Caller, action ledger.AuditAction, what string) error {
+	return g.k.Audit(ctx, ledger.Audit{Action: action, Party: c.Party, Person: c.Person, Resource: what, Correlation: c.Correlation})
+}
+
+// History returns versions newest first of what the caller may see.
+func (g *Door) History(ctx context.Context, c access.Caller, typ, id string, count int, before string) (fhir.VersionPage, error) {
+	if id != "" {
+		if _, err := g.Read(ctx, c, typ, id); err != nil {
+			if f := handover.FaultOf(err); f.Kind != handover.FaultGone {
+				return fhir.VersionPage{}, err
+			}
+		}
+	} else if err := g.auditRead(ctx, c, ledger.AuditSearched, typ+"/_history"); err != nil {
+		return fhir.VersionPage{}, err
+	}
+	page, err := g.k.Ledger.History(ctx, typ, id, viewer(c), count, before)
+	if err != nil {
+		return fhir.VersionPage{}, kernel.NotFound(err)
+	}
+	return pageOf(page), nil
+}
+
+// Search returns matches that the caller may see.
+func (g *Door) Search(ctx context.Context, c access.Caller, q search.Query) (fhir.VersionPage, error) {
+	if err := g.auditRead(ctx, c, ledger.AuditSearched, q.Type); err != nil {
+		return fhir.VersionPage{}, err
+	}
+	page, err := g.k.Ledger.Search(ctx, q, viewer(c))
+	if err != nil {
+		return fhir.VersionPage{}, kernel.NotFound(err)
+	}
+	return pageOf(page), nil
+}
+
+func pageOf(p ledger.Page) fhir.VersionPage {
+	out := fhir.VersionPage{Next: p.Next, Total: p.Total}
+	for _, r := range p.Resources {
+		out.Versions = append(out.Versions, versionOf(r))
+	}
+	return out
+}
+
+// Reindex computes search rows of every current resource anew and keeps its visibility.
+// It returns how many there were.
+func (g *Door) Reindex(ctx context.Context) (int, error) {
+	n := 0
+	var batch []ledger.ResourceWrite
+	flush := func() error {
+		err := g.k.Ledger.Reindex(ctx, batch)
+		batch = batch[:0]
+		return err
+	}
+	err := g.k.Ledger.EachResource(ctx, func(r ledger.Resource) error {
+		if r.Deleted {
+			return nil
+		}
+		node, err := fhir.Parse(r.JSON, fhir.DefaultLimits())
+		if err != nil {
+			return err
+		}
+		rows, err := search.Rows(node, search.Meta{LastUpdated: r.At})
+		if err != nil {
+			return err
+		}
+		n++
+		batch = append(batch, ledger.ResourceWrite{Type: r.Type, ID: r.ID, Expect: r.Version, Rows: rows, Visible: r.Visible})
+		if len(batch) == 100 {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return n, err
+	}
+	return n, flush()
+}

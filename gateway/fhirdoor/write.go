@@ -1,0 +1,273 @@
+package fhirdoor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"stafett/access"
+	"stafett/conformance"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/gateway/kernel"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/message"
+)
+
+// writing is one FHIR write on its way: each stage fills its part, anew at each try.
+type writing struct {
+	caller  access.Caller
+	w       fhir.Write
+	row     ledger.Message
+	entries []act.Entry        // locate
+	results []fhir.EntryResult // answer, or what was answered the first time
+	status  int
+}
+
+// Write takes a write of the FHIR API. It returns after the commit; a *handover.Fault says
+// why not, and is recorded with the body unless it is temporary.
+func (g *Door) Write(ctx context.Context, c access.Caller, w fhir.Write) (result fhir.WriteResult, err error) {
+	g.inHand.Add(1)
+	defer g.inHand.Done()
+	defer func() {
+		if p := recover(); p != nil {
+			g.k.Log.Error("intake panicked", "correlation", w.Correlation, "panic", fmt.Sprintf("%T", p))
+			result, err = fhir.WriteResult{}, &handover.Fault{Kind: handover.FaultUnknown, Op: "fhirdoor.Write", Text: "panic"}
+		}
+	}()
+	if w.Mode == fhir.WriteBatch {
+		return g.batch(ctx, c, w)
+	}
+	t := g.begin(c, w)
+	began := g.k.Now()
+	defer func() { g.k.Observe.Took(t.row.Wire, t.row.Disposition, g.k.Now().Sub(began)) }()
+	return g.write(ctx, t)
+}
+
+func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) {
+	if err := g.validate(t.w); err != nil {
+		return fhir.WriteResult{}, g.refuse(ctx, t, handover.FaultOf(err))
+	}
+	plan, err := g.k.Do(ctx, "", t.ahead, func(s *act.Snapshot) (*act.Plan, error) { return g.plan(s, t) })
+	if errors.Is(err, ledger.ErrRepeat) {
+		// The first one was committed since this one was decided: now it is found.
+		plan, err = g.k.Do(ctx, "", t.ahead, func(s *act.Snapshot) (*act.Plan, error) { return g.plan(s, t) })
+	}
+	if err == nil {
+		t.row = *plan.Unit.Message
+		return fhir.WriteResult{Status: t.status, Entries: t.results}, nil
+	}
+	f := kernel.FaultOf(err)
+	if f.Kind.Temporary() {
+		return fhir.WriteResult{}, f
+	}
+	return fhir.WriteResult{}, g.refuse(ctx, t, f)
+}
+
+// plan is the list of a write's stages.
+func (g *Door) plan(s *act.Snapshot, t *writing) (*act.Plan, error) {
+	if plan, repeated, err := t.repeat(s); repeated || err != nil {
+		return plan, err
+	}
+	if err := t.locate(s); err != nil {
+		return nil, err
+	}
+	if err := t.authorise(s); err != nil {
+		return nil, err
+	}
+	plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries})
+	if err != nil || !s.Complete() {
+		return nil, err
+	}
+	return plan, t.answer(s, plan)
+}
+
+// ahead asks for what is named by id.
+func (t *writing) ahead(s *act.Snapshot) {
+	for _, e := range t.w.Entries {
+		if e.ID != "" {
+			s.Resources.Want(ledger.ResourceKey{Type: e.Type, ID: e.ID})
+		}
+	}
+}
+
+// Refuse records a write that the FHIR API could not read, with its bytes and the reason.
+func (g *Door) Refuse(ctx context.Context, c access.Caller, raw []byte, f *handover.Fault) error {
+	return g.refuse(ctx, g.begin(c, fhir.Write{Mode: fhir.WriteSingle, Raw: raw, Correlation: string(c.Correlation)}), f)
+}
+
+// refuse commits the refused body and returns the fault, or why that failed.
+func (g *Door) refuse(ctx context.Context, t *writing, f *handover.Fault) error {
+	row := t.row
+	row.ExternalID = "" // what was refused may be sent again, mended, under its identity
+	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Refused(s, row, f), nil })
+	if err != nil {
+		return kernel.FaultOf(err)
+	}
+	t.row = *plan.Unit.Message
+	g.k.Log.Warn("message refused", "correlation", t.row.Correlation, "message", t.row.ID, "wire", t.row.Wire,
+		"type", t.row.Type, "sender", t.row.Sender, "fault", f.Kind, "path", f.Path)
+	return f
+}
+
+func (g *Door) begin(c access.Caller, w fhir.Write) *writing {
+	if len(w.Raw) == 0 {
+		w.Raw = bareWrite(w)
+	}
+	return &writing{caller: c, w: w, row: ledger.Message{ID: handover.MessageID(act.NewID()), Sender: c.Party, Caller: c.Party,
+		Wire: handover.WireFHIR, Type: writeType(w), ExternalID: w.Identity, Digest: message.DigestOf(w.Raw), Raw: w.Raw,
+		ReceivedAt: g.k.Now(), Correlation: handover.CorrelationID(w.Correlation)}}
+}
+
+// bareWrite stands for the bytes of a write that has no body: without it all deletes
+// would have one digest.
+func bareWrite(w fhir.Write) []byte {
+	var b []byte
+	for _, e := range w.Entries {
+		b = fmt.Appendf(b, "%s %s/%s?%s If-Match %d\n", e.Method, e.Type, e.ID, e.Query, e.IfMatch)
+	}
+	return b
+}
+
+func writeType(w fhir.Write) string {
+	if w.Mode != fhir.WriteTransaction && len(w.Entries) == 1 {
+		return w.Entries[0].Method + " " + w.Entries[0].Type
+	}
+	return string(w.Mode)
+}
+
+// batch takes each entry as a write of its own (R4 3.1.0.11.1).
+func (g *Door) batch(ctx context.Context, c access.Caller, w fhir.Write) (fhir.WriteResult, error) {
+	out := fhir.WriteResult{Status: http.StatusOK}
+	for i, e := range w.Entries {
+		single := fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{e}, Correlation: w.Correlation}
+		if w.Identity != "" {
+			single.Identity = fmt.Sprintf("%s#%d", w.Identity, i)
+		}
+		if e.Resource != nil {
+			single.Raw = e.Resource.JSON()
+		}
+		r, err := g.Write(ctx, c, single)
+		if err != nil {
+			out.Entries = append(out.Entries, fhir.EntryResult{Fault: err})
+			continue
+		}
+		out.Entries = append(out.Entries, r.Entries...)
+	}
+	return out, nil
+}
+
+// validate holds each resource against the structure of FHIR R4.
+func (g *Door) validate(w fhir.Write) error {
+	for i, e := range w.Entries {
+		if e.Resource == nil {
+			continue
+		}
+		issue := conformance.FirstError(g.validator(e.Resource))
+		if issue == nil {
+			continue
+		}
+		f := &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirdoor.validate", Text: issue.Text, Path: issue.Path, Line: issue.Line, Column: issue.Column}
+		if w.Mode == fhir.WriteTransaction {
+			f.Path = fmt.Sprintf("Bundle.entry[%d].resource: %s", i, f.Path)
+		}
+		return f
+	}
+	return nil
+}
+
+// answeredEntry is one entry of a first answer, enough to give it again.
+type answeredEntry struct {
+	Status  int    `json:"status"`
+	Type    string `json:"type"`
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+	Created bool   `json:"created,omitempty"`
+}
+
+// repeat answers a write that was stored before as the first time.
+func (t *writing) repeat(s *act.Snapshot) (*act.Plan, bool, error) {
+	if t.row.ExternalID == "" {
+		return nil, false, nil
+	}
+	plan, first, found := act.Repeat(s, t.row)
+	if !found {
+		return nil, false, nil
+	}
+	var places []answeredEntry
+	if err := json.Unmarshal(first.Answer, &places); err != nil {
+		return nil, false, err
+	}
+	t.status, t.results = first.AnswerCode, nil
+	for _, p := range places {
+		e := fhir.EntryResult{Status: p.Status, Type: p.Type, ID: p.ID, Version: p.Version, Created: p.Created}
+		if p.Version > 0 {
+			v, _ := s.Versions.Get(act.Version{ResourceKey: ledger.ResourceKey{Type: p.Type, ID: p.ID}, Number: p.Version})
+			e.At, e.JSON = v.At, v.JSON
+		}
+		t.results = append(t.results, e)
+	}
+	return plan, true, nil
+}
+
+// answer makes the results by the versions that the plan stores, and adds the message.
+func (t *writing) answer(s *act.Snapshot, p *act.Plan) error {
+	t.results = nil
+	var places []answeredEntry
+	for i := range t.entries {
+		r, err := result(p, &t.entries[i])
+		if err != nil {
+			return err
+		}
+		t.results = append(t.results, r)
+		places = append(places, answeredEntry{Status: r.Status, Type: r.Type, ID: r.ID, Version: r.Version, Created: r.Created})
+	}
+	t.status = http.StatusOK
+	if t.w.Mode != fhir.WriteTransaction && len(t.results) == 1 {
+		t.status = t.results[0].Status
+	}
+	answer, err := json.Marshal(places)
+	if err != nil {
+		return err
+	}
+	row := t.row
+	row.Answer, row.AnswerCode = answer, t.status
+	act.Accept(s, p, row)
+	return nil
+}
+
+// result is what the caller is told of one entry.
+func result(p *act.Plan, e *act.Entry) (fhir.EntryResult, error) {
+	r := fhir.EntryResult{Status: http.StatusOK, Type: e.Type, ID: e.ID}
+	w := p.Unit.Resource(e.Type, e.ID)
+	if w == nil {
+		return unchanged(r, e)
+	}
+	r.Version, r.At, r.JSON = w.Expect+1, w.At, w.JSON
+	if w.Expect == 0 {
+		r.Status, r.Created = http.StatusCreated, true
+	}
+	if w.Deleted {
+		r.Status = http.StatusNoContent
+	}
+	return r, nil
+}
+
+// unchanged is the result of an entry that stored nothing.
+func unchanged(r fhir.EntryResult, e *act.Entry) (fhir.EntryResult, error) {
+	deletes := e.Method == http.MethodDelete
+	if deletes {
+		r.Status = http.StatusNoContent
+	}
+	if e.Current.Version == 0 {
+		if !deletes {
+			return r, &handover.Fault{Kind: handover.FaultNotFound, Op: "fhirdoor.result", Text: "no such resource"}
+		}
+		return r, nil
+	}
+	r.Version, r.At, r.JSON = e.Current.Version, e.Current.At, e.Current.JSON
+	return r, nil
+}

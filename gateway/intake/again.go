@@ -1,0 +1,71 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+
+	"stafett/adapters"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// Retakes says whether a stored message of a wire can be taken again.
+func (g *Intake) Retakes(w handover.Wire) bool {
+	codec := g.k.Codecs[w]
+	return codec != nil && codec.Retakes()
+}
+
+// TakeAgain takes a kept message through intake again, for a named person; to is the
+// receiver that person chose, empty for the message's own.
+func (g *Intake) TakeAgain(ctx context.Context, m ledger.Message, person string, to handover.PartyID) adapters.Answer {
+	t := g.resume(m)
+	t.person, t.rerouted = person, to
+	return g.takeSafely(ctx, t)
+}
+
+// resume is a stored message on its way through intake again.
+func (g *Intake) resume(m ledger.Message) *taking {
+	return &taking{in: adapters.Inbound{Wire: m.Wire, Caller: m.Caller, Raw: m.Raw, ReceivedAt: m.ReceivedAt, Correlation: m.Correlation},
+		now: g.k.Now(), codec: g.k.Codecs[m.Wire], row: m, again: true}
+}
+
+// panicTries is how often a waiting message may panic before it is parked.
+const panicTries = 3
+
+// TryAgain takes a waiting message through intake again; what fails stays as it is and is
+// found again by its deadline.
+func (g *Intake) TryAgain(ctx context.Context, id handover.MessageID) {
+	m, err := g.k.Ledger.Message(ctx, id)
+	if err != nil || m.Disposition != ledger.DispositionMoving {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			g.k.Log.Error("a waiting message panicked", "message", id, "panic", fmt.Sprintf("%T", p))
+			g.setAside(ctx, m)
+		}
+	}()
+	if a := g.take(ctx, g.resume(m)); a.Outcome == adapters.OutcomeUnanswered {
+		g.k.Log.Warn("a waiting message could not be tried again", "message", id, "fault", a.Fault.Kind)
+	}
+}
+
+func (g *Intake) setAside(ctx context.Context, m ledger.Message) {
+	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.SetAside(s, m, panicTries), nil })
+	if err != nil {
+		g.k.Log.Error("a waiting message could not be set aside", "message", m.ID, "cause", err.Error())
+	}
+}
+
+// Patient is the patient of a message that its own sender is told about; nil where none
+// can be read.
+func (g *Intake) Patient(ctx context.Context, m ledger.Message) *fhir.Node {
+	t := g.resume(m)
+	t.sender, _ = g.k.Directory.Party(m.Sender)
+	if g.decode(ctx, t) != nil || g.translate(ctx, t) != nil {
+		return nil
+	}
+	return t.content.Resource(act.NamePatient)
+}

@@ -1,0 +1,152 @@
+// Package intake is the door for messages of the wires: HL7 v2 and KITH. Its stages stand in
+// take, one file each: decode and identify (identify.go), translate and validate
+// (translate.go), settle (settle.go). What does not pass ends in conclude.go.
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"stafett/adapters"
+	"stafett/conformance"
+	"stafett/directory"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/gateway/kernel"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+	"stafett/message"
+)
+
+// Intake takes messages. Its methods are safe for concurrent use.
+type Intake struct {
+	k         *kernel.Kernel
+	limits    message.Limits
+	validator func(*fhir.Node) []conformance.Issue
+	waiting   waitingRoom
+	inHand    sync.WaitGroup
+}
+
+var _ adapters.Intake = (*Intake)(nil)
+
+// New makes an intake; the zero Limits are the default ones.
+func New(k *kernel.Kernel, limits message.Limits) *Intake {
+	if limits == (message.Limits{}) {
+		limits = message.DefaultLimits()
+	}
+	return &Intake{k: k, limits: limits, validator: conformance.Validate}
+}
+
+// taking is one message on its way through intake; each stage fills its part.
+type taking struct {
+	in    adapters.Inbound
+	now   time.Time
+	codec adapters.Codec
+	row   ledger.Message
+
+	tree     *message.Message  // decode
+	env      adapters.Envelope // decode
+	sender   directory.Party   // identify
+	receiver handover.PartyID  // identify; empty when the message names none
+	content  account.Canonical // translate
+	report   account.Report    // translate
+	again    bool              // a kept message that is tried again
+	person   string            // the named person who had it tried again
+	rerouted handover.PartyID  // the receiver that person chose
+}
+
+// Take is intake. It returns only after the commit, or unanswered (invariant 1).
+func (g *Intake) Take(ctx context.Context, in adapters.Inbound) adapters.Answer {
+	g.inHand.Add(1)
+	defer g.inHand.Done()
+	t := g.begin(in)
+	defer func() { g.k.Observe.Took(in.Wire, t.row.Disposition, g.k.Now().Sub(t.now)) }()
+	return g.takeSafely(ctx, t)
+}
+
+// Drain waits until what intake has in hand is answered.
+func (g *Intake) Drain() { g.inHand.Wait() }
+
+// takeSafely leaves a message that panics unanswered: its sender still owns it.
+func (g *Intake) takeSafely(ctx context.Context, t *taking) (answer adapters.Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.k.Log.Error("intake panicked", "correlation", t.in.Correlation, "panic", fmt.Sprintf("%T", p))
+			answer = unanswered(t, &handover.Fault{Kind: handover.FaultUnknown, Op: "intake.Take", Text: "panic"})
+		}
+	}()
+	return g.take(ctx, t)
+}
+
+// take is the list of intake's stages.
+func (g *Intake) take(ctx context.Context, t *taking) adapters.Answer {
+	for _, stage := range []func(context.Context, *taking) error{
+		g.decode, g.identify, g.translate, g.validate, g.settle,
+	} {
+		if err := stage(ctx, t); err != nil {
+			return g.conclude(ctx, t, err)
+		}
+	}
+	return stored(t)
+}
+
+func (g *Intake) begin(in adapters.Inbound) *taking {
+	now := g.k.Now()
+	if in.ReceivedAt.IsZero() {
+		in.ReceivedAt = now
+	}
+	return &taking{in: in, now: now, codec: g.k.Codecs[in.Wire], row: ledger.Message{
+		ID: handover.MessageID(act.NewID()), Caller: in.Caller, Wire: in.Wire,
+		Digest: message.DigestOf(in.Raw), Raw: in.Raw,
+		ReceivedAt: in.ReceivedAt.UTC(), Correlation: in.Correlation,
+	}}
+}
+
+// incoming is the message as a plan takes it.
+func (t *taking) incoming() act.Incoming {
+	t.describe()
+	in := act.Incoming{Row: t.row, Again: t.again, Person: t.person, Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "",
+		Content: t.content, RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
+	for _, ref := range []string{t.env.Parent, t.env.Conversation} {
+		if ref != "" {
+			in.References = append(in.References, ref)
+		}
+	}
+	return in
+}
+
+// describe puts what the envelope and the report say on the message's row.
+func (t *taking) describe() {
+	t.row.ExternalID, t.row.Conversation = externalID(t.env.ID, t.in.Raw), t.env.Conversation
+	if t.codec != nil {
+		t.row.Type = t.codec.TypeCode(t.env.Type)
+	}
+	if b, err := json.Marshal(t.env); err == nil {
+		t.row.Envelope = b
+	}
+	if len(t.report.Fates) > 0 {
+		if b, err := json.Marshal(t.report); err == nil {
+			t.row.Report = b
+		}
+	}
+}
+
+// answer makes the positive transport answer, once: a message tried again keeps its first.
+func (t *taking) answer() {
+	if !t.again {
+		t.row.Answer = t.codec.Answer(t.env, t.row.ID, nil, t.now)
+	}
+}
+
+func stored(t *taking) adapters.Answer {
+	return adapters.Answer{Outcome: adapters.OutcomeStored, Bytes: t.row.Answer, Message: t.row.ID}
+}
+
+func unanswered(t *taking, f *handover.Fault) adapters.Answer {
+	t.row.Disposition = ""
+	return adapters.Answer{Outcome: adapters.OutcomeUnanswered, Fault: f}
+}

@@ -1,0 +1,47 @@
+package intake
+
+import (
+	"context"
+	"errors"
+
+	"stafett/conformance"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/mappings/engine"
+)
+
+// translate makes FHIR of the message and the report that accounts for each element
+// (invariant 6). A receipt is no content: it is read and used as it is.
+func (g *Intake) translate(_ context.Context, t *taking) error {
+	if t.env.Receipt != nil {
+		return nil
+	}
+	m, ok := g.k.Mappings.For(t.in.Wire, t.env.Type, t.env.Version, t.sender.Overlay)
+	if !ok {
+		return &handover.Fault{Kind: handover.FaultUnsupported, Op: "intake.translate", Text: "no mapping takes this message type"}
+	}
+	content, report, err := engine.ToFHIR(m, t.tree, engine.Context{Location: t.sender.Location()})
+	t.content, t.report = content, report
+	var f *handover.Fault
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.translate", Text: "the message could not be translated", Err: err}
+}
+
+// validate holds what was made against the structure of FHIR R4.
+func (g *Intake) validate(_ context.Context, t *taking) error {
+	for _, r := range t.content.Resources {
+		n := r.Resource
+		if r.Name == act.NameTask && n.Get("status") == nil {
+			// The handover decides the status later; any valid one stands in for it here.
+			n = n.Clone()
+			n.Set("status", fhir.Str(handover.StateRequested.TaskStatus()))
+		}
+		if f := conformance.FirstError(g.validator(n)); f != nil {
+			return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.validate", Text: f.Text, Path: r.Name + ": " + f.Path, Line: f.Line, Column: f.Column}
+		}
+	}
+	return nil
+}

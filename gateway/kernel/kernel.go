@@ -1,0 +1,255 @@
+// Package kernel is the one way in which anything changes a handover, a message or a
+// delivery: it locks, reads what the plan asks of the record, has the plan made (package
+// act), has its tellings made (package tell), commits once, and wakes what waits. A
+// conflict repeats all of it, here and nowhere else.
+//
+// The doors before it (intake, fhirdoor, deliver, clock, desk) differ; nothing here or
+// behind here knows which door it was.
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"stafett/adapters"
+	"stafett/directory"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/gateway/tell"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
+)
+
+// Options are what a Kernel is made of. All fields without a stated default are required.
+type Options struct {
+	Ledger    *ledger.Group
+	Directory *directory.Directory
+	Mappings  *language.Set
+	Policy    handover.Policy
+	Codecs    []adapters.Codec
+	// Self is how the gateway names itself where no party speaks (notices about parked
+	// messages); OperatorContact is the party whose first contact is told when no other
+	// party is responsible.
+	Self            account.Address
+	OperatorContact handover.PartyID
+	// Clock is the time; default time.Now.
+	Clock func() time.Time
+	// Notify is called after every commit that holds events; default nothing.
+	Notify func()
+	// Log and Observe take what is worth reading and counting; default nothing.
+	Log     *slog.Logger
+	Observe Observer
+}
+
+// Observer receives what is worth counting. Its methods must not block.
+type Observer interface {
+	Took(wire handover.Wire, d ledger.Disposition, took time.Duration)
+	Delivered(wire handover.Wire, state ledger.DeliveryState)
+	Escalated(kind handover.Kind)
+}
+
+type observeNothing struct{}
+
+func (observeNothing) Took(handover.Wire, ledger.Disposition, time.Duration) {}
+func (observeNothing) Delivered(handover.Wire, ledger.DeliveryState)         {}
+func (observeNothing) Escalated(handover.Kind)                               {}
+
+// Sending is what delivers: it is woken by what there is to send, and says when the next
+// send to a receiver that is away may be tried (zero when it may now).
+type Sending interface {
+	Wake()
+	NotBefore(p handover.PartyID, service string) time.Time
+}
+
+type sendNothing struct{}
+
+func (sendNothing) Wake()                                        {}
+func (sendNothing) NotBefore(handover.PartyID, string) time.Time { return time.Time{} }
+
+// Kernel commits acts. Its methods are safe for concurrent use.
+type Kernel struct {
+	act.Settings
+	Codecs   map[handover.Wire]adapters.Codec
+	Mappings *language.Set
+	Self     account.Address
+	Log      *slog.Logger
+	Observe  Observer
+	// Ledger is for what a door lists or searches; acts read through their snapshot.
+	Ledger  *ledger.Group
+	teller  tell.Teller
+	locks   keyedLocks
+	clock   func() time.Time
+	notify  func()
+	sending Sending
+}
+
+// New makes a kernel.
+func New(ctx context.Context, o Options) (*Kernel, error) {
+	k := &Kernel{Codecs: map[handover.Wire]adapters.Codec{}, Mappings: o.Mappings, Self: o.Self, Log: o.Log, Observe: o.Observe,
+		Ledger: o.Ledger, clock: o.Clock, notify: o.Notify, sending: sendNothing{}}
+	for _, c := range o.Codecs {
+		k.Codecs[c.Wire()] = c
+	}
+	if k.clock == nil {
+		k.clock = time.Now
+	}
+	if k.notify == nil {
+		k.notify = func() {}
+	}
+	if k.Log == nil {
+		k.Log = slog.New(slog.DiscardHandler)
+	}
+	if k.Observe == nil {
+		k.Observe = observeNothing{}
+	}
+	meta, err := o.Ledger.Meta(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: read the ledger's meta: %w", err)
+	}
+	k.Settings = act.Settings{Directory: o.Directory, Policy: o.Policy, Identity: act.Identity{Secret: meta.Secret},
+		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast}
+	k.teller = tell.Teller{Mappings: o.Mappings, Codecs: k.Codecs, Self: o.Self}
+	return k, nil
+}
+
+// wires is the order in which a party's wires are tried, for every kind.
+func (k *Kernel) wires() func(handover.Kind) []handover.Wire {
+	order := map[handover.Kind][]handover.Wire{}
+	for _, kind := range append(handover.Kinds(), "") {
+		order[kind] = adapters.ByRank(k.Codecs, kind)
+	}
+	return func(kind handover.Kind) []handover.Wire { return order[kind] }
+}
+
+// fast says that receipts come at once on a wire; one that is not served is not known to be.
+func (k *Kernel) fast(w handover.Wire) bool {
+	c := k.Codecs[w]
+	return c != nil && c.FastReceipt()
+}
+
+// Serve sets what sends. It is called once, before the first act.
+func (k *Kernel) Serve(s Sending) { k.sending = s }
+
+// Now is the time, as the ledger keeps it.
+func (k *Kernel) Now() time.Time { return k.clock().UTC().Truncate(time.Microsecond) }
+
+// Bundle makes the message of a wire that carries FHIR resources as they are; false for
+// another wire.
+func (k *Kernel) Bundle(w handover.Wire, resources []*fhir.Node) ([]byte, bool) {
+	b, ok := k.Codecs[w].(tell.Bundler)
+	if !ok {
+		return nil, false
+	}
+	return b.Bundle("", k.Now(), resources), true
+}
+
+// tries bounds how often a version conflict repeats an act, rounds how often a plan asks
+// for more: it follows references from one resource to the next.
+const (
+	tries  = 9
+	rounds = 64
+)
+
+// Plan decides an act from what the record says. It is pure, because it is made as often
+// as it takes. A nil Plan without an error changes nothing.
+type Plan func(*act.Snapshot) (*act.Plan, error)
+
+// Ahead asks for what a plan is known to ask first, so that one reading does.
+type Ahead func(*act.Snapshot)
+
+// Do commits the act that plan decides, whole (invariants 1 and 5), and returns what was committed; nil when there was
+// nothing to change. Acts with the same key wait for each other; an empty key waits for
+// none. The error is plan's, or the ledger's: ErrConflict when it was met at every try.
+func (k *Kernel) Do(ctx context.Context, key string, ahead Ahead, plan Plan) (*act.Plan, error) {
+	defer k.locks.lock(key)()
+	var err error
+	for try := range tries {
+		s := &act.Snapshot{Settings: k.Settings, Now: k.Now(), Retry: try > 0}
+		if ahead != nil {
+			ahead(s)
+		}
+		var p *act.Plan
+		if p, err = k.once(ctx, s, plan); !errors.Is(err, ledger.ErrConflict) {
+			return p, err
+		}
+	}
+	return nil, err
+}
+
+func (k *Kernel) once(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Plan, error) {
+	p, err := k.decide(ctx, s, plan)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	k.postpone(s, p)
+	if _, err := k.Ledger.Commit(ctx, p.Unit); err != nil {
+		return nil, err
+	}
+	k.committed(p)
+	return p, nil
+}
+
+// decide has the plan made until the snapshot holds all that it asks for.
+func (k *Kernel) decide(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Plan, error) {
+	for range rounds {
+		if err := k.load(ctx, s); err != nil {
+			return nil, err
+		}
+		p, err := plan(s)
+		if s.Complete() && err == nil && p != nil {
+			err = k.teller.Tell(s, p)
+		}
+		if s.Complete() {
+			return p, err
+		}
+	}
+	return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "kernel.Do", Text: "the act refers to too much"}
+}
+
+// postpone lets what goes to a receiver that is away wait: it need not be claimed only to
+// be put back.
+func (k *Kernel) postpone(s *act.Snapshot, p *act.Plan) {
+	for i := range p.Unit.Deliveries {
+		d := &p.Unit.Deliveries[i]
+		if d.Version > 0 || d.State != ledger.DeliveryPending {
+			continue
+		}
+		if until := k.sending.NotBefore(d.Receiver, d.Service); until.After(s.Now) {
+			d.NextAttempt = until
+		}
+	}
+}
+
+// committed wakes and counts.
+func (k *Kernel) committed(p *act.Plan) {
+	if len(p.Unit.Events) > 0 {
+		k.notify()
+	}
+	if len(p.Unit.Deliveries) > 0 {
+		k.sending.Wake()
+	}
+	for _, d := range p.Unit.Deliveries {
+		if d.State.Ended() || d.Contact != "" {
+			k.Observe.Delivered(d.Wire, d.State)
+		}
+	}
+	for _, t := range p.Tellings {
+		if t.Purpose == ledger.PurposeAlert {
+			k.Observe.Escalated(t.Handover.Kind)
+		}
+	}
+}
+
+// Audit records one line that no act causes, such as a read.
+func (k *Kernel) Audit(ctx context.Context, line ledger.Audit) error {
+	line.At = k.Now()
+	if _, err := k.Ledger.Commit(ctx, ledger.Unit{Audit: []ledger.Audit{line}}); err != nil {
+		return FaultOf(err)
+	}
+	return nil
+}

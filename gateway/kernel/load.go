@@ -1,0 +1,104 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"stafett/fhir/search"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// load answers what the snapshot is asked for and does not hold.
+func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
+	r := k.Ledger
+	return errors.Join(
+		each(ctx, &s.Handovers, r.Handover),
+		each(ctx, &s.Keys, func(ctx context.Context, q act.Key) ([]handover.Handover, error) {
+			return r.FindHandovers(ctx, q.Kind, q.Party, q.Value)
+		}),
+		k.resources(ctx, s),
+		each(ctx, &s.Versions, func(ctx context.Context, v act.Version) (ledger.Resource, error) {
+			return r.ResourceVersion(ctx, v.Type, v.ID, v.Number)
+		}),
+		each(ctx, &s.Deliveries, r.Delivery),
+		each(ctx, &s.Answered, func(ctx context.Context, q act.External) (ledger.Delivery, error) {
+			return r.DeliveryByExternalID(ctx, q.Party, q.ID)
+		}),
+		each(ctx, &s.Messages, r.Message),
+		each(ctx, &s.First, func(ctx context.Context, q act.External) ([]ledger.Message, error) {
+			return r.MessagesByExternalID(ctx, q.Party, q.ID)
+		}),
+		each(ctx, &s.Matches, k.match),
+		each(ctx, &s.Belonging, r.ResourcesOf),
+		each(ctx, &s.Sent, r.DeliveriesOfHandover),
+		each(ctx, &s.Caused, r.DeliveriesOf),
+		each(ctx, &s.Open, k.open),
+	)
+}
+
+// each answers one kind of question; a row that is not there is an answer too.
+func each[K comparable, V any](ctx context.Context, a *act.Asked[K, V], read func(context.Context, K) (V, error)) error {
+	for _, key := range a.Take() {
+		v, err := read(ctx, key)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+		a.Put(key, v, err == nil)
+	}
+	return nil
+}
+
+// resources answers all that are wanted by one reading.
+func (k *Kernel) resources(ctx context.Context, s *act.Snapshot) error {
+	keys := s.Resources.Take()
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := k.Ledger.Resources(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		s.Resources.Put(key, ledger.Resource{}, false)
+	}
+	for _, r := range rows {
+		s.Resources.Put(ledger.ResourceKey{Type: r.Type, ID: r.ID}, r, true)
+	}
+	return nil
+}
+
+// match asks a condition of what its party may see. Two matches are enough to know that
+// there is more than one.
+func (k *Kernel) match(ctx context.Context, m act.Match) (act.Matched, error) {
+	const op = "kernel.match"
+	invalid := func(text string) (act.Matched, error) {
+		return act.Matched{Err: &handover.Fault{Kind: handover.FaultInvalid, Op: op, Text: text}}, nil
+	}
+	values, err := url.ParseQuery(strings.TrimPrefix(m.Query, "?"))
+	if err != nil {
+		return invalid("the condition is no query")
+	}
+	q, err := search.ParseQuery(m.Type, values)
+	if err != nil {
+		return invalid(err.Error())
+	}
+	q.Count = 2
+	page, err := k.Ledger.Search(ctx, q, m.Party)
+	var out act.Matched
+	for _, r := range page.Resources {
+		out.IDs = append(out.IDs, r.ID)
+	}
+	return out, err
+}
+
+// openMax bounds how many open handovers are looked through; what lies beyond is hidden
+// until its sender writes it again.
+const openMax = 1000
+
+func (k *Kernel) open(ctx context.Context, p handover.PartyID) ([]handover.Handover, error) {
+	return k.Ledger.Handovers(ctx, ledger.HandoverFilter{Party: p, OpenOnly: true, Limit: openMax})
+}

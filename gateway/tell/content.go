@@ -1,0 +1,206 @@
+package tell
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/mappings/account"
+)
+
+// systemEvent codes Communication.topic.
+const systemEvent = "urn:stafett:event"
+
+// contentNames says under which name a mapping knows what a Task refers to.
+var contentNames = []struct{ element, name string }{
+	{"for", act.NamePatient}, {"encounter", "encounter"}, {"focus", "request"}, {"basedOn", "careplan"},
+}
+
+// contentFor is what a party is told: the sender's own message where that is what happened,
+// else the handover as it stands; with a notice where the message carries a text.
+func (t *Teller) contentFor(o *outgoing) (account.Canonical, error) {
+	c, err := t.canonical(o)
+	if err != nil {
+		return c, err
+	}
+	c.Event, c.Kind = o.Event, o.Handover.Kind
+	if !o.codec.Notice(o.typ) {
+		return c, nil
+	}
+	text := []string{o.text()}
+	for _, p := range o.Content.Resource("communication").Each("payload") {
+		if s := p.Str("contentString"); s != "" {
+			text = append(text, s)
+		}
+	}
+	c.Resources = append(c.Resources, account.Named{Name: "communication", Resource: o.communication(strings.Join(text, "\n\n"))})
+	return c, nil
+}
+
+func (t *Teller) canonical(o *outgoing) (account.Canonical, error) {
+	patient := o.Content.Resource(act.NamePatient)
+	switch {
+	case patient != nil && o.Actor.Role == handover.RoleSender:
+		return o.sendersOwn(), nil
+	case o.Task != nil && act.TakesPart(o.party.ID, o.Handover):
+		return o.asItStands()
+	case patient != nil && o.Handover.ID == "":
+		return account.Canonical{Resources: []account.Named{{Name: act.NamePatient, Resource: patient.Clone()}}}, nil
+	}
+	return account.Canonical{}, nil
+}
+
+// sendersOwn is the sender's message with the Task as the handover now stands.
+func (o *outgoing) sendersOwn() account.Canonical {
+	c := o.Content
+	c.Resources = nil
+	for _, r := range o.Content.Resources {
+		n := r.Resource.Clone()
+		if r.Name == act.NameTask {
+			o.s.Project(n, o.Handover)
+		}
+		c.Resources = append(c.Resources, account.Named{Name: r.Name, Resource: n, Key: r.Key})
+	}
+	return c
+}
+
+// asItStands gathers what the handover's Task refers to and the party may see, named as a
+// mapping knows it. The names stand in place of the references, as in a translated message.
+func (o *outgoing) asItStands() (account.Canonical, error) {
+	c := account.Canonical{Facts: map[string]string{}}
+	names := map[string]string{"Task/" + o.Task.ID(): act.NameTask}
+	for _, cn := range contentNames {
+		for i, ref := range o.Task.Each(cn.element) {
+			typ, id, ok := fhir.LocalReference(ref)
+			if !ok {
+				continue
+			}
+			n, err := o.Resource(o.s, typ, id, o.party.ID)
+			if err != nil {
+				return c, err
+			}
+			if n == nil {
+				continue
+			}
+			name := cn.name
+			if i > 0 {
+				name = fmt.Sprintf("%s-%d", cn.name, i+1)
+			}
+			names[typ+"/"+id] = name
+			c.Resources = append(c.Resources, account.Named{Name: name, Resource: n})
+		}
+	}
+	c.Resources = append(c.Resources, account.Named{Name: act.NameTask, Resource: o.Task.Clone()})
+	for _, r := range c.Resources {
+		fhir.References(r.Resource, func(ref *fhir.Node) {
+			if name, ok := names[ref.Str("reference")]; ok {
+				ref.Set("reference", fhir.Str(account.ReferencePrefix+name))
+			}
+		})
+	}
+	return c, nil
+}
+
+// communication is a notice as FHIR, about the Task and its patient where there are any.
+func (o *outgoing) communication(text string) *fhir.Node {
+	var subject *fhir.Node
+	var about []*fhir.Node
+	if o.Task != nil {
+		about = []*fhir.Node{fhir.Obj("reference", account.ReferencePrefix+act.NameTask)}
+	}
+	if o.Content.Resource(act.NamePatient) != nil || o.Task.Get("for") != nil {
+		subject = fhir.Obj("reference", account.ReferencePrefix+act.NamePatient)
+	}
+	return fhir.Obj("resourceType", "Communication", "status", "completed",
+		"topic", fhir.Concept(systemEvent, string(o.Event), ""), "subject", subject, "about", about,
+		"sent", o.s.Now.UTC().Format(time.RFC3339), "payload", []*fhir.Node{fhir.Obj("contentString", text)})
+}
+
+// resources is what a receiver is sent whose wire carries FHIR: the resources of this act,
+// what its Task refers to, the Task and a notice, each under the id it has here.
+func (o *outgoing) resources() ([]*fhir.Node, error) {
+	visible, err := o.visible()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var out []*fhir.Node
+	for _, n := range append(visible, o.note()) {
+		key := n.ResourceType() + "/" + n.ID()
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+// note is the notice as a resource of its own, about the stored Task and patient; to one
+// who has no part in the handover, such as the operator, about nothing.
+func (o *outgoing) note() *fhir.Node {
+	note := o.communication(o.text())
+	note.Set("id", fhir.Str(act.NewID()))
+	part, patient := act.TakesPart(o.party.ID, o.Handover), o.Task.Str("for", "reference")
+	if !part {
+		note.Delete("about")
+	}
+	if !part || patient == "" {
+		note.Delete("subject")
+	}
+	fhir.References(note, func(ref *fhir.Node) {
+		to := patient
+		if ref.Str("reference") == account.ReferencePrefix+act.NameTask {
+			to = "Task/" + string(o.Handover.ID)
+		}
+		ref.Set("reference", fhir.Str(to))
+	})
+	return note
+}
+
+// visible is what this act writes, what its Task refers to and the Task, as far as the
+// party may see it.
+func (o *outgoing) visible() ([]*fhir.Node, error) {
+	if !act.TakesPart(o.party.ID, o.Handover) {
+		return nil, nil
+	}
+	var out []*fhir.Node
+	for _, w := range o.Written {
+		if w.JSON == nil || w.Type == "Task" || !slices.Contains(w.Visible, o.party.ID) {
+			continue
+		}
+		n, err := fhir.Parse(w.JSON, fhir.DefaultLimits())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	for _, ref := range act.LocalReferences(o.Task) {
+		if ref.Type == "Task" || o.writes(ref.Type, ref.ID) {
+			continue
+		}
+		n, err := act.Current(o.s, ref.Type, ref.ID, o.party.ID)
+		if err != nil {
+			return nil, err
+		}
+		if n != nil {
+			out = append(out, n)
+		}
+	}
+	if o.Task != nil {
+		out = append(out, o.Task)
+	}
+	return out, nil
+}
+
+func (o *outgoing) writes(typ, id string) bool {
+	for _, w := range o.Written {
+		if w.Type == typ && w.ID == id {
+			return true
+		}
+	}
+	return false
+}

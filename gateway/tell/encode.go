@@ -1,0 +1,121 @@
+package tell
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+
+	"stafett/adapters"
+	"stafett/directory"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+	"stafett/mappings/engine"
+	"stafett/message"
+)
+
+// make fixes the outgoing bytes and identity, once.
+func (t *Teller) make(d *ledger.Delivery, o *outgoing) error {
+	d.ExternalID = o.codec.NewID()
+	if b, ok := o.codec.(Bundler); ok {
+		resources, err := o.resources()
+		if err != nil {
+			return err
+		}
+		d.Raw = b.Bundle(d.ExternalID, o.s.Now, resources)
+		d.Digest = message.DigestOf(d.Raw)
+		return nil
+	}
+	var err error
+	if o.content, err = t.contentFor(o); err != nil {
+		return err
+	}
+	t.header(d, o)
+	raw, report, err := t.encode(o)
+	if err != nil {
+		return err
+	}
+	d.Raw, d.Digest, d.Report = raw, message.DigestOf(raw), report
+	return nil
+}
+
+// encode writes content in the service's format; what has no place there is attached as a
+// readable document (invariant 6).
+func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
+	const op = "tell.encode"
+	m, ok := t.Mappings.For(o.service.Wire, o.typ, "", o.party.Overlay)
+	if !ok {
+		return nil, nil, &handover.Fault{Kind: handover.FaultUnmapped, Op: op, Text: "no mapping makes this message type"}
+	}
+	tree, rep, err := engine.FromFHIR(m, o.content, engine.Context{Header: o.content.Header, Location: o.party.Location()})
+	if err != nil {
+		return nil, nil, AsFault(op, err)
+	}
+	if len(rep.Leftover) > 0 {
+		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rep.Leftover, "nb")}
+		if err := o.codec.Attach(tree, doc); err != nil {
+			return nil, nil, AsFault(op, err)
+		}
+	}
+	if o.service.CommitAnswer {
+		o.codec.AskCommitAnswer(tree)
+	}
+	if raw, err = o.codec.Encode(tree); err != nil {
+		return nil, nil, AsFault(op, err)
+	}
+	report, err = json.Marshal(rep)
+	return raw, report, err
+}
+
+// AsFault is err as the fault of a message that could not be made.
+func AsFault(op string, err error) error {
+	var f *handover.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: op, Text: "the message could not be made", Err: err}
+}
+
+// header is the envelope of an outgoing message.
+func (t *Teller) header(d *ledger.Delivery, o *outgoing) {
+	h := account.Header{ID: d.ExternalID, Type: o.typ, Status: "N",
+		Time:     o.codec.Time(d.GenTime, o.party.Location()),
+		Sender:   t.addressOf(o.s.Directory, o.From),
+		Receiver: AddressOf(o.party)}
+	h.Receiver.HERService, h.Receiver.ServiceName = o.service.HER, o.service.Name
+	h.Receiver.Application, h.Receiver.Facility = o.service.Application, o.service.Facility
+	if o.codec.Cancels(o.Event) {
+		h.Status = "C"
+		earlier, _ := o.s.Sent.Get(o.Handover.ID)
+		for _, e := range earlier {
+			if e.Receiver == d.Receiver && e.Type == o.typ {
+				h.Parent, h.Conversation = e.ExternalID, e.ExternalID
+			}
+		}
+	}
+	facts := map[string]string{}
+	maps.Copy(facts, o.content.Facts)
+	facts["status"] = h.Status
+	o.content.Header, o.content.Facts = h, facts
+}
+
+func (t *Teller) addressOf(dir *directory.Directory, id handover.PartyID) account.Address {
+	p, ok := dir.Party(id)
+	if !ok {
+		return t.Self
+	}
+	return AddressOf(p)
+}
+
+// AddressOf is a party as an outgoing message names it.
+func AddressOf(p directory.Party) account.Address {
+	a := account.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name, Application: "STAFETT", Facility: p.HER}
+	if len(p.Facilities) > 0 {
+		a.Facility = p.Facilities[0]
+	}
+	if len(p.Services) > 0 {
+		// The first service is the one that the party is answered at.
+		a.HERService, a.ServiceName = p.Services[0].HER, p.Services[0].Name
+	}
+	return a
+}

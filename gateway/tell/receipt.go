@@ -1,0 +1,57 @@
+package tell
+
+import (
+	"encoding/json"
+
+	"stafett/adapters"
+	"stafett/directory"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/message"
+)
+
+// receipt adds the delivery of a receipt to the sender of a message, in its own format.
+// Nothing where the wire shows receipts in another way, or allows no refusal.
+func (t *Teller) receipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) error {
+	party, known := s.Directory.Party(r.Original.Sender)
+	codec := t.Codecs[r.Original.Wire]
+	if !known || codec == nil {
+		return nil
+	}
+	id := codec.NewID()
+	raw, err := receiptBytes(codec, r, id, s, party)
+	if err != nil || raw == nil {
+		return err
+	}
+	d := ledger.Delivery{ID: handover.DeliveryID(act.NewID()), Message: r.Cause, Purpose: ledger.PurposeReceipt, Receiver: party.ID,
+		Wire: r.Original.Wire, Type: codec.ReceiptType(), ExternalID: id, Raw: raw, Digest: message.DigestOf(raw),
+		GenTime: s.Now, CreatedAt: s.Now, State: ledger.DeliveryPending, NextAttempt: s.Now}
+	if r.Refusal != nil {
+		d.Purpose = ledger.PurposeRefusal
+	} else {
+		d.Handover, d.Event = r.Handover, handover.EventReceipted
+	}
+	d.WarnAt, d.Deadline = s.Policy.ReceiptTerms(s.Fast(d.Wire), s.Now)
+	service, ok := party.ServiceFor(d.Wire, d.Type)
+	if !ok {
+		s.ParkDelivery(&d, s.Operator, "no service of the sender takes receipts")
+	}
+	d.Service = service.Name
+	u.Deliveries = append(u.Deliveries, d)
+	return nil
+}
+
+func receiptBytes(codec adapters.Codec, r act.Receipting, id string, s *act.Snapshot, party directory.Party) ([]byte, error) {
+	var env adapters.Envelope
+	if len(r.Original.Envelope) > 0 {
+		if err := json.Unmarshal(r.Original.Envelope, &env); err != nil {
+			return nil, err
+		}
+	}
+	at := s.Now.In(party.Location())
+	if r.Refusal != nil {
+		return codec.Refusal(env, r.Refusal, id, at)
+	}
+	return codec.Relay(env, *r.Receipt, id, at)
+}

@@ -1,0 +1,156 @@
+// Package tell makes a plan's tellings into deliveries: for each receiver the content that
+// it may see, in its own format, with the text that its people read. It is pure: bytes
+// and identity are made once, here, and sent later as they are.
+//
+//	tell.go      where a telling goes, and the delivery's row
+//	content.go   what a party is told: the sender's own message, or the handover as it stands
+//	encode.go    that content in the receiver's format: mapped, or as FHIR resources
+//	receipt.go   receipts for the sender of a message
+//	text.go      notices and alerts in words
+package tell
+
+import (
+	"errors"
+	"time"
+
+	"stafett/adapters"
+	"stafett/directory"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+	"stafett/mappings/language"
+)
+
+// Teller makes deliveries. Its methods are pure but for the fresh ids, and safe for
+// concurrent use.
+type Teller struct {
+	Mappings *language.Set
+	Codecs   map[handover.Wire]adapters.Codec
+	// Self is how the gateway names itself where no party speaks.
+	Self account.Address
+}
+
+// Bundler is what a codec adds whose wire carries FHIR resources as they are, without a
+// mapping: it makes the message from them. id is the message's identity.
+type Bundler interface {
+	Bundle(id string, at time.Time, resources []*fhir.Node) []byte
+}
+
+// Tell adds to the plan's rows the deliveries of its tellings and receipts.
+func (t *Teller) Tell(s *act.Snapshot, p *act.Plan) error {
+	for _, telling := range p.Tellings {
+		if err := t.tell(s, &p.Unit, telling); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.Receipts {
+		if err := t.receipt(s, &p.Unit, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outgoing is one message to make.
+type outgoing struct {
+	act.Telling
+	s       *act.Snapshot
+	party   directory.Party
+	service directory.Service
+	codec   adapters.Codec
+	typ     string
+	content account.Canonical
+}
+
+// tell adds one delivery. What cannot be made is a parked delivery (invariant 2): it is in the record
+// with its reason and its contact, never left out.
+func (t *Teller) tell(s *act.Snapshot, u *ledger.Unit, telling act.Telling) error {
+	o := outgoing{Telling: telling, s: s}
+	served := t.address(&o)
+	d := t.delivery(&o)
+	if !served {
+		s.ParkDelivery(&d, responsible(&o), "no service of the receiver takes this message")
+		u.Deliveries = append(u.Deliveries, d)
+		return nil
+	}
+	if err := t.make(&d, &o); err != nil {
+		var f *handover.Fault
+		if !errors.As(err, &f) {
+			return err
+		}
+		s.ParkDelivery(&d, responsible(&o), act.Detail(f))
+	}
+	u.Deliveries = append(u.Deliveries, d)
+	u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
+	return nil
+}
+
+// responsible is whose contact follows up what could not be made: the party on whose
+// behalf it is told. Alerts breed no alerts: they are the operator's.
+func responsible(o *outgoing) handover.PartyID {
+	if o.Handover.ID == "" || o.Purpose == ledger.PurposeAlert {
+		return o.s.Operator
+	}
+	return act.Counterpart(o.Handover, o.party.ID)
+}
+
+// address finds the service that is told and the type of the message; false when there
+// is none.
+func (t *Teller) address(o *outgoing) bool {
+	var known bool
+	o.party, known = o.s.Directory.Party(o.To)
+	if o.Purpose == ledger.PurposeAlert {
+		return t.addressContact(o, known)
+	}
+	if !known {
+		return false
+	}
+	bySender := o.Actor.Role == handover.RoleSender
+	for _, w := range o.s.Wires(o.Handover.Kind) {
+		o.typ = t.Codecs[w].TypeFor(o.Handover.Kind, o.Event, bySender)
+		service, ok := o.party.ServiceFor(w, o.typ)
+		if ok {
+			o.service, o.codec = service, t.Codecs[w]
+			return true
+		}
+	}
+	return false
+}
+
+// addressContact finds where the contact of an escalation step is reached; the operator
+// is told for a party that is not known.
+func (t *Teller) addressContact(o *outgoing, known bool) bool {
+	if !known {
+		if o.party, known = o.s.Directory.Party(o.s.Operator); !known {
+			return false
+		}
+	}
+	service, ok := contactService(o.party, o.Number-1)
+	if ok {
+		o.service, o.codec = service, t.Codecs[service.Wire]
+		o.typ = o.codec.TypeFor(o.Handover.Kind, o.Event, false)
+	}
+	return ok
+}
+
+// contactService is where the contact of an escalation step is reached; steps beyond the
+// last contact stay with it.
+func contactService(p directory.Party, step int) (directory.Service, bool) {
+	if len(p.Contacts) == 0 {
+		return directory.Service{}, false
+	}
+	c := p.Contacts[min(max(step, 0), len(p.Contacts)-1)]
+	return p.Service(c.Service)
+}
+
+// delivery is the row of a message to make.
+func (t *Teller) delivery(o *outgoing) ledger.Delivery {
+	now := o.s.Now
+	d := ledger.Delivery{ID: handover.DeliveryID(act.NewID()), Message: o.Message, Handover: o.Handover.ID, Event: o.Event,
+		Purpose: o.Purpose, Receiver: o.party.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
+		GenTime: now, CreatedAt: now, State: ledger.DeliveryPending, NextAttempt: now, ReceiptDue: true}
+	d.WarnAt, d.Deadline = o.s.Policy.ReceiptTerms(o.s.Fast(d.Wire), now)
+	return d
+}
