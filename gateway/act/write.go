@@ -1,7 +1,6 @@
 package act
 
 import (
-	"net/http"
 	"slices"
 
 	"stafett/fhir"
@@ -30,7 +29,7 @@ func (e *Entry) writes() bool { return e.Resource != nil && !e.Matched }
 
 // deletes reports whether the entry deletes what is there.
 func (e *Entry) deletes() bool {
-	return e.Method == http.MethodDelete && e.Current.Version > 0 && !e.Current.Deleted
+	return e.Method == "DELETE" && e.Current.Version > 0 && !e.Current.Deleted
 }
 
 // ChangesTask reports whether the entry acts on a handover.
