@@ -232,10 +232,10 @@ func (b *bench) must(a adapters.Answer) adapters.Answer {
 func (b *bench) handover() handover.Handover {
 	b.t.Helper()
 	hs, err := b.store.Handovers(b.t.Context(), ledger.HandoverFilter{})
-	if err != nil || len(hs) != 1 {
-		b.t.Fatalf("%d handovers, %v", len(hs), err)
+	if err != nil || hs.Total != 1 {
+		b.t.Fatalf("%d handovers, %v", hs.Total, err)
 	}
-	return hs[0]
+	return hs.Items[0]
 }
 
 func (b *bench) state(want handover.State, custodian handover.PartyID) {

@@ -29,26 +29,13 @@ func (g *Gateway) ListParked(ctx context.Context, c access.Caller) (Parked, erro
 	if !c.IsOperator() {
 		return Parked{}, &handover.Fault{Kind: handover.FaultForbidden, Op: "gateway.ListParked", Text: "named persons only"}
 	}
-	ms, err := g.ledger.ParkedMessages(ctx, parkedMax)
+	mine := ledger.ParkedFilter{Party: c.Party, Limit: parkedMax}
+	ms, err := g.ledger.ParkedMessages(ctx, mine)
 	if err != nil {
 		return Parked{}, err
 	}
-	ds, err := g.ledger.ParkedDeliveries(ctx, parkedMax)
-	if err != nil {
-		return Parked{}, err
-	}
-	var out Parked
-	for _, m := range ms {
-		if access.MayOperate(c, m.Sender) == nil {
-			out.Messages = append(out.Messages, m)
-		}
-	}
-	for _, d := range ds {
-		if g.mayOperateDelivery(ctx, c, d) == nil {
-			out.Deliveries = append(out.Deliveries, d)
-		}
-	}
-	return out, nil
+	ds, err := g.ledger.ParkedDeliveries(ctx, mine)
+	return Parked{Messages: ms.Items, Deliveries: ds.Items}, err
 }
 
 // mayOperateDelivery: a person acts for the party on whose behalf the message was sent.

@@ -142,11 +142,11 @@ func (b *bench) clocked() {
 			b.deliveryClocked(d)
 		}
 	}
-	ms, err := b.store.ParkedMessages(b.t.Context(), 1000)
+	ms, err := b.store.ParkedMessages(b.t.Context(), ledger.ParkedFilter{})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, m := range ms {
+	for _, m := range ms.Items {
 		if m.Contact == "" || m.Deadline.IsZero() {
 			b.t.Fatalf("a parked message has contact %q and deadline %v", m.Contact, m.Deadline)
 		}

@@ -585,8 +585,8 @@ func TestReferral_Refused(t *testing.T) {
 			if after.Refused != before.Refused+1 || after.Received != before.Received+1 {
 				t.Fatalf("%+v after %+v", after, before)
 			}
-			if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || len(hs) != 1 {
-				t.Fatalf("%d handovers, %v", len(hs), err)
+			if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || hs.Total != 1 {
+				t.Fatalf("%d handovers, %v", hs.Total, err)
 			}
 		})
 	}

@@ -127,20 +127,18 @@ func (g *Gateway) endAccess(ctx context.Context, a *act, party handover.PartyID)
 	})
 }
 
-// otherRequestsMax bounds how many open handovers are looked through; what lies beyond is
-// hidden until its sender writes it again.
-const otherRequestsMax = 1000
-
 // otherRequests are the resources that other open handovers of the same sender name to
 // party, each with one such handover.
 func (g *Gateway) otherRequests(ctx context.Context, h handover.Handover, party handover.PartyID) (map[place]handover.ID, error) {
-	hs, err := g.ledger.Handovers(ctx, ledger.HandoverFilter{Party: party, OpenOnly: true, Limit: otherRequestsMax})
+	hs, err := ledger.All(func(after string) (ledger.Listing[handover.Handover], error) {
+		return g.ledger.Handovers(ctx, ledger.HandoverFilter{Party: party, OpenOnly: true, After: after})
+	})
 	if err != nil {
 		return nil, err
 	}
 	out := map[place]handover.ID{}
 	for _, o := range hs {
-		if o.ID == h.ID || o.Sender != h.Sender || !takesPart(party, o) {
+		if o.ID == h.ID || o.Sender != h.Sender {
 			continue
 		}
 		task, err := g.current(ctx, "Task", string(o.ID), party)

@@ -17,14 +17,24 @@ type condition struct {
 	args []any
 }
 
-func or(list []condition) condition {
+func or(list []condition) condition { return joined(list, " OR ") }
+
+// all holds where every condition does; of none, everywhere.
+func all(list []condition) condition {
+	if len(list) == 0 {
+		return condition{sql: "1 = 1"}
+	}
+	return joined(list, " AND ")
+}
+
+func joined(list []condition, with string) condition {
 	var out condition
 	parts := make([]string, len(list))
 	for i, c := range list {
 		parts[i] = c.sql
 		out.args = append(out.args, c.args...)
 	}
-	out.sql = "(" + strings.Join(parts, " OR ") + ")"
+	out.sql = "(" + strings.Join(parts, with) + ")"
 	return out
 }
 
@@ -218,10 +228,14 @@ func searchParts(typ string, clauses []searched, driver int, viewer handover.Par
 		where.args = append(where.args, c.args...)
 	}
 	if viewer != "" {
-		where.sql += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
-		where.args = append(where.args, string(viewer))
+		where = all([]condition{where, seenBy(viewer)})
 	}
 	return from, where
+}
+
+// seenBy holds for the resources that a party may read.
+func seenBy(viewer handover.PartyID) condition {
+	return condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)", columnsOf(string(viewer))}
 }
 
 // pageParts continues behind q.After and orders by last update.
