@@ -94,51 +94,6 @@ func (s sqlSearcher) Search(ctx context.Context, q search.Query, viewer handover
 	return page, err
 }
 
-// EachResource calls f with every current resource that is not deleted, in pages, so that
-// f may take its time and write.
-func (s sqlSearcher) EachResource(ctx context.Context, f func(Resource) error) error {
-	const page = 200
-	last := int64(0)
-	for {
-		var rows []resourceRow
-		var list []Resource
-		err := s.db.View(ctx, func(tx Tx) error {
-			rows = nil
-			err := tx.Query(selectCurrent+"WHERE r.rid > ? AND r.deleted = 0 ORDER BY r.rid"+limited(page), func(_ int, r Row) error {
-				row, err := scanResource(r)
-				rows = append(rows, row)
-				return err
-			}, columnsOf(last))
-			if err == nil {
-				list, err = withVisible(tx, rows)
-			}
-			return err
-		})
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		for i := range list {
-			if err := f(list[i]); err != nil {
-				return err
-			}
-		}
-		last = rows[len(rows)-1].rid
-	}
-}
-
-// Reindex replaces search and visibility rows of current versions.
-func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	return s.db.Update(ctx, func(tx Tx) error {
-		if _, err := readHead(tx, s.db.Locks().Wait); err != nil {
-			return err
-		}
-		return reindex(tx, rows)
-	})
-}
-
 func searchPage(tx Tx, query string, args []any) (rows []resourceRow, updated []int64, err error) {
 	err = tx.Query(query, func(_ int, r Row) error {
 		var at int64
