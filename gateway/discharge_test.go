@@ -184,8 +184,8 @@ func TestFeed_IsNoHandover(t *testing.T) {
 		b.must(b.hl7(adt{trigger: trigger, id: "M" + trigger, visit: "V1", noNeed: true}.String()))
 	}
 	hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{})
-	if err != nil || len(hs) != 0 {
-		t.Fatalf("%d handovers, %v", len(hs), err)
+	if err != nil || hs.Total != 0 {
+		t.Fatalf("%d handovers, %v", hs.Total, err)
 	}
 	if sum := b.balanced(); sum.Applied != 4 {
 		t.Fatalf("%+v", sum)

@@ -235,10 +235,10 @@ func (b *bench) must(a adapters.Answer) adapters.Answer {
 func (b *bench) handover() handover.Handover {
 	b.t.Helper()
 	hs, err := b.store.Handovers(b.t.Context(), ledger.HandoverFilter{})
-	if err != nil || len(hs) != 1 {
-		b.t.Fatalf("%d handovers, %v", len(hs), err)
+	if err != nil || hs.Total != 1 {
+		b.t.Fatalf("%d handovers, %v", hs.Total, err)
 	}
-	return hs[0]
+	return hs.Items[0]
 }
 
 func (b *bench) state(want handover.State, custodian handover.PartyID) {
@@ -357,4 +357,18 @@ func between(raw []byte, before, after string) string {
 	_, rest, _ := bytes.Cut(raw, []byte(before))
 	v, _, _ := bytes.Cut(rest, []byte(after))
 	return string(v)
+}
+
+// parked is what waits for a named person whom c stands for.
+func (b *bench) parked(c access.Caller) (ms []ledger.Message, ds []ledger.Delivery) {
+	b.t.Helper()
+	messages, err := b.g.ParkedMessages(b.t.Context(), c, 0, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	deliveries, err := b.g.ParkedDeliveries(b.t.Context(), c, 0, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return messages.Items, deliveries.Items
 }

@@ -39,9 +39,8 @@ func (b *bench) persons(f ledger.AuditFilter) []string {
 func TestOperate_ReprocessAfterTheDirectoryIsCorrected(t *testing.T) {
 	b := newBench(t)
 	a := b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1", kommunenummer: "9902"}.String()))
-	parked, err := b.g.ListParked(t.Context(), asOperator)
-	if err != nil || len(parked.Messages) != 1 || parked.Messages[0].ID != a.Message {
-		t.Fatalf("%d parked, %v", len(parked.Messages), err)
+	if parked, _ := b.parked(asOperator); len(parked) != 1 || parked[0].ID != a.Message {
+		t.Fatalf("%d parked", len(parked))
 	}
 	// Without a correction it is parked again, and stays one message.
 	if m, err := b.g.Reprocess(t.Context(), asOperator, a.Message); err != nil || m.Disposition != ledger.DispositionParked {
@@ -160,14 +159,13 @@ func TestOperate_Resend(t *testing.T) {
 			in := b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
 			tt.fail(b)
 			first := b.told(kommune, "LOG_UTSKRIVNINGSKLAR")
-			parked, err := b.g.ListParked(t.Context(), forSykehus)
-			if err != nil || len(parked.Deliveries) != 1 {
-				t.Fatalf("%d parked, %v", len(parked.Deliveries), err)
+			if _, parked := b.parked(forSykehus); len(parked) != 1 {
+				t.Fatalf("%d parked", len(parked))
 			}
-			if parked, err := b.g.ListParked(t.Context(), forKommune); err != nil || len(parked.Deliveries) != 0 {
-				t.Fatalf("the municipality's person sees %d, %v", len(parked.Deliveries), err)
+			if _, parked := b.parked(forKommune); len(parked) != 0 {
+				t.Fatalf("the municipality's person sees %d", len(parked))
 			}
-			_, err = b.g.Resend(t.Context(), forKommune, first.ID)
+			_, err := b.g.Resend(t.Context(), forKommune, first.ID)
 			isFault(t, err, handover.FaultForbidden)
 			again, err := b.g.Resend(t.Context(), forSykehus, first.ID)
 			if err != nil {

@@ -69,20 +69,17 @@ var randomActs = []struct {
 		return fmt.Sprint(in.Event, " ", err)
 	}},
 	{"parked", func(b *bench, r *rapid.T, _ int) string {
-		p, err := b.g.ListParked(b.t.Context(), asOperator)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if len(p.Messages) > 0 && rapid.Bool().Draw(r, "message") {
-			m := p.Messages[rapid.IntRange(0, len(p.Messages)-1).Draw(r, "which")]
+		ms, ds := b.parked(asOperator)
+		if len(ms) > 0 && rapid.Bool().Draw(r, "message") {
+			m := ms[rapid.IntRange(0, len(ms)-1).Draw(r, "which")]
 			if rapid.Bool().Draw(r, "close") {
 				return fmt.Sprint("close ", b.g.CloseMessage(b.t.Context(), asOperator, m.ID, "x"))
 			}
 			_, err := b.g.Reprocess(b.t.Context(), asOperator, m.ID)
 			return fmt.Sprint("reprocess ", err)
 		}
-		if len(p.Deliveries) > 0 {
-			d := p.Deliveries[rapid.IntRange(0, len(p.Deliveries)-1).Draw(r, "which")]
+		if len(ds) > 0 {
+			d := ds[rapid.IntRange(0, len(ds)-1).Draw(r, "which")]
 			if rapid.Bool().Draw(r, "close") {
 				return fmt.Sprint("close delivery ", b.g.CloseDelivery(b.t.Context(), asOperator, d.ID, "x"))
 			}
@@ -142,11 +139,11 @@ func (b *bench) clocked() {
 			b.deliveryClocked(d)
 		}
 	}
-	ms, err := b.store.ParkedMessages(b.t.Context(), 1000)
+	ms, err := b.store.ParkedMessages(b.t.Context(), ledger.ParkedFilter{})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, m := range ms {
+	for _, m := range ms.Items {
 		if m.Contact == "" || m.Deadline.IsZero() {
 			b.t.Fatalf("a parked message has contact %q and deadline %v", m.Contact, m.Deadline)
 		}

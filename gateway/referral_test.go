@@ -280,8 +280,8 @@ func TestReferral_MisaddressedEndsAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	blind("after a reindex")
-	if hs, err := b.g.Handovers(t.Context(), asInstitusjon, ledger.HandoverFilter{}); err != nil || len(hs) != 0 {
-		t.Errorf("the former owner sees %d handovers, %v", len(hs), err)
+	if hs, err := b.g.Handovers(t.Context(), asInstitusjon, ledger.HandoverFilter{}); err != nil || len(hs.Items) != 0 {
+		t.Errorf("the former owner sees %d handovers, %v", len(hs.Items), err)
 	}
 	// A resource of its own about the request is not the sender's business either way.
 	_, err := b.post(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`)
@@ -585,8 +585,8 @@ func TestReferral_Refused(t *testing.T) {
 			if after.Refused != before.Refused+1 || after.Received != before.Received+1 {
 				t.Fatalf("%+v after %+v", after, before)
 			}
-			if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || len(hs) != 1 {
-				t.Fatalf("%d handovers, %v", len(hs), err)
+			if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || hs.Total != 1 {
+				t.Fatalf("%d handovers, %v", hs.Total, err)
 			}
 		})
 	}

@@ -12,11 +12,11 @@ import (
 // all are the handovers there are, newest first or not.
 func (b *bench) all() []handover.Handover {
 	b.t.Helper()
-	hs, err := b.store.Handovers(b.t.Context(), ledger.HandoverFilter{Limit: 1000})
+	hs, err := b.store.Handovers(b.t.Context(), ledger.HandoverFilter{})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return hs
+	return hs.Items
 }
 
 // inState is the only handover in a state.
@@ -113,7 +113,7 @@ func TestStay_Died(t *testing.T) {
 			if n := len(b.out.to(kommune)); n != before+1 {
 				t.Fatalf("the municipality was told %d times", n-before)
 			}
-			if ds, err := b.store.ParkedDeliveries(t.Context(), 10); err != nil || len(ds) != 0 {
+			if ds, err := b.store.ParkedDeliveries(t.Context(), ledger.ParkedFilter{}); err != nil || ds.Total != 0 {
 				t.Fatalf("parked: %+v %v", ds, err)
 			}
 			b.receiptAll()

@@ -136,7 +136,7 @@ func TestInvariant4_ParkedReceiptEscalates(t *testing.T) {
 	b.watch()
 	b.deliver()
 	if n := len(b.ofType(kommune, "DIALOG_HELSEFAGLIG")); n != 1 {
-		ds, _ := b.store.ParkedDeliveries(t.Context(), 10)
+		ds, _ := b.store.ParkedDeliveries(t.Context(), ledger.ParkedFilter{})
 		t.Fatalf("%d alerts; parked: %+v", n, ds)
 	}
 	b.balanced()
@@ -174,11 +174,11 @@ func TestInvariant4_AlertsBreedNoAlerts(t *testing.T) {
 	b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
 	b.must(b.hl7(adt{trigger: "A16", id: "M2", visit: "V2", fnr: "30095100186", kommunenummer: "9999"}.String()))
 	count := func() int {
-		ds, err := b.store.ParkedDeliveries(t.Context(), 100000)
+		ds, err := b.store.ParkedDeliveries(t.Context(), ledger.ParkedFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(ds)
+		return ds.Total
 	}
 	var days []int
 	for range 12 {

@@ -24,7 +24,7 @@ func TestReferral_ToAPartyWithoutFHIR(t *testing.T) {
 	b.deliver()
 	got := b.ofType(sykehus, "MDM^T02")
 	if len(got) != 1 {
-		ds, _ := b.store.ParkedDeliveries(t.Context(), 10)
+		ds, _ := b.store.ParkedDeliveries(t.Context(), ledger.ParkedFilter{})
 		t.Fatalf("%d told; parked %+v", len(got), ds)
 	}
 	if text := string(got[0].Raw); !strings.Contains(text, solveig) || !strings.Contains(strings.ToLower(text), "myrvang") {
@@ -253,8 +253,8 @@ func TestWrite_Callers(t *testing.T) {
 			t.Errorf("%+v writes", c)
 		}
 	}
-	if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || len(hs) != 0 {
-		t.Fatalf("%d handovers, %v", len(hs), err)
+	if hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{}); err != nil || hs.Total != 0 {
+		t.Fatalf("%d handovers, %v", hs.Total, err)
 	}
 	r := b.refer()
 	b.deliver()

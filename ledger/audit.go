@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -11,14 +10,15 @@ type sqlAuditor struct{ *shared }
 
 // AuditOf returns audit records, oldest first.
 func (s sqlAuditor) AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error) {
-	where, args := []string{"1 = 1"}, []any(nil)
+	var where []condition
 	if f.Message != "" {
-		where, args = append(where, "message = ? AND message <> ''"), append(args, cleanText(string(f.Message)))
+		where = append(where, condition{"message = ? AND message <> ''", columnsOf(cleanText(string(f.Message)))})
 	}
 	if f.Handover != "" {
-		where, args = append(where, "handover = ? AND handover <> ''"), append(args, cleanText(string(f.Handover)))
+		where = append(where, condition{"handover = ? AND handover <> ''", columnsOf(cleanText(string(f.Handover)))})
 	}
-	return read(ctx, s.db, "SELECT "+auditTable.columns+" FROM audit WHERE "+strings.Join(where, " AND ")+" ORDER BY id"+limited(f.Limit), args,
+	only := all(where)
+	return read(ctx, s.db, "SELECT "+auditTable.columns+" FROM audit WHERE "+only.sql+" ORDER BY id"+limited(f.Limit), only.args,
 		func(r Row) (Audit, error) {
 			var row auditRow
 			err := scanFields(r, row.fields())

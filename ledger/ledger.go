@@ -12,9 +12,10 @@
 //     statements without touching the database, writer.go gathers those into few. rows.go
 //     and field.go bind structs to columns and to the digest of a row; chain.go is the
 //     entry that vouches for a unit's rows.
-//   - Reading. read.go, resources.go, searchsql.go, list.go, queue.go and events.go are a
-//     role each; audit.go, balance.go and verify.go are the Auditor.
-//   - migration.go numbers the steps of a database's schema.
+//   - Reading. read.go, resources.go, list.go, queue.go and events.go are a role each;
+//     searchsql.go and reindex.go are the Searcher, audit.go, balance.go and verify.go the
+//     Auditor.
+//   - Schema. migration.go numbers the steps of a database's schema.
 package ledger
 
 import (

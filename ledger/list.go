@@ -2,41 +2,153 @@ package ledger
 
 import (
 	"context"
-	"strings"
+	"slices"
+	"strconv"
 
 	"stafett/handover"
 )
 
+// listOf is a list in the order of the key that the ledger gave each row when it was first
+// stored. Keys are in commit order and never change, so that a page goes on exactly behind
+// the one before it, whatever is written between the two.
+type listOf[T any] struct {
+	rows   string // the select of whole rows
+	table  string // the table and its alias, for the count
+	key    string
+	newest bool // the newest first
+	scan   func(Row) (T, int64, error)
+}
+
+// The lists. The plus keeps the planner from walking all messages in order, of which few
+// are parked.
+var (
+	handoverList = listOf[handover.Handover]{"SELECT h.doc, h.pos FROM handover h ", "handover h", "h.pos", true, scanListedHandover}
+	messageList  = listOf[Message]{selectMessage, "message m", "+m.pos", false, scanListedMessage}
+	deliveryList = listOf[Delivery]{selectDelivery, "delivery d", "d.ord", false, scanListedDelivery}
+)
+
+func scanListedHandover(r Row) (h handover.Handover, pos int64, err error) {
+	h, err = scanHandover(trailing{r, &pos})
+	return h, pos, err
+}
+
+func scanListedMessage(r Row) (Message, int64, error) {
+	row, err := scanMessageRow(r)
+	return row.Message, row.pos, err
+}
+
+func scanListedDelivery(r Row) (Delivery, int64, error) {
+	row, err := scanDeliveryRow(r)
+	return row.Delivery, row.Order, err
+}
+
+// page reads the part of the list behind after, and counts what where selects.
+func (l listOf[T]) page(ctx context.Context, db Database, where condition, limit int, after string) (Listing[T], error) {
+	query, args, err := l.query(where, limit, after)
+	if err != nil {
+		return Listing[T]{}, err
+	}
+	var out Listing[T]
+	err = db.View(ctx, func(tx Tx) error {
+		out = Listing[T]{}
+		if out.Items, out.Next, err = l.read(tx, query, args, pageSize(limit)); err != nil {
+			return err
+		}
+		if after == "" && out.Next == "" { // this page is the whole list
+			out.Total = len(out.Items)
+			return nil
+		}
+		var total int64
+		err := one(tx, "SELECT count(*) FROM "+l.table+" WHERE "+where.sql, where.args, &total)
+		out.Total = int(total)
+		return err
+	})
+	return out, err
+}
+
+// query asks for one row more than the page has, which tells whether another follows.
+func (l listOf[T]) query(where condition, limit int, after string) (string, []any, error) {
+	beyond, order := " > ?", ""
+	if l.newest {
+		beyond, order = " < ?", " DESC"
+	}
+	if after != "" {
+		key, err := position(after)
+		if err != nil {
+			return "", nil, err
+		}
+		where = all([]condition{where, {l.key + beyond, columnsOf(key)}})
+	}
+	return l.rows + "WHERE " + where.sql + " ORDER BY " + l.key + order + limited(pageSize(limit)+1), where.args, nil
+}
+
+func (l listOf[T]) read(tx Tx, query string, args []any, limit int) (items []T, next string, err error) {
+	var keys []int64
+	err = tx.Query(query, func(_ int, r Row) error {
+		item, key, err := l.scan(r)
+		items, keys = append(items, item), append(keys, key)
+		return err
+	}, args)
+	if len(items) > limit {
+		items, next = slices.Delete(items, limit, len(items)), strconv.FormatInt(keys[limit-1], 10)
+	}
+	return items, next, err
+}
+
+// position reads what a page told as the one behind it.
+func position(after string) (int64, error) {
+	key, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return 0, invalid("page link is not one of ours", "")
+	}
+	return key, nil
+}
+
 // sqlLister is the Lister.
 type sqlLister struct{ *shared }
 
-// Handovers returns what the filter selects, newest first.
-func (s sqlLister) Handovers(ctx context.Context, f HandoverFilter) ([]handover.Handover, error) {
-	where, args := []string{"1 = 1"}, []any(nil)
+// accessEnded finds in a handover's document that its receiver is told nothing more.
+const accessEnded = `%"accessEnded":true%`
+
+// Handovers lists what the filter selects, newest first.
+func (s sqlLister) Handovers(ctx context.Context, f HandoverFilter) (Listing[handover.Handover], error) {
+	var where []condition
 	if f.Party != "" {
 		p := string(f.Party)
-		where = append(where, `(h.sender = ? OR h.receiver = ? OR h.copies LIKE ? ESCAPE '\')`)
-		args = append(args, p, p, containing(","+p+","))
+		where = append(where, condition{`CASE WHEN h.receiver = ? THEN h.doc NOT LIKE ? ELSE h.sender = ? OR h.copies LIKE ? ESCAPE '\' END`,
+			columnsOf(p, accessEnded, p, containing(","+p+","))})
 	}
 	if f.Chain != "" {
-		where, args = append(where, "h.chain = ?"), append(args, string(f.Chain))
+		where = append(where, condition{"h.chain = ?", columnsOf(string(f.Chain))})
 	}
 	if f.OpenOnly {
-		where = append(where, "h.open = 1")
+		where = append(where, condition{sql: "h.open = 1"})
 	}
 	if f.Attention {
-		where = append(where, "h.attention = 1")
+		where = append(where, condition{sql: "h.attention = 1"})
 	}
-	return read(ctx, s.db, selectHandover+"WHERE "+strings.Join(where, " AND ")+" ORDER BY h.pos DESC"+limited(f.Limit), args, scanHandover)
+	return handoverList.page(ctx, s.db, all(where), f.Limit, f.After)
 }
 
-// ParkedMessages returns the parked ones that nobody has resolved, oldest first.
-func (s sqlLister) ParkedMessages(ctx context.Context, limit int) ([]Message, error) {
-	return read(ctx, s.db, selectMessage+
-		"WHERE m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked' ORDER BY m.received_at, m.pos"+limited(limit), nil, scanMessage)
+// ParkedMessages lists the parked ones that nobody has resolved, oldest first.
+func (s sqlLister) ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error) {
+	where := []condition{{sql: "m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked'"}}
+	if f.Party != "" {
+		where = append(where, condition{"m.sender = ?", columnsOf(string(f.Party))})
+	}
+	return messageList.page(ctx, s.db, all(where), f.Limit, f.After)
 }
 
-// ParkedDeliveries returns those that a named person must act on, oldest first.
-func (s sqlLister) ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error) {
-	return read(ctx, s.db, selectDelivery+"WHERE d.state IN ('refused', 'parked') ORDER BY d.ord"+limited(limit), nil, scanDelivery)
+// onBehalf selects the deliveries that one party answers for: of a handover, those to its
+// other party; else those to itself.
+const onBehalf = `CASE WHEN d.handover = '' THEN d.receiver ELSE
+	(SELECT CASE WHEN h.sender = d.receiver THEN h.receiver ELSE h.sender END FROM handover h WHERE h.id = d.handover) END = ?`
+
+// ParkedDeliveries lists those that a named person must act on, oldest first.
+func (s sqlLister) ParkedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error) {
+	where := []condition{{sql: "d.state IN ('refused', 'parked')"}}
+	if f.Party != "" {
+		where = append(where, condition{onBehalf, columnsOf(string(f.Party))})
+	}
+	return deliveryList.page(ctx, s.db, all(where), f.Limit, f.After)
 }

@@ -455,22 +455,3 @@ func (p *plan) writeEntry() {
 	p.w.head.digest = chainDigest(p.before.digest, body)
 	p.insert(&entryRows, p.entry, body, p.w.head.digest)
 }
-
-// Reindex replaces search and visibility rows of current versions.
-func reindex(tx Tx, rows []ResourceWrite) error {
-	for i := range rows {
-		r := &rows[i]
-		var rid, deleted int64
-		err := one(tx, "SELECT rid, deleted FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted)
-		if err != nil {
-			return err
-		}
-		p := &plan{}
-		p.indexRows(rid, true, deleted != 0, r)
-		p.flushRows()
-		w := &writer{tx: tx}
-		w.write(p.statements)
-		w.flush()
-	}
-	return tx.Flush()
-}

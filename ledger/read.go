@@ -63,13 +63,16 @@ func scanHandover(r Row) (handover.Handover, error) {
 	return row.Handover, err
 }
 
-// limited spells a LIMIT; none or a negative one means a thousand.
-func limited(n int) string {
+// pageSize is a limit as asked for; none or a negative one means a thousand.
+func pageSize(n int) int {
 	if n <= 0 {
-		n = 1000
+		return 1000
 	}
-	return " LIMIT " + strconv.Itoa(n)
+	return n
 }
+
+// limited spells a LIMIT.
+func limited(n int) string { return " LIMIT " + strconv.Itoa(pageSize(n)) }
 
 // sqlReader is the Reader.
 type sqlReader struct{ *shared }

@@ -70,31 +70,29 @@ func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resour
 // History returns versions newest first, of what viewer may see now.
 func (s sqlResources) History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error) {
 	page := Page{Total: -1}
-	if limit <= 0 {
-		limit = 1000
-	}
-	query := "SELECT " + versionColumns + ", v.vid FROM resource_version v JOIN resource r ON r.rid = v.rid WHERE 1 = 1"
-	var args []any
+	limit = pageSize(limit)
+	var where []condition
 	if typ != "" {
-		query, args = query+" AND r.type = ?", append(args, cleanText(typ))
+		where = append(where, condition{"r.type = ?", columnsOf(cleanText(typ))})
 	}
 	if id != "" {
-		query, args = query+" AND r.id = ?", append(args, cleanText(id))
+		where = append(where, condition{"r.id = ?", columnsOf(cleanText(id))})
 	}
 	if viewer != "" {
-		query += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
-		args = append(args, string(viewer))
+		where = append(where, seenBy(viewer))
 	}
 	if before != "" {
-		vid, err := strconv.ParseInt(before, 10, 64)
+		vid, err := position(before)
 		if err != nil {
-			return page, invalid("page link is not one of ours", "")
+			return page, err
 		}
-		query, args = query+" AND v.vid < ?", append(args, vid)
+		where = append(where, condition{"v.vid < ?", columnsOf(vid)})
 	}
-	query += " ORDER BY v.vid DESC" + limited(limit+1)
+	only := all(where)
+	query := "SELECT " + versionColumns + ", v.vid FROM resource_version v JOIN resource r ON r.rid = v.rid WHERE " + only.sql +
+		" ORDER BY v.vid DESC" + limited(limit+1)
 	err := s.db.View(ctx, func(tx Tx) error {
-		rows, vids, err := searchPage(tx, query, args)
+		rows, vids, err := searchPage(tx, query, only.args)
 		if err != nil {
 			return err
 		}

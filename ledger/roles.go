@@ -92,11 +92,15 @@ type Searcher interface {
 	Reindex(ctx context.Context, rows []ResourceWrite) error
 }
 
-// Lister lists what is open or waits for a named person.
+// Lister lists in pages what is open or waits for a named person. A position that no page
+// told is a *handover.Fault of kind invalid.
 type Lister interface {
-	Handovers(ctx context.Context, f HandoverFilter) ([]handover.Handover, error)
-	ParkedMessages(ctx context.Context, limit int) ([]Message, error)
-	ParkedDeliveries(ctx context.Context, limit int) ([]Delivery, error)
+	// Handovers lists the newest first.
+	Handovers(ctx context.Context, f HandoverFilter) (Listing[handover.Handover], error)
+	// ParkedMessages lists the parked ones that nobody has resolved, oldest first.
+	ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error)
+	// ParkedDeliveries lists the refused and parked ones, oldest first.
+	ParkedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error)
 }
 
 // Queue hands out what is due: to be sent, watched or escalated.
@@ -152,14 +156,51 @@ type Meta struct {
 	Schema int
 }
 
-// HandoverFilter selects handovers; zero fields select all.
+// Listing is one page of a list. Walking its pages meets everything once that is in the
+// list all the while, whatever is stored or leaves the list meanwhile.
+type Listing[T any] struct {
+	Items []T
+	// Next is the opaque position behind Items, at which the next page begins; empty at the end.
+	Next string
+	// Total is how many the filter selects now, on all pages.
+	Total int
+}
+
+// All walks the pages of a list, each from the position that the one before it told.
+func All[T any](page func(after string) (Listing[T], error)) ([]T, error) {
+	var out []T
+	for after := ""; ; {
+		p, err := page(after)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.Items...)
+		if after = p.Next; after == "" {
+			return out, nil
+		}
+	}
+}
+
+// HandoverFilter selects a page of handovers; zero fields select all.
 type HandoverFilter struct {
-	Party    handover.PartyID // sender, receiver or copy
+	// Party takes part: as sender, in copy, or as receiver while its access has not ended.
+	Party    handover.PartyID
 	Chain    handover.ChainID
 	OpenOnly bool
 	// Attention keeps those with an open attention.
 	Attention bool
-	Limit     int
+	Limit     int    // of one page; 0 means 1000
+	After     string // the position behind which to continue
+}
+
+// ParkedFilter selects a page of what is parked; zero fields select all.
+type ParkedFilter struct {
+	// Party is the one whose persons must act: who sent the message; of a delivery, the
+	// other party of its handover than the one that it goes to, or that one itself where
+	// there is no handover.
+	Party handover.PartyID
+	Limit int    // of one page; 0 means 1000
+	After string // the position behind which to continue
 }
 
 // AuditFilter selects audit records; zero fields select all.

@@ -17,14 +17,24 @@ type condition struct {
 	args []any
 }
 
-func or(list []condition) condition {
+func or(list []condition) condition { return joined(list, " OR ") }
+
+// all holds where every condition does; of none, everywhere.
+func all(list []condition) condition {
+	if len(list) == 0 {
+		return condition{sql: "1 = 1"}
+	}
+	return joined(list, " AND ")
+}
+
+func joined(list []condition, with string) condition {
 	var out condition
 	parts := make([]string, len(list))
 	for i, c := range list {
 		parts[i] = c.sql
 		out.args = append(out.args, c.args...)
 	}
-	out.sql = "(" + strings.Join(parts, " OR ") + ")"
+	out.sql = "(" + strings.Join(parts, with) + ")"
 	return out
 }
 
@@ -82,51 +92,6 @@ func (s sqlSearcher) Search(ctx context.Context, q search.Query, viewer handover
 		return err
 	})
 	return page, err
-}
-
-// EachResource calls f with every current resource that is not deleted, in pages, so that
-// f may take its time and write.
-func (s sqlSearcher) EachResource(ctx context.Context, f func(Resource) error) error {
-	const page = 200
-	last := int64(0)
-	for {
-		var rows []resourceRow
-		var list []Resource
-		err := s.db.View(ctx, func(tx Tx) error {
-			rows = nil
-			err := tx.Query(selectCurrent+"WHERE r.rid > ? AND r.deleted = 0 ORDER BY r.rid"+limited(page), func(_ int, r Row) error {
-				row, err := scanResource(r)
-				rows = append(rows, row)
-				return err
-			}, columnsOf(last))
-			if err == nil {
-				list, err = withVisible(tx, rows)
-			}
-			return err
-		})
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		for i := range list {
-			if err := f(list[i]); err != nil {
-				return err
-			}
-		}
-		last = rows[len(rows)-1].rid
-	}
-}
-
-// Reindex replaces search and visibility rows of current versions.
-func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	return s.db.Update(ctx, func(tx Tx) error {
-		if _, err := readHead(tx, s.db.Locks().Wait); err != nil {
-			return err
-		}
-		return reindex(tx, rows)
-	})
 }
 
 func searchPage(tx Tx, query string, args []any) (rows []resourceRow, updated []int64, err error) {
@@ -218,10 +183,14 @@ func searchParts(typ string, clauses []searched, driver int, viewer handover.Par
 		where.args = append(where.args, c.args...)
 	}
 	if viewer != "" {
-		where.sql += " AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)"
-		where.args = append(where.args, string(viewer))
+		where = all([]condition{where, seenBy(viewer)})
 	}
 	return from, where
+}
+
+// seenBy holds for the resources that a party may read.
+func seenBy(viewer handover.PartyID) condition {
+	return condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)", columnsOf(string(viewer))}
 }
 
 // pageParts continues behind q.After and orders by last update.

@@ -126,7 +126,7 @@ func (a *api) handovers(c *gin.Context) {
 	f := ledger.HandoverFilter{OpenOnly: c.Query("open") == "true", Attention: c.Query("attention") == "true",
 		Chain: handover.ChainID(c.Query("chain")), Limit: 1000}
 	v, err := a.gateway.Handovers(c, callerOf(c), f)
-	reply(c, v, err)
+	reply(c, v.Items, err)
 }
 
 // answerBody is what a named person reads out of a free text.
@@ -196,15 +196,16 @@ type parkedDelivery struct {
 }
 
 func (a *api) parked(c *gin.Context) {
-	p, err := a.gateway.ListParked(c, callerOf(c))
+	ms, err1 := a.gateway.ParkedMessages(c, callerOf(c), 0, "")
+	ds, err2 := a.gateway.ParkedDeliveries(c, callerOf(c), 0, "")
 	v := parkedView{Messages: []parkedMessage{}, Deliveries: []parkedDelivery{}}
-	for _, m := range p.Messages {
+	for _, m := range ms.Items {
 		v.Messages = append(v.Messages, parkedMessage{m.ID, m.Sender, m.Wire, m.Type, m.ReceivedAt, m.Reason, m.Detail, m.Contact, m.Deadline})
 	}
-	for _, d := range p.Deliveries {
+	for _, d := range ds.Items {
 		v.Deliveries = append(v.Deliveries, parkedDelivery{d.ID, d.Receiver, d.Type, d.State, d.Error, d.Message, d.Handover, d.Contact, d.Deadline})
 	}
-	reply(c, v, err)
+	reply(c, v, errors.Join(err1, err2))
 }
 
 // operation is the body of what a named person does: the reason to close, the party to reroute to.

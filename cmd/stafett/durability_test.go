@@ -360,7 +360,9 @@ func (b *blackbox) provesOnce(s *senders, p *wireParties) {
 			b.t.Errorf("%s of %s was answered positively and stands %d times in the ledger (%v)", m.id, m.party, len(stored), err)
 		}
 	}
-	hs, err := store.Handovers(ctx, ledger.HandoverFilter{Limit: 10_000})
+	hs, err := ledger.All(func(after string) (ledger.Listing[handover.Handover], error) {
+		return store.Handovers(ctx, ledger.HandoverFilter{After: after})
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -11,40 +11,28 @@ import (
 	"stafett/ledger"
 )
 
-// Parked is what waits for a named person.
-type Parked struct {
-	Messages   []ledger.Message
-	Deliveries []ledger.Delivery
+// ParkedMessages returns a page of the parked messages that the caller may act on, the
+// oldest first.
+func (g *Desk) ParkedMessages(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error) {
+	if err := mayList(c); err != nil {
+		return ledger.Listing[ledger.Message]{}, err
+	}
+	return g.k.Ledger.ParkedMessages(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
 }
 
-// parkedMax bounds a listing.
-const parkedMax = 1000
+// ParkedDeliveries is ParkedMessages for deliveries.
+func (g *Desk) ParkedDeliveries(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error) {
+	if err := mayList(c); err != nil {
+		return ledger.Listing[ledger.Delivery]{}, err
+	}
+	return g.k.Ledger.ParkedDeliveries(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
+}
 
-// ListParked returns what is parked and the caller may operate on.
-func (g *Desk) ListParked(ctx context.Context, c access.Caller) (Parked, error) {
-	if !c.IsOperator() {
-		return Parked{}, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.ListParked", Text: "named persons only"}
+func mayList(c access.Caller) error {
+	if c.IsOperator() {
+		return nil
 	}
-	ms, err := g.k.Ledger.ParkedMessages(ctx, parkedMax)
-	if err != nil {
-		return Parked{}, err
-	}
-	ds, err := g.k.Ledger.ParkedDeliveries(ctx, parkedMax)
-	if err != nil {
-		return Parked{}, err
-	}
-	var out Parked
-	for _, m := range ms {
-		if access.MayOperate(c, m.Sender) == nil {
-			out.Messages = append(out.Messages, m)
-		}
-	}
-	for _, d := range ds {
-		if g.mayOperateDelivery(ctx, c, d) == nil {
-			out.Deliveries = append(out.Deliveries, d)
-		}
-	}
-	return out, nil
+	return &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.mayList", Text: "named persons only"}
 }
 
 // mayOperateDelivery: a person acts for the party on whose behalf the message was sent.

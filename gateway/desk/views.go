@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"stafett/access"
-	"stafett/gateway/act"
 	"stafett/gateway/kernel"
 	"stafett/handover"
 	"stafett/ledger"
@@ -191,23 +190,22 @@ func ViewOf(h handover.Handover) HandoverView {
 		Custodian: h.Custodian, Since: h.Since, Deadline: h.Deadline, Attentions: h.Attentions, Facts: h.Facts, Next: h.Next}
 }
 
-// Handovers returns the handovers that the caller takes part in.
-func (g *Desk) Handovers(ctx context.Context, c access.Caller, f ledger.HandoverFilter) ([]HandoverView, error) {
+// Handovers returns a page of the handovers that the caller takes part in.
+func (g *Desk) Handovers(ctx context.Context, c access.Caller, f ledger.HandoverFilter) (ledger.Listing[HandoverView], error) {
+	out := ledger.Listing[HandoverView]{}
 	if !c.IsOperator() || c.Party != "" {
 		if c.Party == "" {
-			return nil, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.Handovers", Text: "no party"}
+			return out, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.Handovers", Text: "no party"}
 		}
 		f.Party = c.Party
 	}
 	hs, err := g.k.Ledger.Handovers(ctx, f)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := make([]HandoverView, 0, len(hs))
-	for _, h := range hs {
-		if f.Party == "" || act.TakesPart(f.Party, h) {
-			out = append(out, ViewOf(h))
-		}
+	out.Next, out.Total, out.Items = hs.Next, hs.Total, make([]HandoverView, len(hs.Items))
+	for i, h := range hs.Items {
+		out.Items[i] = ViewOf(h)
 	}
 	return out, nil
 }

@@ -95,10 +95,8 @@ func (k *Kernel) match(ctx context.Context, m act.Match) (act.Matched, error) {
 	return out, err
 }
 
-// openMax bounds how many open handovers are looked through; what lies beyond is hidden
-// until its sender writes it again.
-const openMax = 1000
-
 func (k *Kernel) open(ctx context.Context, p handover.PartyID) ([]handover.Handover, error) {
-	return k.Ledger.Handovers(ctx, ledger.HandoverFilter{Party: p, OpenOnly: true, Limit: openMax})
+	return ledger.All(func(after string) (ledger.Listing[handover.Handover], error) {
+		return k.Ledger.Handovers(ctx, ledger.HandoverFilter{Party: p, OpenOnly: true, After: after})
+	})
 }

@@ -24,24 +24,29 @@ func testHandoverFilter(t *testing.T, h Harness) {
 	c.Copies = nil
 	d.Chain, d.Copies = a.Chain, []handover.PartyID{"nabo", "dalvik"}
 	d.Attentions = []handover.Attention{{Reason: handover.AttentionOverdue, Deadline: Start}}
-	must(t, s, ledger.Unit{Handovers: []handover.Handover{a, b}}, ledger.Unit{Handovers: []handover.Handover{c, d}})
+	wrong := sampleHandover("wrong", Start)
+	wrong.Receiver, wrong.Copies, wrong.Facts.AccessEnded = "feil", nil, true
+	wrong.State, wrong.Deadline = handover.StateDeclined, time.Time{}
+	must(t, s, ledger.Unit{Handovers: []handover.Handover{wrong}}, ledger.Unit{Handovers: []handover.Handover{a, b}}, ledger.Unit{Handovers: []handover.Handover{c, d}})
 	for _, test := range []struct {
 		name string
 		f    ledger.HandoverFilter
 		want []handover.ID
 	}{
-		{"all, newest first", ledger.HandoverFilter{}, []handover.ID{"d", "c", "b", "a"}},
+		{"all, newest first", ledger.HandoverFilter{}, []handover.ID{"d", "c", "b", "a", "wrong"}},
 		{"limit", ledger.HandoverFilter{Limit: 2}, []handover.ID{"d", "c"}},
 		{"open", ledger.HandoverFilter{OpenOnly: true}, []handover.ID{"d", "b", "a"}},
 		{"sender or receiver", ledger.HandoverFilter{Party: municipality}, []handover.ID{"d", "c", "b", "a"}},
 		{"receiver or copy", ledger.HandoverFilter{Party: institution}, []handover.ID{"b", "a"}},
 		{"copy by whole name", ledger.HandoverFilter{Party: "dalvik"}, []handover.ID{"d"}},
+		{"sender whose receiver's access ended", ledger.HandoverFilter{Party: hospital, Chain: wrong.Chain}, []handover.ID{"wrong"}},
+		{"receiver whose access ended", ledger.HandoverFilter{Party: "feil"}, nil},
 		{"no wildcard", ledger.HandoverFilter{Party: "%"}, nil},
 		{"chain", ledger.HandoverFilter{Chain: a.Chain}, []handover.ID{"d", "a"}},
 		{"attention", ledger.HandoverFilter{Attention: true}, []handover.ID{"d"}},
 		{"together", ledger.HandoverFilter{Party: hospital, Chain: a.Chain, OpenOnly: true}, []handover.ID{"d", "a"}},
 	} {
-		same(t, test.name, handoverIDs(must1(s.Handovers(ctx, test.f))), test.want)
+		same(t, test.name, handoverIDs(must1(s.Handovers(ctx, test.f)).Items), test.want)
 	}
 	u := messageUnit("m1", "", "1")
 	u.Message.Handover = "a"
@@ -130,12 +135,12 @@ func testDue(t *testing.T, h Harness) {
 		same(t, "deliveries", len(must1(s.DueDeliveries(ctx, now, 10))), at.deliveries)
 		same(t, "claimed", len(must1(s.ClaimDeliveries(ctx, "me", now, 100*time.Hour, 10))), at.claimed)
 		same(t, "next", must1(s.NextDue(ctx)), hour(at.next))
-		same(t, "parked deliveries", len(must1(s.ParkedDeliveries(ctx, 10))), at.parkedDeliveries)
-		same(t, "parked messages", len(must1(s.ParkedMessages(ctx, 10))), at.parkedLetter)
+		same(t, "parked deliveries", must1(s.ParkedDeliveries(ctx, ledger.ParkedFilter{})).Total, at.parkedDeliveries)
+		same(t, "parked messages", must1(s.ParkedMessages(ctx, ledger.ParkedFilter{})).Total, at.parkedLetter)
 	}
 	resolved := must1(s.Message(ctx, "parked"))
 	resolved.Resolution, resolved.Person = "closed", "kari"
 	must(t, s, ledger.Unit{Messages: []ledger.MessageUpdate{{Message: resolved}}})
 	same(t, "resolved messages are not due", len(must1(s.DueMessages(ctx, hour(99), 10))), 1)
-	same(t, "resolved messages are not parked", len(must1(s.ParkedMessages(ctx, 10))), 0)
+	same(t, "resolved messages are not parked", must1(s.ParkedMessages(ctx, ledger.ParkedFilter{})).Total, 0)
 }

@@ -44,6 +44,8 @@ func Run(t *testing.T, h Harness) {
 		{"Invariant2_Balance", testBalance},
 		{"Invariant4_Due", testDue},
 		{"HandoverFilter", testHandoverFilter},
+		{"Invariant2_Lists", testLists},
+		{"ParkedOf", testParkedOf},
 		{"KeysAndHide", testKeysAndHide},
 		{"Resources", testResources},
 		{"ResourcesTogether", testResourcesTogether},

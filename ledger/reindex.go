@@ -1,0 +1,66 @@
+package ledger
+
+import "context"
+
+// EachResource calls f with every current resource that is not deleted, in pages, so that
+// f may take its time and write.
+func (s sqlSearcher) EachResource(ctx context.Context, f func(Resource) error) error {
+	const page = 200
+	last := int64(0)
+	for {
+		var rows []resourceRow
+		var list []Resource
+		err := s.db.View(ctx, func(tx Tx) error {
+			rows = nil
+			err := tx.Query(selectCurrent+"WHERE r.rid > ? AND r.deleted = 0 ORDER BY r.rid"+limited(page), func(_ int, r Row) error {
+				row, err := scanResource(r)
+				rows = append(rows, row)
+				return err
+			}, columnsOf(last))
+			if err == nil {
+				list, err = withVisible(tx, rows)
+			}
+			return err
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for i := range list {
+			if err := f(list[i]); err != nil {
+				return err
+			}
+		}
+		last = rows[len(rows)-1].rid
+	}
+}
+
+// Reindex replaces search and visibility rows of current versions.
+func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return s.db.Update(ctx, func(tx Tx) error {
+		if _, err := readHead(tx, s.db.Locks().Wait); err != nil {
+			return err
+		}
+		return reindex(tx, rows)
+	})
+}
+
+func reindex(tx Tx, rows []ResourceWrite) error {
+	for i := range rows {
+		r := &rows[i]
+		var rid, deleted int64
+		err := one(tx, "SELECT rid, deleted FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted)
+		if err != nil {
+			return err
+		}
+		p := &plan{}
+		p.indexRows(rid, true, deleted != 0, r)
+		p.flushRows()
+		w := &writer{tx: tx}
+		w.write(p.statements)
+		w.flush()
+	}
+	return tx.Flush()
+}
