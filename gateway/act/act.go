@@ -14,6 +14,7 @@
 package act
 
 import (
+	"errors"
 	"time"
 
 	"stafett/directory"
@@ -138,6 +139,19 @@ type Snapshot struct {
 	Open      Asked[handover.PartyID, []handover.Handover]
 	// Versions are past versions of resources.
 	Versions Asked[Version, ledger.Resource]
+
+	failed error
+}
+
+// Fail notes what a plan could not do. The plan goes on, because it is pure, and is thrown
+// away. A nil err is nothing.
+func (s *Snapshot) Fail(err error) { s.failed = errors.Join(s.failed, err) }
+
+// Settle returns what the plan made since the last call could not do, and forgets it.
+func (s *Snapshot) Settle() error {
+	failed := s.failed
+	s.failed = nil
+	return failed
 }
 
 // Version names one version of a resource.

@@ -85,6 +85,6 @@ func (s *Snapshot) alertAbout(id handover.ID, to handover.PartyID, step int) Tel
 		to = s.Operator
 	}
 	// A Task that the contact may not see is not told.
-	t.Task, _ = Current(s, "Task", string(id), to)
+	t.Task = s.Current(ledger.ResourceKey{Type: "Task", ID: string(id)}, to)
 	return t
 }

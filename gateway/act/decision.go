@@ -42,7 +42,8 @@ type decision struct {
 	plan    Plan
 }
 
-// decide runs the pure decision and gathers its consequences.
+// decide runs the pure decision and gathers its consequences. Its error is the decision's:
+// a *handover.Fault, with errBeforeOriginal where the event undoes what has not arrived.
 func (d *decision) decide() error {
 	effects, err := d.judge()
 	if err != nil {
@@ -58,13 +59,10 @@ func (d *decision) decide() error {
 		return nil
 	}
 	d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
-	if err := d.store(); err != nil {
-		return err
-	}
-	if err := d.consequences(effects); err != nil {
-		return err
-	}
-	return d.follow()
+	d.store()
+	d.consequences(effects)
+	d.follow()
+	return nil
 }
 
 func (d *decision) judge() ([]handover.Effect, error) {
@@ -84,31 +82,19 @@ func (d *decision) changesNothing(effects []handover.Effect) bool {
 }
 
 // follow lets the policy's own next event follow in the same transaction.
-func (d *decision) follow() error {
+func (d *decision) follow() {
 	event, actor, ok := d.s.Policy.Follows(d.next)
 	if !ok {
-		return nil
+		return
 	}
 	f := &decision{s: d.s, actor: actor, event: event, kind: d.next.Kind, before: d.next, message: d.message}
-	if d.taskNow != nil {
-		f.task = d.taskNow.Clone()
-	}
 	effects, err := f.judge()
-	if err != nil {
-		return err
-	}
+	d.s.Fail(err)
 	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
-	if f.task != nil {
-		if err := f.putTask(f.task); err != nil {
-			return err
-		}
-	}
-	if err := f.consequences(effects); err != nil {
-		return err
-	}
+	f.putTask(d.taskNow.Clone())
+	f.consequences(effects)
 	d.plan.add(f.plan)
 	d.next = f.next
-	return nil
 }
 
 func (d *decision) audit(line ledger.Audit) {
@@ -118,26 +104,23 @@ func (d *decision) audit(line ledger.Audit) {
 
 // consequences turns effects into rows and tellings. Those about the handover that this
 // decision opens come after the one that opens it.
-func (d *decision) consequences(effects []handover.Effect) error {
+func (d *decision) consequences(effects []handover.Effect) {
 	for _, e := range effects {
 		on := d
 		if e.Handover.ID != "" && d.opened != nil {
 			on = d.opened
 		}
-		if err := on.consequence(e); err != nil {
-			return err
-		}
+		on.consequence(e)
 	}
 	if d.opened != nil {
 		d.plan.add(d.opened.plan)
 	}
-	return nil
 }
 
-func (d *decision) consequence(e handover.Effect) error {
+func (d *decision) consequence(e handover.Effect) {
 	switch e.Kind {
 	case handover.EffectOpen:
-		return d.open(e)
+		d.open(e)
 	case handover.EffectPublish:
 		d.publish(e)
 	case handover.EffectTell:
@@ -145,9 +128,8 @@ func (d *decision) consequence(e handover.Effect) error {
 	case handover.EffectAlert:
 		d.alert(e)
 	case handover.EffectEndAccess:
-		return d.endAccess(e.Party)
+		d.endAccess(e.Party)
 	}
-	return nil
 }
 
 func (d *decision) publish(e handover.Effect) {
@@ -167,17 +149,18 @@ func (d *decision) eventOf(e handover.Effect) handover.EventName {
 
 // open stores the next handover of the chain. After a readmission the message's content is
 // the new stay's; a forwarded request takes the Task it follows with it.
-func (d *decision) open(e handover.Effect) error {
+func (d *decision) open(e handover.Effect) {
 	next := &decision{s: d.s, actor: d.actor, event: handover.Event{Name: e.Event}, kind: e.Handover.Kind, next: e.Handover,
 		message: d.message, reason: d.reason, outer: d}
 	d.opened = next
 	next.plan.Unit.Handovers = append(next.plan.Unit.Handovers, next.next)
 	if d.event.Name == handover.EventReadmitted {
 		next.content = d.successor
-		return next.store()
+		next.store()
+		return
 	}
 	next.content.Facts = d.content.Facts
-	return next.storeSuccessor()
+	next.storeSuccessor()
 }
 
 // tell plans the message by which a party learns what happened.

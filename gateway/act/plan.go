@@ -42,13 +42,17 @@ type Scene struct {
 
 // Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.
 // The node is the caller's own.
-func (c *Scene) Resource(s *Snapshot, typ, id string, p handover.PartyID) (*fhir.Node, error) {
-	for _, w := range c.Written {
-		if w.Type == typ && w.ID == id {
-			return visibleNode(ledger.Resource{JSON: w.JSON, Deleted: w.JSON == nil, Visible: w.Visible}, p)
-		}
+func (c *Scene) Resource(s *Snapshot, key ledger.ResourceKey, p handover.PartyID) *fhir.Node {
+	if w := c.Writes(key); w != nil {
+		return s.seen(ledger.Resource{JSON: w.JSON, Deleted: w.JSON == nil, Visible: w.Visible}, p)
 	}
-	return Current(s, typ, id, p)
+	return s.Current(key, p)
+}
+
+// Writes is the scene's write of a resource; nil when there is none.
+func (c *Scene) Writes(key ledger.ResourceKey) *ledger.ResourceWrite {
+	u := ledger.Unit{Resources: c.Written}
+	return u.Resource(key.Type, key.ID)
 }
 
 // Telling is one message to make: to whom, on whose behalf, about what.

@@ -14,35 +14,30 @@ const (
 	systemBusinessStatus = "urn:stafett:business-status"
 )
 
-// putTask plans the Task that carries the handover: as given, else as stored, with the
-// elements that the handover decides.
-func (d *decision) putTask(task *fhir.Node) error {
+// putTask plans the Task that carries the handover: as given, else as stored, else an
+// empty one, with the elements that the handover decides.
+func (d *decision) putTask(task *fhir.Node) {
 	created := d.before.State == ""
 	if task == nil {
-		var err error
-		if task, err = d.storedTask(created); err != nil || task == nil {
-			return err
-		}
+		task = d.storedTask(created)
 	}
 	fhir.SetID(task, string(d.next.ID))
 	d.s.Project(task, d.next)
 	d.taskNow = task
-	return d.write(task, d.next.Sender, created)
+	d.write(task, d.next.Sender, created)
 }
 
-// storedTask is the Task to go on from: the stored one, or an empty one for a new handover.
-func (d *decision) storedTask(created bool) (*fhir.Node, error) {
+func (d *decision) storedTask(created bool) *fhir.Node {
+	empty := fhir.Obj("resourceType", "Task", "id", string(d.next.ID))
 	if created {
-		return fhir.Obj("resourceType", "Task", "id", string(d.next.ID)), nil
+		return empty
 	}
 	cur, found := d.s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(d.next.ID)})
-	switch {
-	case !d.s.Complete():
-		return nil, nil
-	case !found:
-		return nil, ledger.ErrNotFound
+	if !found {
+		d.s.Fail(ledger.ErrNotFound)
+		return empty
 	}
-	return fhir.Parse(cur.JSON, fhir.DefaultLimits())
+	return d.s.Parse(cur)
 }
 
 // Project sets what the handover decides of a Task: status, businessStatus, requester,
@@ -97,10 +92,7 @@ func (s *Settings) organisation(id handover.PartyID) *fhir.Node {
 
 // storeSuccessor plans the Task of a handover that an act opens, as a copy of the Task it
 // follows with the new owner, and shows its receiver what the sender had written.
-func (d *decision) storeSuccessor() error {
-	if d.outer.taskNow == nil {
-		return nil
-	}
+func (d *decision) storeSuccessor() {
 	task := d.outer.taskNow.Clone()
 	fhir.SetID(task, string(d.next.ID))
 	for _, own := range []string{"meta", "owner", "output", "identifier", "statusReason"} {
@@ -108,10 +100,8 @@ func (d *decision) storeSuccessor() error {
 	}
 	d.s.Project(task, d.next)
 	d.taskNow = task
-	if err := d.write(task, d.next.Sender, true); err != nil {
-		return err
-	}
-	return d.showRequest(d.outer.next)
+	d.write(task, d.next.Sender, true)
+	d.showRequest(d.outer.next)
 }
 
 // Contact is where a party is escalated to, as it stands in the record.

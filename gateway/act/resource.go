@@ -22,27 +22,18 @@ const (
 
 // store plans the decision's resources, the Task as the handover now stands, and the keys
 // by which later messages find it.
-func (d *decision) store() error {
+func (d *decision) store() {
 	task := d.task
-	resolved, err := d.resolve()
-	if err != nil {
-		return err
-	}
-	for _, r := range resolved {
+	for _, r := range d.resolve() {
 		switch {
 		case r.Name != NameTask:
-			if err := d.write(r.Resource, d.actor.Party, d.fresh(r)); err != nil {
-				return err
-			}
+			d.write(r.Resource, d.actor.Party, d.fresh(r))
 		case d.actor.Role == handover.RoleSender || d.before.State == "":
 			task = r.Resource
 		}
 	}
-	if err := d.putTask(task); err != nil {
-		return err
-	}
+	d.putTask(task)
 	d.findBy()
-	return nil
 }
 
 // fresh reports whether a resource can be taken for new without a look: it has an id of
@@ -54,7 +45,7 @@ func (d *decision) fresh(r account.Named) bool {
 
 // resolve gives each resource of a translated message its id and turns the names by which
 // they refer to each other into references.
-func (d *decision) resolve() ([]account.Named, error) {
+func (d *decision) resolve() []account.Named {
 	refs := map[string]string{NameTask: "Task/" + string(d.next.ID)}
 	out := make([]account.Named, len(d.content.Resources))
 	for i, r := range d.content.Resources {
@@ -64,25 +55,20 @@ func (d *decision) resolve() ([]account.Named, error) {
 		refs[r.Name] = n.ResourceType() + "/" + id
 		out[i] = account.Named{Name: r.Name, Resource: n, Key: r.Key}
 	}
-	var missing string
 	for _, r := range out {
 		fhir.References(r.Resource, func(ref *fhir.Node) {
-			name, ok := strings.CutPrefix(ref.Str("reference"), account.ReferencePrefix)
-			if !ok {
-				return
+			name, named := strings.CutPrefix(ref.Str("reference"), account.ReferencePrefix)
+			to, known := refs[name]
+			switch {
+			case named && known:
+				ref.Set("reference", fhir.Str(to))
+			case named:
+				d.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.resolve", Path: name,
+					Text: "a reference names a resource that the message does not have"})
 			}
-			to, ok := refs[name]
-			if !ok {
-				missing = name
-				return
-			}
-			ref.Set("reference", fhir.Str(to))
 		})
 	}
-	if missing != "" {
-		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "act.resolve", Text: "a reference names a resource that the message does not have", Path: missing}
-	}
-	return out, nil
+	return out
 }
 
 func (d *decision) idOf(r account.Named) string {
@@ -107,50 +93,51 @@ func (d *decision) current(key ledger.ResourceKey) (ledger.Resource, bool) {
 }
 
 // write plans a resource's new version, unless it says what is stored already.
-func (d *decision) write(n *fhir.Node, author handover.PartyID, fresh bool) error {
+func (d *decision) write(n *fhir.Node, author handover.PartyID, fresh bool) {
 	var cur ledger.Resource
 	if !fresh {
 		cur, _ = d.current(keyOf(n))
 	}
+	d.writeAfter(cur, n, author)
+}
+
+// writeAfter plans the version after cur, which the handover's parties may read.
+func (d *decision) writeAfter(cur ledger.Resource, n *fhir.Node, author handover.PartyID) {
+	visible := union(union(cur.Visible, parties(d.next)...), author)
+	if cur.Author != "" {
+		author = cur.Author
+	}
+	if !says(cur, n) || len(visible) > len(cur.Visible) {
+		d.putVersion(cur, n, author, visible, d.next.ID)
+	}
+}
+
+// putVersion plans n as the version after cur, with its search rows. A plan that is made
+// anew needs none.
+func (d *decision) putVersion(cur ledger.Resource, n *fhir.Node, author handover.PartyID, visible []handover.PartyID, home handover.ID) {
 	if !d.s.Complete() {
-		return nil // this plan is made anew
+		return
 	}
-	w, err := version(n, cur, author, d.next, d.s.Now)
-	if err == nil && w != nil {
-		d.plan.Unit.Resources = append(d.plan.Unit.Resources, *w)
+	stamp(n, cur.Version+1, d.s.Now)
+	rows, err := search.Rows(n, search.Meta{LastUpdated: d.s.Now})
+	if err != nil {
+		d.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.putVersion", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err})
 	}
-	return err
+	d.plan.Unit.Resources = append(d.plan.Unit.Resources, ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version,
+		Author: author, JSON: n.JSON(), At: d.s.Now, Rows: rows, Visible: visible, Handover: home})
+}
+
+// says reports whether n is what is stored already.
+func says(cur ledger.Resource, n *fhir.Node) bool {
+	if cur.Version == 0 || cur.Deleted {
+		return false
+	}
+	stamp(n, cur.Version, cur.At)
+	return bytes.Equal(n.AppendJSON(nil), cur.JSON)
 }
 
 func keyOf(n *fhir.Node) ledger.ResourceKey {
 	return ledger.ResourceKey{Type: n.ResourceType(), ID: n.ID()}
-}
-
-// version makes the write of n's next version after cur with its search and visibility
-// rows; nil when nothing would change.
-func version(n *fhir.Node, cur ledger.Resource, author handover.PartyID, h handover.Handover, now time.Time) (*ledger.ResourceWrite, error) {
-	visible := union(union(cur.Visible, parties(h)...), author)
-	if cur.Author != "" {
-		author = cur.Author
-	}
-	if cur.Version > 0 && !cur.Deleted {
-		stamp(n, cur.Version, cur.At)
-		if bytes.Equal(n.AppendJSON(nil), cur.JSON) && len(visible) == len(cur.Visible) {
-			return nil, nil
-		}
-	}
-	return versionAfter(cur, n, author, visible, h.ID, now)
-}
-
-// versionAfter is the write of n as the version after cur, with its search rows.
-func versionAfter(cur ledger.Resource, n *fhir.Node, author handover.PartyID, visible []handover.PartyID, home handover.ID, now time.Time) (*ledger.ResourceWrite, error) {
-	stamp(n, cur.Version+1, now)
-	rows, err := search.Rows(n, search.Meta{LastUpdated: now})
-	if err != nil {
-		return nil, &handover.Fault{Kind: handover.FaultInvalid, Op: "act.version", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err}
-	}
-	return &ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version, Author: author, JSON: n.JSON(),
-		At: now, Rows: rows, Visible: visible, Handover: home}, nil
 }
 
 // stamp sets meta.versionId and meta.lastUpdated and keeps what else meta holds.
@@ -235,17 +222,27 @@ func (i Identity) persons(patient *fhir.Node) []string {
 
 // Current is a stored resource for the eyes of p; nil where there is none. The node is the
 // caller's own.
-func Current(s *Snapshot, typ, id string, p handover.PartyID) (*fhir.Node, error) {
-	r, found := s.Resources.Get(ledger.ResourceKey{Type: typ, ID: id})
+func (s *Snapshot) Current(key ledger.ResourceKey, p handover.PartyID) *fhir.Node {
+	r, found := s.Resources.Get(key)
 	if !found {
-		return nil, nil
+		return nil
 	}
-	return visibleNode(r, p)
+	return s.seen(r, p)
 }
 
-func visibleNode(r ledger.Resource, p handover.PartyID) (*fhir.Node, error) {
+func (s *Snapshot) seen(r ledger.Resource, p handover.PartyID) *fhir.Node {
 	if r.Deleted || !slices.Contains(r.Visible, p) {
-		return nil, nil
+		return nil
 	}
-	return fhir.Parse(r.JSON, fhir.DefaultLimits())
+	return s.Parse(r)
+}
+
+// Parse reads a stored resource.
+func (s *Snapshot) Parse(r ledger.Resource) *fhir.Node {
+	n, err := fhir.Parse(r.JSON, fhir.DefaultLimits())
+	if err != nil {
+		s.Fail(err)
+		n = fhir.Obj("resourceType", r.Type)
+	}
+	return n
 }

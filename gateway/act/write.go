@@ -1,7 +1,6 @@
 package act
 
 import (
-	"slices"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -47,21 +46,16 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 		return nil, err
 	}
 	d := &decision{s: s, message: w.Message, next: h}
-	if err := w.resources(d, task); err != nil {
-		return nil, err
-	}
+	w.resources(d, task)
 	switch {
 	case task != nil:
 		err = w.act(d, task, h)
 	case h.State.Open() && len(d.written) > 0:
 		err = w.update(d, h)
 	}
-	if err != nil {
-		return nil, err
-	}
 	w.deletions(d)
 	d.plan.Handover = d.next
-	return &d.plan, nil
+	return &d.plan, err
 }
 
 // task is the entry that acts on a handover; nil for none.
@@ -79,40 +73,24 @@ func (w Writing) task() (*Entry, error) {
 	return task, nil
 }
 
-// resources writes all but the Task, and shows the handover's parties what the caller
-// refers to.
-func (w Writing) resources(d *decision, task *Entry) error {
+// resources writes all but the Task, each after the version at which it was located, and
+// shows the handover's parties what the caller refers to.
+func (w Writing) resources(d *decision, task *Entry) {
+	var from []*fhir.Node
 	for i := range w.Entries {
 		e := &w.Entries[i]
-		if e == task || !e.writes() {
+		if !e.writes() {
 			continue
 		}
-		if err := d.writeEntry(e, w.Party); err != nil {
-			return err
+		from = append(from, e.Resource)
+		if e != task {
+			d.writeAfter(e.Current, e.Resource, w.Party)
+			d.written = append(d.written, e.Resource)
 		}
-		d.written = append(d.written, e.Resource)
 	}
-	if d.next.ID == "" {
-		return nil
+	if d.next.ID != "" {
+		d.show(w.Party, from)
 	}
-	from := slices.Clone(d.written)
-	if task != nil {
-		from = append(from, task.Resource)
-	}
-	return d.show(w.Party, from)
-}
-
-// writeEntry plans the version after the one that the entry was located at. Where two
-// entries of one write are the same resource, the later one follows the first.
-func (d *decision) writeEntry(e *Entry, author handover.PartyID) error {
-	if !d.s.Complete() {
-		return nil
-	}
-	w, err := version(e.Resource, e.Current, author, d.next, d.s.Now)
-	if err == nil && w != nil {
-		d.plan.Unit.Resources = append(d.plan.Unit.Resources, *w)
-	}
-	return err
 }
 
 func (w Writing) deletions(d *decision) {

@@ -8,6 +8,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,18 +195,19 @@ func (k *Kernel) once(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Pla
 	return p, nil
 }
 
-// decide has the plan made until the snapshot holds all that it asks for.
+// decide has the plan made, and told, until the snapshot holds all that is asked of it.
 func (k *Kernel) decide(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Plan, error) {
 	for range rounds {
 		if err := k.load(ctx, s); err != nil {
 			return nil, err
 		}
 		p, err := plan(s)
-		if s.Complete() && err == nil && p != nil {
+		if err == nil && p != nil && s.Complete() {
 			err = k.teller.Tell(s, p)
 		}
+		failed := s.Settle()
 		if s.Complete() {
-			return p, err
+			return p, cmp.Or(err, failed)
 		}
 	}
 	return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "kernel.Do", Text: "the act refers to too much"}

@@ -2,13 +2,13 @@ package tell
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"stafett/fhir"
 	"stafett/gateway/act"
 	"stafett/handover"
+	"stafett/ledger"
 	"stafett/mappings/account"
 )
 
@@ -22,14 +22,11 @@ var contentNames = []struct{ element, name string }{
 
 // contentFor is what a party is told: the sender's own message where that is what happened,
 // else the handover as it stands; with a notice where the message carries a text.
-func (t *Teller) contentFor(o *outgoing) (account.Canonical, error) {
-	c, err := t.canonical(o)
-	if err != nil {
-		return c, err
-	}
+func (o *outgoing) contentFor() account.Canonical {
+	c := o.canonical()
 	c.Event, c.Kind = o.Event, o.Handover.Kind
 	if !o.codec.Notice(o.typ) {
-		return c, nil
+		return c
 	}
 	text := []string{o.text()}
 	for _, p := range o.Content.Resource("communication").Each("payload") {
@@ -38,20 +35,20 @@ func (t *Teller) contentFor(o *outgoing) (account.Canonical, error) {
 		}
 	}
 	c.Resources = append(c.Resources, account.Named{Name: "communication", Resource: o.communication(strings.Join(text, "\n\n"))})
-	return c, nil
+	return c
 }
 
-func (t *Teller) canonical(o *outgoing) (account.Canonical, error) {
+func (o *outgoing) canonical() account.Canonical {
 	patient := o.Content.Resource(act.NamePatient)
 	switch {
 	case patient != nil && o.Actor.Role == handover.RoleSender:
-		return o.sendersOwn(), nil
+		return o.sendersOwn()
 	case o.Task != nil && act.TakesPart(o.party.ID, o.Handover):
 		return o.asItStands()
 	case patient != nil && o.Handover.ID == "":
-		return account.Canonical{Resources: []account.Named{{Name: act.NamePatient, Resource: patient.Clone()}}}, nil
+		return account.Canonical{Resources: []account.Named{{Name: act.NamePatient, Resource: patient.Clone()}}}
 	}
-	return account.Canonical{}, nil
+	return account.Canonical{}
 }
 
 // sendersOwn is the sender's message with the Task as the handover now stands.
@@ -70,19 +67,12 @@ func (o *outgoing) sendersOwn() account.Canonical {
 
 // asItStands gathers what the handover's Task refers to and the party may see, named as a
 // mapping knows it. The names stand in place of the references, as in a translated message.
-func (o *outgoing) asItStands() (account.Canonical, error) {
+func (o *outgoing) asItStands() account.Canonical {
 	c := account.Canonical{Facts: map[string]string{}}
 	names := map[string]string{"Task/" + o.Task.ID(): act.NameTask}
 	for _, cn := range contentNames {
 		for i, ref := range o.Task.Each(cn.element) {
-			typ, id, ok := fhir.LocalReference(ref)
-			if !ok {
-				continue
-			}
-			n, err := o.Resource(o.s, typ, id, o.party.ID)
-			if err != nil {
-				return c, err
-			}
+			n := o.referred(ref)
 			if n == nil {
 				continue
 			}
@@ -90,7 +80,7 @@ func (o *outgoing) asItStands() (account.Canonical, error) {
 			if i > 0 {
 				name = fmt.Sprintf("%s-%d", cn.name, i+1)
 			}
-			names[typ+"/"+id] = name
+			names[n.ResourceType()+"/"+n.ID()] = name
 			c.Resources = append(c.Resources, account.Named{Name: name, Resource: n})
 		}
 	}
@@ -102,7 +92,17 @@ func (o *outgoing) asItStands() (account.Canonical, error) {
 			}
 		})
 	}
-	return c, nil
+	return c
+}
+
+// referred is what a reference of the Task leads to, for the eyes of the party; nil for
+// nothing.
+func (o *outgoing) referred(ref *fhir.Node) *fhir.Node {
+	typ, id, ok := fhir.LocalReference(ref)
+	if !ok {
+		return nil
+	}
+	return o.Resource(o.s, ledger.ResourceKey{Type: typ, ID: id}, o.party.ID)
 }
 
 // communication is a notice as FHIR, about the Task and its patient where there are any.
@@ -121,22 +121,18 @@ func (o *outgoing) communication(text string) *fhir.Node {
 }
 
 // resources is what a receiver is sent whose wire carries FHIR: the resources of this act,
-// what its Task refers to, the Task and a notice, each under the id it has here.
-func (o *outgoing) resources() ([]*fhir.Node, error) {
-	visible, err := o.visible()
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
+// what its Task refers to, the Task and a notice, each once and under the id it has here.
+func (o *outgoing) resources() []*fhir.Node {
+	seen := map[ledger.ResourceKey]bool{}
 	var out []*fhir.Node
-	for _, n := range append(visible, o.note()) {
-		key := n.ResourceType() + "/" + n.ID()
+	for _, n := range append(o.visible(), o.note()) {
+		key := ledger.ResourceKey{Type: n.ResourceType(), ID: n.ID()}
 		if !seen[key] {
 			seen[key] = true
 			out = append(out, n)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // note is the notice as a resource of its own, about the stored Task and patient; to one
@@ -163,44 +159,22 @@ func (o *outgoing) note() *fhir.Node {
 
 // visible is what this act writes, what its Task refers to and the Task, as far as the
 // party may see it.
-func (o *outgoing) visible() ([]*fhir.Node, error) {
-	if !act.TakesPart(o.party.ID, o.Handover) {
-		return nil, nil
+func (o *outgoing) visible() []*fhir.Node {
+	if o.Task == nil || !act.TakesPart(o.party.ID, o.Handover) {
+		return nil
+	}
+	var keys []ledger.ResourceKey
+	for _, w := range o.Written {
+		keys = append(keys, ledger.ResourceKey{Type: w.Type, ID: w.ID})
 	}
 	var out []*fhir.Node
-	for _, w := range o.Written {
-		if w.JSON == nil || w.Type == "Task" || !slices.Contains(w.Visible, o.party.ID) {
+	for _, key := range append(keys, act.LocalReferences(o.Task)...) {
+		if key.Type == "Task" {
 			continue
 		}
-		n, err := fhir.Parse(w.JSON, fhir.DefaultLimits())
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	for _, ref := range act.LocalReferences(o.Task) {
-		if ref.Type == "Task" || o.writes(ref.Type, ref.ID) {
-			continue
-		}
-		n, err := act.Current(o.s, ref.Type, ref.ID, o.party.ID)
-		if err != nil {
-			return nil, err
-		}
-		if n != nil {
+		if n := o.Resource(o.s, key, o.party.ID); n != nil {
 			out = append(out, n)
 		}
 	}
-	if o.Task != nil {
-		out = append(out, o.Task)
-	}
-	return out, nil
-}
-
-func (o *outgoing) writes(typ, id string) bool {
-	for _, w := range o.Written {
-		if w.Type == typ && w.ID == id {
-			return true
-		}
-	}
-	return false
+	return append(out, o.Task)
 }

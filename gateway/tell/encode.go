@@ -18,18 +18,11 @@ import (
 func (t *Teller) make(d *ledger.Delivery, o *outgoing) error {
 	d.ExternalID = o.codec.NewID()
 	if b, ok := o.codec.(Bundler); ok {
-		resources, err := o.resources()
-		if err != nil {
-			return err
-		}
-		d.Raw = b.Bundle(d.ExternalID, o.s.Now, resources)
+		d.Raw = b.Bundle(d.ExternalID, o.s.Now, o.resources())
 		d.Digest = message.DigestOf(d.Raw)
 		return nil
 	}
-	var err error
-	if o.content, err = t.contentFor(o); err != nil {
-		return err
-	}
+	o.content = o.contentFor()
 	t.header(d, o)
 	raw, report, err := t.encode(o)
 	if err != nil {
