@@ -66,7 +66,8 @@ func Value[T any](element *T) T {
 	return *element
 }
 
-// Code returns an optional code as it stands in FHIR, or "".
+// Code returns an optional code as it stands in FHIR, "" when it is absent, and
+// "<unknown>" when it is none of its closed list.
 func Code[T interface{ Code() string }](code *T) string {
 	if code == nil {
 		return ""
