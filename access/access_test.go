@@ -24,10 +24,10 @@ const (
 
 var (
 	nobody      = access.Caller{}
-	party       = access.Caller{Kind: access.CallerParty, Party: hospital, Method: access.MethodToken}
-	outsider    = access.Caller{Kind: access.CallerParty, Party: institution, Method: access.MethodToken}
-	operator    = access.Caller{Kind: access.CallerOperator, Person: "Drift Vakt", Method: access.MethodToken}
-	coordinator = access.Caller{Kind: access.CallerOperator, Person: "Koordinator Dalvik", Party: municipality, Method: access.MethodToken}
+	party       = access.Caller{Kind: access.CallerParty, Party: hospital}
+	outsider    = access.Caller{Kind: access.CallerParty, Party: institution}
+	operator    = access.Caller{Kind: access.CallerOperator, Person: "Drift Vakt"}
+	coordinator = access.Caller{Kind: access.CallerOperator, Person: "Koordinator Dalvik", Party: municipality}
 	nameless    = access.Caller{Kind: access.CallerOperator, Party: hospital}
 	partyless   = access.Caller{Kind: access.CallerParty, Person: "X"}
 	kindless    = access.Caller{Party: hospital, Person: "X"}
@@ -223,7 +223,7 @@ func TestTokens(t *testing.T) {
 	}
 	for token, want := range map[string]access.Caller{
 		"hospital-token-0123456789": party,
-		"municipality-token-012345": {Kind: access.CallerParty, Party: municipality, Method: access.MethodToken},
+		"municipality-token-012345": {Kind: access.CallerParty, Party: municipality},
 		"operator-token-0123456789": operator,
 		"coordinator-token-0123456": coordinator,
 	} {
@@ -237,21 +237,6 @@ func TestTokens(t *testing.T) {
 		if faultKind(err) != handover.FaultUnauthenticated || got != nobody {
 			t.Errorf("token %q: %+v %v", token, got, err)
 		}
-	}
-	c, err := access.ByCertificate(dir, "f.example.test")
-	if err != nil || c.Party != hospital || c.Method != access.MethodCertificate {
-		t.Errorf("certificate: %+v %v", c, err)
-	}
-	for _, cn := range []string{"", "x.example.test"} {
-		if c, err := access.ByCertificate(dir, cn); faultKind(err) != handover.FaultUnauthenticated || c != nobody {
-			t.Errorf("certificate %q: %+v %v", cn, c, err)
-		}
-	}
-	if c, err := access.ByListener(dir, municipality); err != nil || c.Party != municipality || c.Method != access.MethodListener {
-		t.Errorf("listener: %+v %v", c, err)
-	}
-	if c, err := access.ByListener(dir, "x"); err == nil || c != nobody {
-		t.Errorf("listener of nobody: %+v", c)
 	}
 }
 

@@ -3,7 +3,6 @@ package fhir
 import (
 	"fmt"
 	"net/url"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -121,20 +120,6 @@ func ParseETag(tag string) (int64, bool) {
 	}
 	v, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64)
 	return v, err == nil && v > 0
-}
-
-// TransactionOrder returns the indexes of entries in the order in which a transaction is
-// processed: DELETE, POST, PUT, then reads (R4 3.1.0.11.2); equal ones in their order.
-func TransactionOrder(entries []WriteEntry) []int {
-	rank := map[string]int{"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}
-	order := make([]int, len(entries))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(a, b int) bool {
-		return rank[entries[order[a]].Method] < rank[entries[order[b]].Method]
-	})
-	return order
 }
 
 // ResolveTransaction gives every created resource its id and rewrites the references
