@@ -25,8 +25,6 @@ type Entry struct {
 	Carried, Unmapped []string
 	// Notes are what a person should look at: attentions, deadlines, refusals.
 	Notes []string
-	// Message and Handover are the gateway's ids.
-	Message, Handover string
 }
 
 // Timeline is what happened, in order.

@@ -9,8 +9,6 @@ import (
 
 // BundleError says which entry of a Bundle is wrong. It holds no values.
 type BundleError struct {
-	// Entry is the 0-based index; -1 for the Bundle itself.
-	Entry int
 	// Path is the element at fault, as Bundle.entry[0].request.url.
 	Path string
 	Text string
@@ -25,14 +23,14 @@ func (e *BundleError) Error() string { return e.Path + ": " + e.Text }
 func (e *BundleError) Unwrap() error { return e.Err }
 
 func entryError(entry int, below, text string) *BundleError {
-	return &BundleError{Entry: entry, Path: fmt.Sprintf("Bundle.entry[%d]%s", entry, below), Text: text}
+	return &BundleError{Path: fmt.Sprintf("Bundle.entry[%d]%s", entry, below), Text: text}
 }
 
 // BundleEntries reads the entries of a transaction or batch Bundle (R4 3.1.0.11). The
 // resources are those of the tree, not copies. The error is a *BundleError.
 func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	if bundle.ResourceType() != "Bundle" {
-		return "", nil, &BundleError{Entry: -1, Path: "Bundle", Text: "not a Bundle"}
+		return "", nil, &BundleError{Path: "Bundle", Text: "not a Bundle"}
 	}
 	var mode WriteMode
 	switch bundle.Str("type") {
@@ -41,7 +39,7 @@ func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	case "batch":
 		mode = WriteBatch
 	default:
-		return "", nil, &BundleError{Entry: -1, Path: "Bundle.type", Text: "neither transaction nor batch"}
+		return "", nil, &BundleError{Path: "Bundle.type", Text: "neither transaction nor batch"}
 	}
 	nodes := bundle.Each("entry")
 	entries := make([]WriteEntry, len(nodes))
