@@ -8,7 +8,6 @@ package access
 import (
 	"context"
 
-	"stafett/directory"
 	"stafett/handover"
 )
 
@@ -21,16 +20,6 @@ const (
 	CallerOperator CallerKind = "operator"
 )
 
-// Method is how a caller proved who it is.
-type Method string
-
-// The methods.
-const (
-	MethodToken       Method = "token"
-	MethodCertificate Method = "certificate"
-	MethodListener    Method = "listener" // a socket that only one party can reach
-)
-
 // Caller is who calls. It is logged and audited.
 type Caller struct {
 	Kind CallerKind
@@ -39,7 +28,6 @@ type Caller struct {
 	Party handover.PartyID
 	// Person is the named person; required for operators, empty for parties.
 	Person string
-	Method Method
 	// Correlation joins everything that one request causes; set by the edge that took it.
 	Correlation handover.CorrelationID
 }
@@ -63,25 +51,4 @@ func (c Caller) IsOperator() bool { return c.Kind == CallerOperator && c.known()
 // unauthenticated when the token proves nothing, temporary when that cannot be told now.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (Caller, error)
-}
-
-// ByCertificate returns the party whose client certificate, already verified by TLS, has
-// that subject common name.
-func ByCertificate(dir *directory.Directory, cn string) (Caller, error) {
-	p, ok := dir.ByCertificateCN(cn)
-	if cn == "" || !ok {
-		return Caller{}, &handover.Fault{Kind: handover.FaultUnauthenticated, Op: "access.ByCertificate",
-			Text: "the client certificate belongs to no party"}
-	}
-	return Caller{Kind: CallerParty, Party: p.ID, Method: MethodCertificate}, nil
-}
-
-// ByListener returns the party that a listener of its own stands for.
-func ByListener(dir *directory.Directory, party handover.PartyID) (Caller, error) {
-	p, ok := dir.Party(party)
-	if !ok {
-		return Caller{}, &handover.Fault{Kind: handover.FaultUnauthenticated, Op: "access.ByListener",
-			Text: "the listener belongs to no party"}
-	}
-	return Caller{Kind: CallerParty, Party: p.ID, Method: MethodListener}, nil
 }

@@ -1,10 +1,10 @@
 package access
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
+	"stafett/fhir"
 	"stafett/handover"
 )
 
@@ -39,21 +39,12 @@ var taskFieldSets = func() map[handover.ActorRole]map[string]bool {
 	return sets
 }()
 
-// TaskFieldsChangeable returns the elements of an existing Task that role may change. It
-// is empty for every role but sender and receiver: copies read, a named person acts by an
-// event, and policy, clock and system change Tasks through the gateway's own decision.
-func TaskFieldsChangeable(role handover.ActorRole) map[string]bool {
-	if s := maps.Clone(taskFieldSets[role]); s != nil {
-		return s
-	}
-	return map[string]bool{}
-}
-
 // MayChangeTask decides whether c, in role, may change those elements of an existing
-// Task. changed holds names of top-level elements without id and meta; "_status" counts
-// as status. Whether the new values are a legal step is for the decision to say. Faults:
-// unauthenticated; forbidden with Path naming the first element that may not change.
-func MayChangeTask(c Caller, role handover.ActorRole, changed []string) error {
+// Task, which then reads as after. changed holds names of top-level elements without id
+// and meta; "_status" counts as status. Whether the new values are a legal step is for the
+// decision to say. Faults: unauthenticated; forbidden with Path naming the first element
+// that may not change.
+func MayChangeTask(c Caller, role handover.ActorRole, changed []string, after fhir.Task) error {
 	const op = "access.MayChangeTask"
 	if !c.known() {
 		return refuse(op, handover.FaultUnauthenticated, "who calls is not known")
@@ -72,11 +63,18 @@ func MayChangeTask(c Caller, role handover.ActorRole, changed []string) error {
 		}
 	}
 	// A new owner without a rejection would move the handover past the sender.
-	if owner && !(slices.Contains(changed, "status") && slices.Contains(changed, "businessStatus")) {
+	if owner && !forwards(changed, after) {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: op, Path: "Task.owner",
 			Text: "the owner changes only in forwarding: status rejected, businessStatus forwarded"}
 	}
 	return nil
+}
+
+// forwards reports whether a change is the receiver's passing on of a request.
+func forwards(changed []string, after fhir.Task) bool {
+	_, business := fhir.FirstCoding(after.BusinessStatus)
+	return slices.Contains(changed, "status") && fhir.Code(after.Status) == handover.StateForwarded.TaskStatus() &&
+		slices.Contains(changed, "businessStatus") && business == handover.StateForwarded.BusinessStatus()
 }
 
 // elementPath names an element that a caller sent. What is not letters is no element of

@@ -59,7 +59,7 @@ func NewTokens(dir *directory.Directory, operators []Operator) (Authenticator, e
 			if k.Token == "" && k.TokenSHA256 == "" {
 				continue
 			}
-			c := Caller{Kind: CallerParty, Party: p.ID, Method: MethodToken}
+			c := Caller{Kind: CallerParty, Party: p.ID}
 			if err := t.add(k.Token, k.TokenSHA256, c); err != nil {
 				all = append(all, fmt.Errorf("access: token of party %s (line %d): %w", p.ID, k.Line, err))
 			}
@@ -83,7 +83,7 @@ func (t *tokens) addOperator(dir *directory.Directory, o Operator) error {
 	if _, ok := dir.Party(o.Party); o.Party != "" && !ok {
 		return fmt.Errorf("access: operator %s reads for %q, which is no party", o.Person, o.Party)
 	}
-	c := Caller{Kind: CallerOperator, Party: o.Party, Person: o.Person, Method: MethodToken}
+	c := Caller{Kind: CallerOperator, Party: o.Party, Person: o.Person}
 	if err := t.add(o.Token, o.TokenSHA256, c); err != nil {
 		return fmt.Errorf("access: token of operator %s: %w", o.Person, err)
 	}

@@ -14,11 +14,8 @@ import (
 // Severity is how bad an issue is (http://hl7.org/fhir/issue-severity).
 type Severity string
 
-// The severities in use: every structural deviation is an error.
-const (
-	SeverityError   Severity = "error"
-	SeverityWarning Severity = "warning"
-)
+// SeverityError is the one severity in use: every structural deviation is an error.
+const SeverityError Severity = "error"
 
 // The issue codes in use (http://hl7.org/fhir/issue-type).
 const (
@@ -47,9 +44,6 @@ func (i Issue) Outcome() fhir.Issue {
 
 // issuesMax bounds the list: a resource of one wrong idea can break it a thousand times.
 const issuesMax = 100
-
-// Types lists the resource types that Validate knows, in order.
-func Types() []string { return append([]string(nil), table().resources...) }
 
 // Validate returns the deviations of a resource from R4 in document order, nil when
 // there are none. After 100 issues it stops, and the last one says so.

@@ -49,8 +49,7 @@ type memberUse struct {
 }
 
 type elementTable struct {
-	types     map[string]*typeDef
-	resources []string
+	types map[string]*typeDef
 	// element is the content of _name beside a primitive.
 	element *typeDef
 }
@@ -101,7 +100,6 @@ func (t *elementTable) declare(name, kind string) *typeDef {
 	def := &typeDef{name: name}
 	if kind == "R" {
 		def.kind = kindResource
-		t.resources = append(t.resources, name)
 	}
 	t.types[name] = def
 	return def

@@ -172,11 +172,6 @@ func TestMunicipality_ReceiptsOnceWithMirroredAddresses(t *testing.T) {
 	if got := post("wrong"); got != http.StatusUnauthorized {
 		t.Errorf("a stranger got %d", got)
 	}
-	p.Municipality.Down(true)
-	if got := post(keys.ToMunicipality); got != http.StatusServiceUnavailable {
-		t.Errorf("down: %d", got)
-	}
-	p.Municipality.Down(false)
 	for range 2 {
 		if got := post(keys.ToMunicipality); got != http.StatusAccepted {
 			t.Errorf("got %d", got)
@@ -281,10 +276,12 @@ func TestRender_KeepsToItsWidth(t *testing.T) {
 		Receipts: []string{"AppRec OK"}, Events: []string{"ready", "receipted"}, Carried: []string{"ZKO-2"}, Unmapped: []string{"Observation.value"},
 		Notes: []string{"frist"}}
 	var plain, colour bytes.Buffer
-	if err := (Timeline{e, e}).Render(&plain, false); err != nil {
-		t.Fatal(err)
+	for i := range 2 {
+		if err := e.Render(&plain, false, i == 0); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := (Timeline{e}).Render(&colour, true); err != nil {
+	if err := e.Render(&colour, true, true); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(plain.String(), "\n") {

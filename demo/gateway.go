@@ -16,7 +16,6 @@ type told struct {
 	ID       string `json:"id"`
 	State    string `json:"state"`
 	Reason   string `json:"reason"`
-	Detail   string `json:"detail"`
 	Contact  string `json:"contact"`
 	Handover struct {
 		ID         string    `json:"id"`
@@ -29,17 +28,11 @@ type told struct {
 		} `json:"attentions"`
 		Facts struct {
 			DischargedAt string `json:"dischargedAt"`
-			PromisedDay  string `json:"promisedDay"`
 		} `json:"facts"`
-		Next struct {
-			None string `json:"none"`
-		} `json:"next"`
 	} `json:"handover"`
 	Deliveries []struct {
 		Type     string     `json:"type"`
 		Receiver string     `json:"receiver"`
-		Purpose  string     `json:"purpose"`
-		State    string     `json:"state"`
 		Report   toldReport `json:"report"`
 	} `json:"deliveries"`
 	Report toldReport `json:"report"`
@@ -52,8 +45,7 @@ type toldReport struct {
 		Fate string `json:"fate"`
 	} `json:"fates"`
 	Leftover []struct {
-		Path  string `json:"path"`
-		Label string `json:"label"`
+		Path string `json:"path"`
 	} `json:"leftover"`
 }
 
@@ -106,7 +98,6 @@ func (s *scenario) readAnswer(ctx context.Context, handover, event string, day t
 
 // tell fills an entry with what the gateway says of a message.
 func (e *Entry) tell(t told) {
-	e.Message, e.Handover = t.ID, t.Handover.ID
 	e.State, e.Custodian = t.Handover.State, t.Handover.Custodian
 	for _, f := range t.Report.Fates {
 		if f.Fate == "carried" {

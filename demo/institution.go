@@ -12,13 +12,12 @@ import (
 // Institution speaks FHIR: it receives transactions and works on Tasks over REST.
 type Institution struct {
 	web    *webServer
-	now    func() time.Time
 	tokens Tokens
 	inbox  *inbox
 }
 
 func startInstitution(tokens Tokens, now func() time.Time) (*Institution, error) {
-	i := &Institution{now: now, tokens: tokens, inbox: newInbox()}
+	i := &Institution{tokens: tokens, inbox: newInbox()}
 	mux := http.NewServeMux()
 	receive := func(w http.ResponseWriter, r *http.Request) {
 		takeTransaction(w, r, tokens.ToInstitution, i.inbox, now)

@@ -19,7 +19,6 @@ type Municipality struct {
 	fhir   *inbox
 
 	mu      sync.Mutex
-	down    bool
 	kithURL string
 	failed  error
 	sending sync.WaitGroup
@@ -56,13 +55,6 @@ func (m *Municipality) Close() {
 	m.sending.Wait()
 }
 
-// Down makes the municipality's server answer 503, or answer again.
-func (m *Municipality) Down(down bool) {
-	m.mu.Lock()
-	m.down = down
-	m.mu.Unlock()
-}
-
 // answerTo sets where receipts are sent.
 func (m *Municipality) answerTo(kithURL string) {
 	m.mu.Lock()
@@ -77,12 +69,8 @@ func (m *Municipality) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.mu.Lock()
-	down, url := m.down, m.kithURL
+	url := m.kithURL
 	m.mu.Unlock()
-	if down {
-		http.Error(w, "utilgjengelig", http.StatusServiceUnavailable)
-		return
-	}
 	a := Arrival{Type: "APPREC", ID: between(raw, "<Id>", "</Id>"), At: m.now(), Raw: raw}
 	if !strings.Contains(string(raw), "<AppRec") {
 		a.Type, a.ID = between(raw, `<Type V="`, `"`), between(raw, "<MsgId>", "</MsgId>")

@@ -25,8 +25,6 @@ type Entry struct {
 	Carried, Unmapped []string
 	// Notes are what a person should look at: attentions, deadlines, refusals.
 	Notes []string
-	// Message and Handover are the gateway's ids.
-	Message, Handover string
 }
 
 // Timeline is what happened, in order.
@@ -34,18 +32,6 @@ type Timeline []Entry
 
 // widthMax is how many columns the rendering takes.
 const widthMax = 100
-
-// Render writes the timeline for a terminal.
-func (t Timeline) Render(w io.Writer, colour bool) error {
-	step := ""
-	for _, e := range t {
-		if err := e.Render(w, colour, e.Step != step); err != nil {
-			return err
-		}
-		step = e.Step
-	}
-	return nil
-}
 
 // Render writes one entry; heading adds the step's name above it.
 func (e Entry) Render(w io.Writer, colour, heading bool) error {

@@ -1,10 +1,10 @@
 package ephemeral
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -66,24 +66,12 @@ func TestRedis_Real(t *testing.T) {
 // exercise is the suite that every Store passes.
 func exercise(t *testing.T, open func(*testing.T) store) {
 	ctx, unique := context.Background(), fmt.Sprintf("%s-%d-", t.Name(), time.Now().UnixNano())
-	t.Run("nonce once until it expires", func(t *testing.T) {
-		s := open(t)
-		for i, want := range []bool{true, false, false} {
-			if got, err := s.SetNX(ctx, unique+"n", 200*time.Millisecond); err != nil || got != want {
-				t.Fatalf("%d: %t, %v", i, got, err)
-			}
-		}
-		s.pass(300 * time.Millisecond)
-		if got, err := s.SetNX(ctx, unique+"n", time.Second); err != nil || !got {
-			t.Fatal(got, err)
-		}
-	})
 	t.Run("one winner among many", func(t *testing.T) {
 		s, won := open(t), atomic.Int64{}
 		var all sync.WaitGroup
 		for range 16 {
 			all.Go(func() {
-				if ok, err := s.SetNX(ctx, unique+"race", time.Minute); err == nil && ok {
+				if ok, _, err := s.Allow(ctx, unique+"race", Rate{PerSecond: 0.001, Burst: 1}); err == nil && ok {
 					won.Add(1)
 				}
 			})
@@ -91,33 +79,6 @@ func exercise(t *testing.T, open func(*testing.T) store) {
 		all.Wait()
 		if won.Load() != 1 {
 			t.Fatalf("%d winners", won.Load())
-		}
-	})
-	t.Run("cache", func(t *testing.T) {
-		s := open(t)
-		if _, ok, err := s.Get(ctx, unique+"v"); ok || err != nil {
-			t.Fatal(ok, err)
-		}
-		value := []byte{0, 255, 'x'}
-		if err := s.Set(ctx, unique+"v", value, 200*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-		value[0] = 9
-		if got, ok, err := s.Get(ctx, unique+"v"); !ok || err != nil || !bytes.Equal(got, []byte{0, 255, 'x'}) {
-			t.Fatal(got, ok, err)
-		}
-		s.pass(300 * time.Millisecond)
-		if _, ok, err := s.Get(ctx, unique+"v"); ok || err != nil {
-			t.Fatal("not expired", err)
-		}
-	})
-	t.Run("nonce and cache are apart", func(t *testing.T) {
-		s := open(t)
-		if err := s.Set(ctx, unique+"same", nil, time.Minute); err != nil {
-			t.Fatal(err)
-		}
-		if ok, err := s.SetNX(ctx, unique+"same", time.Minute); err != nil || !ok {
-			t.Fatal(ok, err)
 		}
 	})
 	t.Run("burst, then rate", func(t *testing.T) {
@@ -149,14 +110,13 @@ func exercise(t *testing.T, open func(*testing.T) store) {
 		}
 	})
 	t.Run("limits", func(t *testing.T) {
-		s, long := open(t), strings.Repeat("x", keyBytesMax+1)
-		_, err1 := s.SetNX(ctx, long, time.Second)
-		_, err2 := s.SetNX(ctx, "k", 0)
-		_, _, err3 := s.Allow(ctx, "k", Rate{})
-		errs := []error{err1, err2, err3, s.Set(ctx, "k", make([]byte, valueBytesMax+1), time.Second), s.Set(ctx, "", nil, time.Second)}
-		for i, err := range errs {
-			if !errors.Is(err, ErrLimit) {
-				t.Errorf("%d: %v", i, err)
+		s, rate := open(t), Rate{PerSecond: 1, Burst: 1}
+		for _, c := range []struct {
+			key  string
+			rate Rate
+		}{{strings.Repeat("x", keyBytesMax+1), rate}, {"", rate}, {"k", Rate{}}, {"k", Rate{PerSecond: 1}}, {"k", Rate{PerSecond: math.NaN(), Burst: 1}}} {
+			if _, _, err := s.Allow(ctx, c.key, c.rate); !errors.Is(err, ErrLimit) {
+				t.Errorf("%d bytes of key, %+v: %v", len(c.key), c.rate, err)
 			}
 		}
 	})
@@ -172,14 +132,8 @@ func TestRedis_AwayIsAnError(t *testing.T) {
 	}
 	defer s.Close()
 	mini.Close()
-	if _, err := s.SetNX(ctx, "k", time.Second); err == nil {
-		t.Error("SetNX")
-	}
 	if _, _, err := s.Allow(ctx, "k", Rate{1, 1}); err == nil {
 		t.Error("Allow")
-	}
-	if _, _, err := s.Get(ctx, "k"); err == nil {
-		t.Error("Get")
 	}
 	if _, err := NewRedis(ctx, url); err == nil {
 		t.Error("connected to nothing")
@@ -191,12 +145,12 @@ func TestRedis_AwayIsAnError(t *testing.T) {
 
 func TestMemory_IsBounded(t *testing.T) {
 	m := NewMemory(nil)
-	for i := range entriesMax + 1000 {
-		if _, err := m.SetNX(context.Background(), fmt.Sprint(i), time.Hour); err != nil {
+	for i := range bucketsMax + 1000 {
+		if _, _, err := m.Allow(context.Background(), fmt.Sprint(i), Rate{PerSecond: 0.001, Burst: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(m.entries) > entriesMax {
-		t.Fatalf("%d entries", len(m.entries))
+	if len(m.buckets) > bucketsMax {
+		t.Fatalf("%d buckets", len(m.buckets))
 	}
 }

@@ -1,28 +1,21 @@
 package ephemeral
 
 import (
-	"bytes"
 	"context"
 	"math"
 	"sync"
 	"time"
 )
 
-// entriesMax bounds the memory.
-const entriesMax = 200_000
+// bucketsMax bounds the memory.
+const bucketsMax = 200_000
 
 // Memory is a Store in this process.
 type Memory struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	entries map[string]entry
 	buckets map[string]bucket
-}
-
-type entry struct {
-	value []byte
-	until time.Time
 }
 
 type bucket struct {
@@ -38,48 +31,12 @@ func NewMemory(now func() time.Time) *Memory {
 	if now == nil {
 		now = time.Now
 	}
-	return &Memory{now: now, entries: map[string]entry{}, buckets: map[string]bucket{}}
-}
-
-// SetNX implements Store.
-func (m *Memory) SetNX(_ context.Context, key string, ttl time.Duration) (bool, error) {
-	if err := check(key, nil, ttl); err != nil {
-		return false, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e, ok := m.entries["n:"+key]; ok && m.now().Before(e.until) {
-		return false, nil
-	}
-	m.put("n:"+key, nil, ttl)
-	return true, nil
-}
-
-// Get implements Store.
-func (m *Memory) Get(_ context.Context, key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, ok := m.entries["v:"+key]
-	if !ok || !m.now().Before(e.until) {
-		return nil, false, nil
-	}
-	return bytes.Clone(e.value), true, nil
-}
-
-// Set implements Store.
-func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
-	if err := check(key, value, ttl); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.put("v:"+key, bytes.Clone(value), ttl)
-	return nil
+	return &Memory{now: now, buckets: map[string]bucket{}}
 }
 
 // Allow implements Store.
 func (m *Memory) Allow(_ context.Context, key string, rate Rate) (bool, time.Duration, error) {
-	if err := checkRate(key, rate); err != nil {
+	if err := check(key, rate); err != nil {
 		return false, 0, err
 	}
 	m.mu.Lock()
@@ -107,36 +64,18 @@ func (m *Memory) Allow(_ context.Context, key string, rate Rate) (bool, time.Dur
 // Close implements Store.
 func (m *Memory) Close() error { return nil }
 
-func (m *Memory) put(key string, value []byte, ttl time.Duration) {
-	now := m.now()
-	m.sweep(now)
-	m.entries[key] = entry{value: value, until: now.Add(ttl)}
-}
-
-// sweep drops what has expired once there is too much, and then arbitrary entries: a
-// cache may forget.
+// sweep forgets full buckets once there are too many, and then arbitrary ones.
 func (m *Memory) sweep(now time.Time) {
-	if len(m.entries)+len(m.buckets) < entriesMax {
+	if len(m.buckets) < bucketsMax {
 		return
-	}
-	for k, e := range m.entries {
-		if !now.Before(e.until) {
-			delete(m.entries, k)
-		}
 	}
 	for k, b := range m.buckets {
 		if !now.Before(b.full) {
 			delete(m.buckets, k)
 		}
 	}
-	for k := range m.entries {
-		if len(m.entries)+len(m.buckets) < entriesMax*3/4 {
-			return
-		}
-		delete(m.entries, k)
-	}
 	for k := range m.buckets {
-		if len(m.buckets) < entriesMax*3/4 {
+		if len(m.buckets) < bucketsMax*3/4 {
 			return
 		}
 		delete(m.buckets, k)

@@ -35,35 +35,6 @@ func NewRedis(ctx context.Context, url string) (*Redis, error) {
 	return r, nil
 }
 
-// SetNX implements Store.
-func (r *Redis) SetNX(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	if err := check(key, nil, ttl); err != nil {
-		return false, err
-	}
-	err := r.client.SetArgs(ctx, keyPrefix+"n:"+key, "", redis.SetArgs{Mode: "NX", TTL: ttl}).Err()
-	if errors.Is(err, redis.Nil) {
-		return false, nil
-	}
-	return err == nil, wrap(err)
-}
-
-// Get implements Store.
-func (r *Redis) Get(ctx context.Context, key string) ([]byte, bool, error) {
-	b, err := r.client.Get(ctx, keyPrefix+"v:"+key).Bytes()
-	if errors.Is(err, redis.Nil) {
-		return nil, false, nil
-	}
-	return b, err == nil, wrap(err)
-}
-
-// Set implements Store.
-func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	if err := check(key, value, ttl); err != nil {
-		return err
-	}
-	return wrap(r.client.Set(ctx, keyPrefix+"v:"+key, value, ttl).Err())
-}
-
 // takeToken is the bucket in one step on the server, by the server's clock: nodes whose
 // clocks differ share one bucket.
 var takeToken = redis.NewScript(`
@@ -82,7 +53,7 @@ return wait`)
 
 // Allow implements Store.
 func (r *Redis) Allow(ctx context.Context, key string, rate Rate) (bool, time.Duration, error) {
-	if err := checkRate(key, rate); err != nil {
+	if err := check(key, rate); err != nil {
 		return false, 0, err
 	}
 	wait, err := takeToken.Run(ctx, r.client, []string{keyPrefix + "b:" + key}, rate.PerSecond, rate.Burst).Int64()

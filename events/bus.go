@@ -305,14 +305,6 @@ func (b *Bus) ClientURL() string {
 	return b.srv.ClientURL()
 }
 
-// Ready fails while the gateway has no connection to its servers.
-func (b *Bus) Ready() error {
-	if !b.conn.IsConnected() {
-		return errors.New("events: not connected to NATS")
-	}
-	return nil
-}
-
 // Parties lists the parties that have an account.
 func (b *Bus) Parties() []handover.PartyID {
 	var out []handover.PartyID

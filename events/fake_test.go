@@ -135,7 +135,7 @@ func settled(t *testing.T, r *relaying, m *memory) {
 				want = e.Seq
 			}
 		}
-		until(t, "feed at the ledger's end", func() bool { seq, err := r.FeedStatus(party); return err == nil && seq == want })
+		until(t, "feed at the ledger's end", func() bool { seq, err := r.feedStatus(party); return err == nil && seq == want })
 	}
 }
 
@@ -153,4 +153,13 @@ func whole(t *testing.T, m *memory, b *Bus) {
 			t.Fatalf("party %s: %+v %+v %v", party, got, got.First, err)
 		}
 	}
+}
+
+// feedStatus is the ledger's sequence of the last event that a party's own stream holds,
+// and the error that stopped or delays the feed.
+func (r *Relay) feedStatus(party handover.PartyID) (int64, error) {
+	f := r.feeds[party]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seq, f.err
 }

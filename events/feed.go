@@ -30,18 +30,6 @@ func newFeed(r *Relay, party handover.PartyID) *feed {
 	return &feed{relay: r, party: party, wake: make(chan struct{}, 1)}
 }
 
-// FeedStatus tells the ledger's sequence of the last event that a party's own stream
-// holds, and the error that stopped or delays the feed.
-func (r *Relay) FeedStatus(party handover.PartyID) (int64, error) {
-	f := r.feeds[party]
-	if f == nil {
-		return 0, fmt.Errorf("events: party %s has no account", party)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.seq, f.err
-}
-
 func (f *feed) set(seq int64, err error) {
 	f.mu.Lock()
 	f.err = err

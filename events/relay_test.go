@@ -135,7 +135,7 @@ func TestInvariant5_FeedAheadOfTheLedgerStopsLoudly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.FeedStatus(municipality); !errors.Is(err, ErrAhead) {
+	if _, err := r.feedStatus(municipality); !errors.Is(err, ErrAhead) {
 		t.Fatal(err)
 	}
 }
@@ -389,7 +389,7 @@ func benchmarkRelay(b *testing.B, rs []Reader) {
 				want = e.Seq
 			}
 		}
-		for seq, _ := r.FeedStatus(party); seq < want; seq, _ = r.FeedStatus(party) {
+		for seq, _ := r.feedStatus(party); seq < want; seq, _ = r.feedStatus(party) {
 			<-time.After(time.Millisecond)
 		}
 	}

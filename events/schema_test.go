@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -21,10 +22,7 @@ func TestSchemas_AreTheClosedSet(t *testing.T) {
 	for _, name := range handover.EventNames() {
 		file := filepath.Join("schema", string(name)+".json")
 		due[file] = true
-		want, err := generateSchema(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := schemaOf(t, name)
 		if *update {
 			if err := os.WriteFile(file, want, 0o644); err != nil {
 				t.Fatal(err)
@@ -49,6 +47,54 @@ func TestSchemas_AreTheClosedSet(t *testing.T) {
 	}
 }
 
+// schemaOf makes an event's schema from the closed sets of package handover, so that a new
+// word cannot be published undescribed.
+func schemaOf(t *testing.T, name handover.EventName) []byte {
+	t.Helper()
+	kinds, states, roles := handover.Kinds(), handover.States()[1:], handover.ActorRoles()
+	id := map[string]any{"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,200}$"}
+	party := map[string]any{"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
+	code := map[string]any{"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9 .:_-]{0,199}$"}
+	path := map[string]any{"type": "string", "pattern": "^/[A-Za-z0-9._:/-]{1,250}$"}
+	schema := map[string]any{
+		"$schema":     "https://json-schema.org/draft/2020-12/schema",
+		"$id":         SchemaID(name),
+		"title":       "Stafett event " + string(name),
+		"description": "Ids, codes and links only; no personal data.",
+		"type":        "object",
+		"required": []string{"sequence", "id", "handover", "chain", "kind", "event", "from", "to",
+			"state", "at", "links"},
+		"additionalProperties": false,
+		"properties": map[string]any{
+			"sequence":  map[string]any{"type": "integer", "minimum": 1},
+			"id":        id,
+			"handover":  id,
+			"chain":     id,
+			"kind":      map[string]any{"enum": kinds},
+			"event":     map[string]any{"const": name},
+			"from":      party,
+			"to":        party,
+			"state":     map[string]any{"enum": states},
+			"actor":     party,
+			"role":      map[string]any{"enum": roles},
+			"reason":    code,
+			"attention": map[string]any{"enum": handover.AttentionReasons()},
+			"message":   id,
+			"at":        map[string]any{"type": "string", "format": "date-time"},
+			"chainHead": map[string]any{"type": "string", "pattern": "^[0-9a-f]{64}$"},
+			"links": map[string]any{
+				"type": "object", "required": []string{"task"}, "additionalProperties": false,
+				"properties": map[string]any{"task": path, "message": path},
+			},
+		},
+	}
+	b, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
 func TestEncode_EveryEventIsValidAndSaysOnlyIDsCodesAndLinks(t *testing.T) {
 	m := &memory{epoch: "e1"}
 	m.add(len(handover.EventNames()) * 3)
@@ -71,7 +117,7 @@ func compiled(t *testing.T, name handover.EventName) *jsonschema.Schema {
 	if s := schemas[name]; s != nil {
 		return s
 	}
-	raw, err := Schema(name)
+	raw, err := os.ReadFile(filepath.Join("schema", string(name)+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,9 +78,6 @@ func Arr(items ...*Node) *Node {
 // (R4 2.6.2.2).
 func Null() *Node { return &Node{Kind: KindNull} }
 
-// Ref makes a literal Reference, typ/id.
-func Ref(typ, id string) *Node { return Obj("reference", typ+"/"+id) }
-
 // LogicalRef makes a Reference by business identifier. Empty arguments are left out.
 func LogicalRef(typ, system, value, display string) *Node {
 	return Obj("type", typ, "identifier", Identifier(system, value), "display", display)

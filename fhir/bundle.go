@@ -3,15 +3,12 @@ package fhir
 import (
 	"fmt"
 	"net/url"
-	"sort"
 	"strconv"
 	"strings"
 )
 
 // BundleError says which entry of a Bundle is wrong. It holds no values.
 type BundleError struct {
-	// Entry is the 0-based index; -1 for the Bundle itself.
-	Entry int
 	// Path is the element at fault, as Bundle.entry[0].request.url.
 	Path string
 	Text string
@@ -26,14 +23,14 @@ func (e *BundleError) Error() string { return e.Path + ": " + e.Text }
 func (e *BundleError) Unwrap() error { return e.Err }
 
 func entryError(entry int, below, text string) *BundleError {
-	return &BundleError{Entry: entry, Path: fmt.Sprintf("Bundle.entry[%d]%s", entry, below), Text: text}
+	return &BundleError{Path: fmt.Sprintf("Bundle.entry[%d]%s", entry, below), Text: text}
 }
 
 // BundleEntries reads the entries of a transaction or batch Bundle (R4 3.1.0.11). The
 // resources are those of the tree, not copies. The error is a *BundleError.
 func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	if bundle.ResourceType() != "Bundle" {
-		return "", nil, &BundleError{Entry: -1, Path: "Bundle", Text: "not a Bundle"}
+		return "", nil, &BundleError{Path: "Bundle", Text: "not a Bundle"}
 	}
 	var mode WriteMode
 	switch bundle.Str("type") {
@@ -42,7 +39,7 @@ func BundleEntries(bundle *Node) (WriteMode, []WriteEntry, error) {
 	case "batch":
 		mode = WriteBatch
 	default:
-		return "", nil, &BundleError{Entry: -1, Path: "Bundle.type", Text: "neither transaction nor batch"}
+		return "", nil, &BundleError{Path: "Bundle.type", Text: "neither transaction nor batch"}
 	}
 	nodes := bundle.Each("entry")
 	entries := make([]WriteEntry, len(nodes))
@@ -121,20 +118,6 @@ func ParseETag(tag string) (int64, bool) {
 	}
 	v, err := strconv.ParseInt(tag[1:len(tag)-1], 10, 64)
 	return v, err == nil && v > 0
-}
-
-// TransactionOrder returns the indexes of entries in the order in which a transaction is
-// processed: DELETE, POST, PUT, then reads (R4 3.1.0.11.2); equal ones in their order.
-func TransactionOrder(entries []WriteEntry) []int {
-	rank := map[string]int{"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}
-	order := make([]int, len(entries))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(a, b int) bool {
-		return rank[entries[order[a]].Method] < rank[entries[order[b]].Method]
-	})
-	return order
 }
 
 // ResolveTransaction gives every created resource its id and rewrites the references

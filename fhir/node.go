@@ -1,6 +1,7 @@
 // Package fhir is the canonical form that every wire is translated to: a FHIR R4 (4.0.1)
 // resource is its exact JSON, kept as a tree with the order of members and the text of
-// numbers, beside typed views over the samply models. A resource is never stored as a
+// numbers. Rules that look into a Task, CarePlan or Observation read the tree into a type
+// (Read) and change and write the tree. A resource is never stored as a
 // re-marshalled struct, because those drop primitive extensions and unknown content.
 package fhir
 

@@ -14,29 +14,12 @@ const (
 	SystemHER           = "urn:oid:2.16.578.1.12.4.1.2"     // HER-id, both levels
 	SystemKommunenummer = "https://register.geonorge.no/sosi-kodelister/kommunenummer"
 	SystemBydelsnummer  = "http://data.ssb.no/api/klass/v1/versions/919"
-
-	// SystemOrgNumberHelseID is what HelseID's authorization_details use for the same
-	// number; accepted from tokens, never written.
-	SystemOrgNumberHelseID = "urn:oid:2.16.578.1.12.4.1.2.101"
 )
 
 // Code systems of diagnoses and of Norwegian code lists.
 const (
 	SystemICPC2   = "http://hl7.org/fhir/sid/icpc-2"
 	SystemICD10NO = "http://hl7.org/fhir/sid/icd-10-no"
-	// VolvenPrefix before a number is the URI of that national code list.
-	VolvenPrefix = "urn:oid:2.16.578.1.12.4.1.1."
-	// OIDPrefix turns the bare OID that KITH XML writes in @S into the URI FHIR needs.
-	OIDPrefix = "urn:oid:"
-)
-
-// Systems of this gateway's own codes.
-const (
-	SystemHandoverKind  = "urn:stafett:handover-kind"
-	SystemHandoverEvent = "urn:stafett:event"
-	SystemNext          = "urn:stafett:next"
-	// LocalReferencePrefix before a name refers to a resource of the same translation.
-	LocalReferencePrefix = "urn:stafett:"
 )
 
 var preferredSystem = map[string]string{

@@ -46,10 +46,6 @@ type WriteResult struct {
 	// Status is the HTTP status of the whole.
 	Status  int
 	Entries []EntryResult
-	// Replay is the first answer's body when the same write was repeated.
-	Replay []byte
-	// Outcome is an OperationOutcome of the whole, or nil.
-	Outcome *Node
 }
 
 // EntryResult is what became of one entry.
@@ -60,7 +56,6 @@ type EntryResult struct {
 	At       time.Time
 	// JSON is the resource as it is stored.
 	JSON    []byte
-	Outcome *Node
 	Created bool
 	// Fault is why an entry of a batch failed; nil when it did not.
 	Fault error

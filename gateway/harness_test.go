@@ -34,11 +34,11 @@ const (
 )
 
 var (
-	asSykehus     = access.Caller{Kind: access.CallerParty, Party: sykehus, Method: access.MethodToken}
-	asKommune     = access.Caller{Kind: access.CallerParty, Party: kommune, Method: access.MethodToken}
-	asInstitusjon = access.Caller{Kind: access.CallerParty, Party: institusjon, Method: access.MethodToken}
-	asAnnen       = access.Caller{Kind: access.CallerParty, Party: annen, Method: access.MethodToken}
-	asOperator    = access.Caller{Kind: access.CallerOperator, Person: "Oda Operatør", Method: access.MethodToken}
+	asSykehus     = access.Caller{Kind: access.CallerParty, Party: sykehus}
+	asKommune     = access.Caller{Kind: access.CallerParty, Party: kommune}
+	asInstitusjon = access.Caller{Kind: access.CallerParty, Party: institusjon}
+	asAnnen       = access.Caller{Kind: access.CallerParty, Party: annen}
+	asOperator    = access.Caller{Kind: access.CallerOperator, Person: "Oda Operatør"}
 )
 
 // wireOut stands for the network: what is sent arrives in sent, and answer says what the

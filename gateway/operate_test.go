@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	forSykehus = access.Caller{Kind: access.CallerOperator, Person: "Siri Sykehus", Party: sykehus, Method: access.MethodToken}
-	forKommune = access.Caller{Kind: access.CallerOperator, Person: "Kari Kommune", Party: kommune, Method: access.MethodToken}
+	forSykehus = access.Caller{Kind: access.CallerOperator, Person: "Siri Sykehus", Party: sykehus}
+	forKommune = access.Caller{Kind: access.CallerOperator, Person: "Kari Kommune", Party: kommune}
 )
 
 // person finds who acted on a message, a delivery or a handover by the audit record.

@@ -516,7 +516,7 @@ func TestReferral_Refused(t *testing.T) {
 		{"failed is no answer", func(b *bench, r referral) error { return b.change(asInstitusjon, r.task, status("failed", "")) }, handover.FaultIllegal},
 		{"the requester accepts for the owner", func(b *bench, r referral) error { return b.change(asKommune, r.task, status("accepted", "")) }, handover.FaultIllegal},
 		{"the owner changes the patient", func(b *bench, r referral) error {
-			return b.change(asInstitusjon, r.task, func(n *fhir.Node) { n.Set("for", fhir.Ref("Patient", "another")) })
+			return b.change(asInstitusjon, r.task, func(n *fhir.Node) { n.Set("for", fhir.Obj("reference", "Patient/another")) })
 		}, handover.FaultForbidden},
 		{"the owner changes itself without forwarding", func(b *bench, r referral) error {
 			return b.change(asInstitusjon, r.task, func(n *fhir.Node) { n.Set("owner", owner("80001")) })

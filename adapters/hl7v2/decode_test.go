@@ -212,7 +212,7 @@ func TestDecode_SegmentEnds(t *testing.T) {
 		if len(m.Root.Children) != c.segments || m.Root.Text("NTE", "3") != c.note {
 			t.Errorf("%q: %d segments, NTE-3 %q", c.raw, len(m.Root.Children), m.Root.Text("NTE", "3"))
 		}
-		if again, err := Reencode(m); err != nil || string(again) != c.raw {
+		if again, err := reencode(m); err != nil || string(again) != c.raw {
 			t.Errorf("%q: written again as %q, %v", c.raw, again, err)
 		}
 	}
@@ -303,7 +303,7 @@ func TestDecode_WorstCases(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if again, err := Reencode(m); err != nil || !bytes.Equal(again, raw) {
+		if again, err := reencode(m); err != nil || !bytes.Equal(again, raw) {
 			t.Errorf("%q: not the same bytes again: %v", filling, err)
 		}
 	}
@@ -351,7 +351,7 @@ func printableOrBreak(r rune) rune {
 func TestReencode_EditedIsRefused(t *testing.T) {
 	m := decode(t, admission)
 	m.Root.Children = append(m.Root.Children, &message.Node{Name: "ZZZ"})
-	_, err := Reencode(m)
+	_, err := reencode(m)
 	wantKind(t, "added", err, handover.FaultInvalid)
 }
 
@@ -368,7 +368,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := Reencode(m)
+		again, err := reencode(m)
 		if err != nil || !bytes.Equal(again, raw) {
 			t.Fatalf("%q written again is %q, %v", raw, again, err)
 		}

@@ -35,24 +35,6 @@ func (Codec) Encode(root *message.Node) ([]byte, error) {
 	return w.buf.Bytes(), nil
 }
 
-// Verbatim returns the element n of m as XML text in UTF-8: its verbatim slice, or, for
-// a node that was built, a fresh one with its namespaces declared.
-func Verbatim(m *message.Message, n *message.Node) ([]byte, error) {
-	if m != nil {
-		if slice := m.Verbatim(n); slice != nil {
-			return slice, nil
-		}
-	}
-	if n == nil {
-		return nil, encodeFault("", "there is no tree to write")
-	}
-	w := &writer{}
-	if err := w.element(n); err != nil {
-		return nil, err
-	}
-	return w.buf.Bytes(), nil
-}
-
 func encodeFault(path, text string) error {
 	return &handover.Fault{Kind: handover.FaultInvalid, Op: "kith.Encode", Text: text, Path: path}
 }

@@ -114,22 +114,6 @@ func TestEncodeAnyTree(t *testing.T) {
 	})
 }
 
-func TestVerbatim(t *testing.T) {
-	m := mustRead(t, fixture(t, "dialog_notat.xml"))
-	n := bodyElement(m.Root).Child("Notat").Child("TekstNotatInnhold")
-	got, err := Verbatim(m, n)
-	if err != nil || !strings.HasPrefix(string(got), "<TekstNotatInnhold>SVAR=") || !strings.Contains(string(got), "&lt; 14") {
-		t.Errorf("%q, %v", got, err)
-	}
-	built := &message.Node{Name: n.Name, Space: n.Space, Value: "x<y"}
-	if got, err := Verbatim(m, built); err != nil || string(got) != `<TekstNotatInnhold xmlns="`+n.Space+`">x&lt;y</TekstNotatInnhold>` {
-		t.Errorf("%q, %v", got, err)
-	}
-	if _, err := Verbatim(m, nil); err == nil {
-		t.Error("nothing is verbatim")
-	}
-}
-
 func TestAttach(t *testing.T) {
 	doc := adapters.Document{Title: "Opplysninger uten plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: []byte("Syn: nedsatt på høyre øye\n")}
 	root := mustRead(t, fixture(t, "log_utskrivningsklar.xml")).Root

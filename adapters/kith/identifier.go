@@ -9,7 +9,6 @@ import (
 var (
 	weightsFirst  = [...]int{3, 7, 6, 1, 8, 9, 4, 5, 2}
 	weightsSecond = [...]int{5, 4, 3, 2, 7, 6, 5, 4, 3, 2}
-	weightsOrg    = [...]int{3, 2, 7, 6, 5, 4, 3, 2}
 )
 
 // PersonCheckDigitsValid reports whether number is eleven digits whose last two are right
@@ -18,18 +17,6 @@ func PersonCheckDigitsValid(number string) bool {
 	return len(number) == 11 && digits(number) &&
 		checkDigit(number, weightsFirst[:]) == int(number[9]-'0') &&
 		checkDigit(number, weightsSecond[:]) == int(number[10]-'0')
-}
-
-// FNRValid reports whether number is a fødselsnummer: a date of birth as DDMMYY that
-// exists in the century its individual number says, and right check digits.
-func FNRValid(number string) bool {
-	return PersonCheckDigitsValid(number) && dateExists(number, 0, 0)
-}
-
-// DNRValid reports whether number is a D-nummer: as a fødselsnummer with 40 added to the
-// day (HIS 1001:2010 section 2.2).
-func DNRValid(number string) bool {
-	return PersonCheckDigitsValid(number) && dateExists(number, 40, 0)
 }
 
 // HNRValid reports whether number is an H-nummer: as a fødselsnummer with 40 added to the
@@ -42,12 +29,6 @@ func HNRValid(number string) bool {
 // two check digits (HIS 1001:2010 section 3.1).
 func FHNValid(number string) bool {
 	return PersonCheckDigitsValid(number) && number[0] >= '8'
-}
-
-// OrgNumberValid reports whether number is nine digits with a right check digit, modulus
-// 11. Official messages hold numbers that are not: never refuse a message for it.
-func OrgNumberValid(number string) bool {
-	return len(number) == 9 && digits(number) && checkDigit(number, weightsOrg[:]) == int(number[8]-'0')
 }
 
 func digits(s string) bool {

@@ -7,6 +7,18 @@ import (
 	"pgregory.net/rapid"
 )
 
+// fnrValid reports whether number is a fødselsnummer: a date of birth as DDMMYY that
+// exists in the century its individual number says, and right check digits.
+func fnrValid(number string) bool {
+	return PersonCheckDigitsValid(number) && dateExists(number, 0, 0)
+}
+
+// dnrValid reports whether number is a D-nummer: as a fødselsnummer with 40 added to the
+// day (HIS 1001:2010 section 2.2).
+func dnrValid(number string) bool {
+	return PersonCheckDigitsValid(number) && dateExists(number, 40, 0)
+}
+
 func TestIdentifiersAreValid(t *testing.T) {
 	for _, c := range []struct {
 		number             string
@@ -28,7 +40,7 @@ func TestIdentifiersAreValid(t *testing.T) {
 		{"00000000000", false, false, false, false},
 		{"12834800045", false, false, false, false}, // month 83: right digits, no such date
 	} {
-		got := [...]bool{FNRValid(c.number), DNRValid(c.number), HNRValid(c.number), FHNValid(c.number)}
+		got := [...]bool{fnrValid(c.number), dnrValid(c.number), HNRValid(c.number), FHNValid(c.number)}
 		if got != [...]bool{c.fnr, c.dnr, c.hnr, c.fhn} {
 			t.Errorf("%q: %v", c.number, got)
 		}
@@ -71,17 +83,17 @@ func TestFNRCenturies(t *testing.T) {
 			if number == "" {
 				continue
 			}
-			if FNRValid(number) != c.valid {
+			if fnrValid(number) != c.valid {
 				t.Errorf("year %02d, individual number %d: %v", c.year, individual, !c.valid)
 			}
 			break
 		}
 	}
-	if number := withDigits("290200" + "501"); number != "" && !FNRValid(number) {
+	if number := withDigits("290200" + "501"); number != "" && !fnrValid(number) {
 		t.Error("29 February 2000 exists")
 	}
 	for _, nine := range []string{"290201501", "310448002", "000148002", "010048002", "011348002"} {
-		if number := withDigits(nine); number != "" && FNRValid(number) {
+		if number := withDigits(nine); number != "" && fnrValid(number) {
 			t.Errorf("%s is no date", nine[:6])
 		}
 	}
@@ -104,14 +116,4 @@ func TestCheckDigitsFindSingleErrors(t *testing.T) {
 			t.Fatalf("%s and %s are both valid", number, wrong)
 		}
 	})
-}
-
-func TestOrgNumberValid(t *testing.T) {
-	for number, valid := range map[string]bool{
-		"999000118": true, "999000126": true, "999000119": false, "99900011": false, "99900011x": false, "": false,
-	} {
-		if OrgNumberValid(number) != valid {
-			t.Errorf("%q: %v", number, !valid)
-		}
-	}
 }

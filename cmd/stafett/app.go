@@ -302,7 +302,7 @@ func (a *app) routes() http.Handler {
 	limits := fhir.DefaultLimits()
 	limits.Bytes = int(a.cfg.Limits.MessageBytes)
 	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
-		Limits: limits, InFlight: inFlight, Logger: a.log, Conditional: true, Version: version()})
+		Limits: limits, InFlight: inFlight, Logger: a.log, Version: version()})
 	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {
 			c, err := a.auth.Authenticate(ctx, bearer)

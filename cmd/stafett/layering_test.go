@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"ledger/postgres":      {"ledger", "handover", "message", "fhir", "fhir/search"},
 	"ledger/ledgertest":    {"ledger", "handover", "message", "fhir", "fhir/search"},
 	"events":               {"handover", "ledger"},
-	"access":               {"handover", "directory"},
+	"access":               {"handover", "directory", "fhir"},
 	"ephemeral":            {},
 	"gateway/act":          {"handover", "message", "directory", "fhir", "fhir/search", "mappings/account", "ledger"},
 	"gateway/tell": {"gateway/act", "adapters", "mappings/account", "mappings/engine", "mappings/language", "fhir", "directory", "handover",

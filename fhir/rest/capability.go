@@ -16,7 +16,7 @@ func (a *api) capabilities(*request) (answer, error) {
 func (a *api) capabilityStatement() []byte {
 	resources := make([]*fhir.Node, len(a.Types))
 	for i, t := range a.Types {
-		resources[i] = a.resourceCapability(t)
+		resources[i] = resourceCapability(t)
 	}
 	implementation := fhir.Obj("description", "Stafett, the handover gateway between care levels", "url", a.Base)
 	return fhir.Obj(
@@ -37,11 +37,7 @@ func (a *api) capabilityStatement() []byte {
 	).JSON()
 }
 
-func (a *api) resourceCapability(typ string) *fhir.Node {
-	conditionalDelete := "not-supported"
-	if a.Conditional {
-		conditionalDelete = "single"
-	}
+func resourceCapability(typ string) *fhir.Node {
 	var params []*fhir.Node
 	for _, p := range search.Params(typ) {
 		params = append(params, fhir.Obj("name", p.Code, "type", string(p.Kind)))
@@ -51,11 +47,11 @@ func (a *api) resourceCapability(typ string) *fhir.Node {
 		"interaction", codes("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"),
 		"versioning", "versioned-update",
 		"readHistory", true,
-		"updateCreate", a.UpdateCreate,
+		"updateCreate", false,
 		"conditionalCreate", true,
 		"conditionalRead", "full-support",
-		"conditionalUpdate", a.Conditional,
-		"conditionalDelete", conditionalDelete,
+		"conditionalUpdate", true,
+		"conditionalDelete", "single",
 		"searchParam", params,
 	)
 }

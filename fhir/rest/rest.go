@@ -32,8 +32,7 @@ import (
 
 // Writer takes every write. Errors are *handover.Fault; any other is answered as
 // temporary. A positive result is returned only after the commit (invariant 1). Of a
-// batch or transaction the result has one entry for each entry of w, in order; with an
-// error, WriteResult.Outcome may hold issues that say more than the fault.
+// batch or transaction the result has one entry for each entry of w, in order.
 type Writer interface {
 	Write(ctx context.Context, c access.Caller, w fhir.Write) (fhir.WriteResult, error)
 }
@@ -78,10 +77,6 @@ type Options struct {
 	Types []string
 	// Version of the software, for the CapabilityStatement.
 	Version string
-	// Conditional allows updates and deletes by query. Set it when the Writer takes them.
-	Conditional bool
-	// UpdateCreate says that an update of an unknown id creates it. Set it when the Writer does so.
-	UpdateCreate bool
 }
 
 // Defaults of Options.
@@ -149,13 +144,6 @@ func allowed(handlers map[string]handler) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// NoRoute answers paths of no interaction with an OperationOutcome; give it to the
-// engine's NoRoute when the engine serves nothing but FHIR.
-func NoRoute(opts Options) gin.HandlerFunc {
-	a := newAPI(opts)
-	return a.serve(a.unknownPath, false)
 }
 
 func newAPI(opts Options) *api {

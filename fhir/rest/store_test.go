@@ -27,9 +27,8 @@ type store struct {
 	refused  []handover.FaultKind
 	writes   []fhir.Write
 	// fail, when set, is the answer to everything.
-	fail    error
-	outcome *fhir.Node
-	panics  any
+	fail   error
+	panics any
 }
 
 type stored struct {
@@ -64,7 +63,7 @@ func (s *store) Write(_ context.Context, c access.Caller, w fhir.Write) (fhir.Wr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.failing(); err != nil {
-		return fhir.WriteResult{Outcome: s.outcome}, err
+		return fhir.WriteResult{}, err
 	}
 	s.writes = append(s.writes, w)
 	key := string(c.Party) + "\n" + w.Identity + "\n" + string(w.Raw)

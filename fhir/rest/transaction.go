@@ -41,10 +41,10 @@ func (a *api) bundle(r *request) (answer, error) {
 	if writes > 0 {
 		res, err := a.Writer.Write(r.Context(), r.caller, w)
 		if err != nil {
-			return r.failed(res, err)
+			return answer{}, err
 		}
 		if len(res.Entries) != writes {
-			return r.replayed(res)
+			return answer{}, noResult()
 		}
 		settle(entries, res.Entries)
 	}
@@ -117,8 +117,6 @@ func (a *api) readEntry(r *request, i int, node *fhir.Node) (fhir.WriteEntry, er
 	switch {
 	case !a.types[e.Type]:
 		return e, &handover.Fault{Kind: handover.FaultUnsupported, Op: "rest.readEntry", Path: at(".request.url"), Text: "resources of this type are not stored here"}
-	case e.Query != "" && e.Method != http.MethodGet && !a.Conditional:
-		return e, &handover.Fault{Kind: handover.FaultUnsupported, Op: "rest.readEntry", Path: at(".request.url"), Text: "an update or delete names an id"}
 	case e.Method == http.MethodPut && fhir.HoldsNationalNumber(e.ID):
 		return e, &handover.Fault{Kind: handover.FaultInvalid, Op: "rest.readEntry", Path: at(".resource.id"), Text: "an id must not hold a national number"}
 	}
@@ -206,14 +204,15 @@ func (r *request) bundleAnswer(mode fhir.WriteMode, entries []entry) answer {
 func (r *request) addResult(b *bundle, e *entry, prefer preference) {
 	res := e.result
 	read, deleted := e.Method == http.MethodGet, e.Method == http.MethodDelete
-	location, tag, outcome := "", "", res.Outcome
+	location, tag := "", ""
+	var outcome *fhir.Node
 	if res.Version > 0 {
 		tag = etag(res.Version)
 		if !read && !deleted {
 			location = r.url(res.Type, res.ID, res.Version)
 		}
 	}
-	if outcome == nil && prefer == preferOutcome && !read {
+	if prefer == preferOutcome && !read {
 		outcome = fhir.OperationOutcome()
 	}
 	response := fhir.Obj("status", statusLine(res.Status), "location", location, "etag", tag,

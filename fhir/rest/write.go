@@ -17,9 +17,9 @@ func (a *api) create(r *request) (answer, error) {
 }
 
 // update answers PUT [type]/[id], which creates what does not exist (R4 3.1.0.4), and
-// PUT [type]?query where that is taken.
+// PUT [type]?query.
 func (a *api) update(r *request) (answer, error) {
-	if err := a.targeted(r); err != nil {
+	if err := r.targeted(); err != nil {
 		return answer{}, err
 	}
 	return a.single(r, func(n *fhir.Node, e *fhir.WriteEntry) (err error) {
@@ -38,10 +38,9 @@ func (a *api) update(r *request) (answer, error) {
 	})
 }
 
-// remove answers DELETE [type]/[id] (R4 3.1.0.7), and DELETE [type]?query where that is
-// taken.
+// remove answers DELETE [type]/[id] (R4 3.1.0.7), and DELETE [type]?query.
 func (a *api) remove(r *request) (answer, error) {
-	if err := a.targeted(r); err != nil {
+	if err := r.targeted(); err != nil {
 		return answer{}, err
 	}
 	e := fhir.WriteEntry{Method: http.MethodDelete, Type: r.typ, ID: r.id}
@@ -57,10 +56,9 @@ func (a *api) remove(r *request) (answer, error) {
 	return a.submit(r, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{e}})
 }
 
-// targeted refuses an update or delete that names no resource, unless by a query that is
-// taken.
-func (a *api) targeted(r *request) error {
-	if r.id != "" || (a.Conditional && r.condition() != "") {
+// targeted refuses an update or delete that names no resource, by an id or a query.
+func (r *request) targeted() error {
+	if r.id != "" || r.condition() != "" {
 		return nil
 	}
 	return &wireError{verdict: verdict{http.StatusMethodNotAllowed, "not-supported"},
@@ -151,10 +149,10 @@ func (a *api) submit(r *request, w fhir.Write) (answer, error) {
 	w.Correlation = string(r.correlation)
 	res, err := a.Writer.Write(r.Context(), r.caller, w)
 	if err != nil {
-		return r.failed(res, err)
+		return answer{}, err
 	}
 	if len(res.Entries) != 1 {
-		return r.replayed(res)
+		return answer{}, noResult()
 	}
 	e := res.Entries[0]
 	if e.Fault != nil {
@@ -164,40 +162,19 @@ func (a *api) submit(r *request, w fhir.Write) (answer, error) {
 	if ans.status == 0 {
 		ans.status = statusOf(w.Entries[0].Method, e)
 	}
-	if ans.status >= 400 {
-		return outcome(ans.status, issues(e.Outcome, r.correlation)), nil
-	}
 	if ans.status == http.StatusCreated || w.Entries[0].Method == http.MethodPost {
 		ans.location = r.url(e.Type, e.ID, e.Version)
 	}
-	ans.body = res.Replay
-	if ans.body == nil {
-		ans.body = r.preferred(w.Entries[0].Method, e)
-	}
+	ans.body = r.preferred(w.Entries[0].Method, e)
 	if ans.status == http.StatusNoContent && ans.body != nil {
 		ans.status = http.StatusOK
 	}
 	return ans, nil
 }
 
-// failed answers a write that the Writer did not take. Its own issues say more than the
-// fault, if it has any.
-func (r *request) failed(res fhir.WriteResult, err error) (answer, error) {
-	v, f := verdictOf(err)
-	if res.Outcome == nil || f.Kind == handover.FaultUnknown {
-		return answer{}, err
-	}
-	ans := refusal(err, r.correlation)
-	ans.status, ans.body = v.status, issues(res.Outcome, r.correlation).JSON()
-	return ans, nil
-}
-
-// replayed answers with the first answer's body where the Writer gives nothing else.
-func (r *request) replayed(res fhir.WriteResult) (answer, error) {
-	if res.Replay == nil || res.Status == 0 {
-		return answer{}, &handover.Fault{Kind: handover.FaultUnknown, Op: "rest.submit", Text: "the writer returned no result"}
-	}
-	return answer{status: res.Status, body: res.Replay}, nil
+// noResult is the fault of a Writer that says neither what became of a write nor why not.
+func noResult() error {
+	return &handover.Fault{Kind: handover.FaultUnknown, Op: "rest", Text: "the writer returned no result"}
 }
 
 func statusOf(method string, e fhir.EntryResult) int {
@@ -216,12 +193,8 @@ func (r *request) preferred(method string, e fhir.EntryResult) []byte {
 	switch p := r.prefers(); {
 	case p == preferMinimal:
 		return nil
-	case p == preferOutcome && e.Outcome != nil:
-		return e.Outcome.JSON()
 	case p == preferOutcome:
 		return fhir.OperationOutcome().JSON()
-	case method == http.MethodDelete && e.Outcome != nil:
-		return e.Outcome.JSON()
 	case method == http.MethodDelete:
 		return nil
 	}

@@ -24,8 +24,8 @@ type Param struct {
 	Targets []string
 }
 
-// Uncompiled is a search parameter of R4 that is refused, and why.
-type Uncompiled struct{ Type, Code, Kind, Reason string }
+// uncompiled is a search parameter of R4 that is refused, and why.
+type uncompiled struct{ Type, Code, Reason string }
 
 // paramsText is one parameter a line: type, code, kind, targets and paths, or "!" and the
 // reason why it is not compiled. generate.go says what it is made of.
@@ -56,7 +56,7 @@ type step struct {
 
 type tables struct {
 	params     map[string][]param
-	uncompiled []Uncompiled
+	uncompiled []uncompiled
 }
 
 // compiled is read at first use. The embedded data is fixed when the program is built, so
@@ -80,7 +80,7 @@ func readParams(text string) (tables, error) {
 			return t, fmt.Errorf("search parameters: %q", line)
 		}
 		if reason, ok := strings.CutPrefix(f[4], "!"); ok {
-			t.uncompiled = append(t.uncompiled, Uncompiled{Type: f[0], Code: f[1], Kind: f[2], Reason: reason})
+			t.uncompiled = append(t.uncompiled, uncompiled{Type: f[0], Code: f[1], Reason: reason})
 			continue
 		}
 		p := param{Param: Param{Code: f[1], Kind: Kind(f[2])}}
@@ -138,9 +138,6 @@ func Params(typ string) []Param {
 	}
 	return out
 }
-
-// NotCompiled lists the search parameters of R4 on stored types that are refused.
-func NotCompiled() []Uncompiled { return slices.Clone(compiled().uncompiled) }
 
 // zone is what a date or time without zone is read in; a server may choose (R4 3.1.1.4.6).
 var zone = sync.OnceValue(func() *time.Location {

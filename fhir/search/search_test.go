@@ -168,7 +168,7 @@ func TestParams_Tables(t *testing.T) {
 		t.Errorf("%d parameters are compiled", total)
 	}
 	counts := map[string]int{}
-	for _, u := range NotCompiled() {
+	for _, u := range compiled().uncompiled {
 		counts[u.Reason]++
 	}
 	want := map[string]int{"a person's address and telephone are not indexed": 27, "composite: not supported": 31, "needs a phonetic algorithm": 4, "needs full text search": 90,

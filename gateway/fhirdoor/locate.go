@@ -146,8 +146,12 @@ func (t *writing) authoriseTask(s *act.Snapshot, e *act.Entry) error {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: op, Path: "Task", Text: "a handover is not deleted: withdraw it by Task.status cancelled"}
 	}
 	if e.Before != nil {
+		after, err := fhir.Read[fhir.Task](e.Resource)
+		if err != nil {
+			return &handover.Fault{Kind: handover.FaultInvalid, Op: op, Path: "Task", Text: "not read as a Task", Err: err}
+		}
 		h, _ := s.Handovers.Get(handover.ID(e.ID))
-		return access.MayChangeTask(t.caller, act.ActorOf(t.caller.Party, h).Role, act.ChangedMembers(e.Before, e.Resource))
+		return access.MayChangeTask(t.caller, act.ActorOf(t.caller.Party, h).Role, act.ChangedMembers(e.Before, e.Resource), after)
 	}
 	requester := e.Resource.Get("requester")
 	if requester == nil {

@@ -5,11 +5,11 @@ import (
 	"stafett/message"
 )
 
-// Reencode writes a decoded message again with every unedited part byte for byte as it
+// reencode writes a decoded message again with every unedited part byte for byte as it
 // was received: separators that say nothing, escapes that are not ours, segment ends. It
 // proves that the tree accounts for every byte. A message with edited, added or removed
 // nodes is a fault of kind invalid: it is a new message, for Encode.
-func Reencode(m *message.Message) ([]byte, error) {
+func reencode(m *message.Message) ([]byte, error) {
 	if m == nil || m.Root == nil {
 		return nil, notEncodable("", "there is no decoded message")
 	}
