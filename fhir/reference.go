@@ -62,11 +62,11 @@ func typeName(s string) bool {
 	return s != "" && s[0] >= 'A' && s[0] <= 'Z' && plainName(s)
 }
 
-// LocalReference splits the reference object ref, when it is to a resource stored here:
-// "Type/id" or a version of it, relative.
-func LocalReference(ref *Node) (typ, id string, ok bool) {
-	s, _, _ := strings.Cut(ref.Str("reference"), "/_history/")
-	typ, id, ok = strings.Cut(s, "/")
+// SplitLocal splits a literal reference to a resource stored here: "Type/id" or a version
+// of it, relative.
+func SplitLocal(ref string) (typ, id string, ok bool) {
+	ref, _, _ = strings.Cut(ref, "/_history/")
+	typ, id, ok = strings.Cut(ref, "/")
 	if !ok || typ == "" || id == "" || strings.ContainsAny(typ, ":#") || strings.Contains(id, "/") {
 		return "", "", false
 	}

@@ -15,6 +15,12 @@ type Typed interface {
 	Task | CarePlan | Observation
 }
 
+// Reference and Period are the models' own.
+type (
+	Reference = models.Reference
+	Period    = models.Period
+)
+
 // Task is a Task (http://hl7.org/fhir/R4/task.html).
 type Task struct {
 	readOnly

@@ -42,7 +42,7 @@ func (d *decision) reach(author handover.PartyID, from []*fhir.Node, f func(ledg
 func LocalReferences(n *fhir.Node) []ledger.ResourceKey {
 	var out []ledger.ResourceKey
 	fhir.References(n, func(ref *fhir.Node) {
-		if typ, id, ok := fhir.LocalReference(ref); ok {
+		if typ, id, ok := fhir.SplitLocal(ref.Str("reference")); ok {
 			out = append(out, ledger.ResourceKey{Type: typ, ID: id})
 		}
 	})

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -16,26 +17,40 @@ const systemNext = "urn:stafett:next"
 // owner is a party of the directory.
 func (w Writing) newReferral(s *Snapshot, e *Entry) (handover.Handover, error) {
 	const op = "act.newReferral"
-	task := e.Resource
-	kind := handover.Kind(task.Str("code", "coding", "code"))
+	task, err := ReadTask(e.Resource)
+	if err != nil {
+		return handover.Handover{}, err
+	}
+	_, code := fhir.FirstCoding(task.Code)
+	kind := handover.Kind(code)
 	if !slices.Contains(handover.Kinds(), kind) {
 		kind = handover.KindReferral
 	}
-	owner, ok := s.PartyOf(task.Get("owner"))
+	owner, ok := s.PartyOf(task.Owner)
 	if !ok {
 		return handover.Handover{}, &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: op, Path: "Task.owner", Text: "the owner is no party that is served here"}
 	}
-	if task.Str("status") != handover.StateRequested.TaskStatus() {
+	if fhir.Code(task.Status) != handover.StateRequested.TaskStatus() {
 		return handover.Handover{}, &handover.Fault{Kind: handover.FaultIllegal, Op: op, Path: "Task.status",
 			Text: "a new handover begins as requested", Allowed: []handover.EventName{handover.EventRequested}}
 	}
 	return handover.Handover{ID: handover.ID(e.ID), Kind: kind, Sender: w.Party, Receiver: owner}, nil
 }
 
+// ReadTask reads a Task that conformance let pass.
+func ReadTask(n *fhir.Node) (fhir.Task, error) {
+	task, err := fhir.Read[fhir.Task](n)
+	var wrong *fhir.ReadError
+	if errors.As(err, &wrong) {
+		return task, &handover.Fault{Kind: handover.FaultInvalid, Op: "act.ReadTask", Path: wrong.Path, Text: wrong.Text}
+	}
+	return task, err
+}
+
 // PartyOf finds the party that a logical reference names.
-func (s *Settings) PartyOf(ref *fhir.Node) (handover.PartyID, bool) {
-	value := ref.Str("identifier", "value")
-	switch fhir.PreferredSystem(ref.Str("identifier", "system")) {
+func (s *Settings) PartyOf(ref *fhir.Reference) (handover.PartyID, bool) {
+	system, value := fhir.LogicalIdentifier(ref)
+	switch fhir.PreferredSystem(system) {
 	case fhir.SystemHER:
 		p, _, ok := s.Directory.ByHER(value)
 		return p.ID, ok
@@ -48,20 +63,22 @@ func (s *Settings) PartyOf(ref *fhir.Node) (handover.PartyID, bool) {
 
 // act is what a created or updated Task means for its handover.
 func (w Writing) act(d *decision, e *Entry, h handover.Handover) error {
+	task, err := ReadTask(e.Resource)
+	if err != nil {
+		return err
+	}
 	d.task, d.kind = e.Resource, h.Kind
 	if e.Current.Version > 0 {
 		d.actor, d.before = ActorOf(w.Party, h), h
-		event, err := d.taskEvent(e, h)
-		if err != nil {
+		if d.event, err = d.taskEvent(e, task, h); err != nil {
 			return err
 		}
-		d.event = event
 		return d.decide()
 	}
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
 	d.before = handover.Handover{Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
-		Chain: handover.ChainID(d.s.Identity.StableID(h.Sender, "chain", w.requestKey(e))), Day: dayOf(e.Resource, "end")}
+		Chain: handover.ChainID(d.s.Identity.StableID(h.Sender, "chain", w.requestKey(e))), Day: dayOf(period(task).End)}
 	return d.decide()
 }
 
@@ -79,31 +96,19 @@ func (w Writing) requestKey(task *Entry) string {
 }
 
 // taskEvent reads a changed Task as an event by the caller's role in the handover.
-func (d *decision) taskEvent(e *Entry, h handover.Handover) (handover.Event, error) {
-	ev := handover.Event{Name: handover.EventUpdated, NewID: handover.ID(NewID())}
-	task := e.Resource
-	changed := ChangedMembers(e.Before, task)
-	if slices.Contains(changed, "status") || slices.Contains(changed, "businessStatus") {
-		name, ok := handover.EventOfTaskChange(h.Kind, d.actor.Role, e.Before.Str("status"), task.Str("status"), task.Str("businessStatus", "coding", "code"))
-		if !ok {
-			return ev, &handover.Fault{Kind: handover.FaultIllegal, Op: "act.taskEvent", Path: "Task.status", Text: "no event of this party leads from the present status to this one",
-				Allowed: d.s.Policy.AllowedEvents(h.Kind, h, d.actor, d.s.Now)}
-		}
-		ev.Name = name
+func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (handover.Event, error) {
+	ev := handover.Event{NewID: handover.ID(NewID())}
+	var err error
+	if ev.Name, err = d.taskEventName(e, task, h); err != nil {
+		return ev, err
 	}
 	switch ev.Name {
 	case handover.EventAccepted, handover.EventDeferred:
-		ev.Day = dayOf(task, "start")
+		ev.Day = dayOf(period(task).Start)
 	case handover.EventStarted:
-		ev.Day = dayOf(task, "end")
+		ev.Day = dayOf(period(task).End)
 	case handover.EventForwarded:
-		to, ok := d.s.PartyOf(task.Get("owner"))
-		if !ok {
-			return ev, &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: "act.taskEvent", Path: "Task.owner", Text: "the new owner is no party that is served here"}
-		}
-		ev.ForwardTo = to
-		// The Task that was passed on keeps its owner: the next one has the new owner.
-		task.Set("owner", e.Before.Get("owner").Clone())
+		err = d.forward(&ev, e, task)
 	case handover.EventWithdrawn:
 		ev.Next = handover.Next{None: handover.NoneWithdrawn}
 	case handover.EventVoided:
@@ -115,7 +120,35 @@ func (d *decision) taskEvent(e *Entry, h handover.Handover) (handover.Event, err
 	if ev.Name == handover.EventUpdated && h.State == handover.StateDeclined && !ev.Next.IsZero() {
 		ev.Name = handover.EventNextNamed
 	}
-	return ev, nil
+	return ev, err
+}
+
+// taskEventName is the event that leads from the Task's status to the new one: updated
+// where the status stays.
+func (d *decision) taskEventName(e *Entry, task fhir.Task, h handover.Handover) (handover.EventName, error) {
+	changed := ChangedMembers(e.Before, e.Resource)
+	if !slices.Contains(changed, "status") && !slices.Contains(changed, "businessStatus") {
+		return handover.EventUpdated, nil
+	}
+	_, business := fhir.FirstCoding(task.BusinessStatus)
+	name, ok := handover.EventOfTaskChange(h.Kind, d.actor.Role, e.Before.Str("status"), fhir.Code(task.Status), business)
+	if !ok {
+		return "", &handover.Fault{Kind: handover.FaultIllegal, Op: "act.taskEvent", Path: "Task.status", Text: "no event of this party leads from the present status to this one",
+			Allowed: d.s.Policy.AllowedEvents(h.Kind, h, d.actor, d.s.Now)}
+	}
+	return name, nil
+}
+
+// forward reads to whom the request is passed on. The Task that was passed on keeps its
+// owner: the next one has the new owner.
+func (d *decision) forward(ev *handover.Event, e *Entry, task fhir.Task) error {
+	to, ok := d.s.PartyOf(task.Owner)
+	if !ok {
+		return &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: "act.forward", Path: "Task.owner", Text: "the new owner is no party that is served here"}
+	}
+	ev.ForwardTo = to
+	e.Resource.Set("owner", e.Before.Get("owner").Clone())
+	return nil
 }
 
 // ChangedMembers names the top-level elements that differ, id and meta left out.
@@ -134,9 +167,11 @@ func ChangedMembers(before, after *fhir.Node) []string {
 	return slices.DeleteFunc(out, func(name string) bool { return name == "id" || name == "meta" })
 }
 
+func period(task fhir.Task) fhir.Period { return fhir.Value(task.ExecutionPeriod) }
+
 // dayOf reads an end of Task.executionPeriod as a day; zero when absent.
-func dayOf(task *fhir.Node, end string) time.Time {
-	s := task.Str("executionPeriod", end)
+func dayOf(end *string) time.Time {
+	s := fhir.Value(end)
 	if len(s) < len(time.DateOnly) {
 		return time.Time{}
 	}
@@ -149,15 +184,16 @@ func dayOf(task *fhir.Node, end string) time.Time {
 
 // nextOf reads what the Task says comes next: in output, where the owner says it, or in
 // input, where the requester does.
-func nextOf(task *fhir.Node) handover.Next {
-	for _, o := range slices.Concat(task.Each("output"), task.Each("input")) {
-		if o.Str("type", "coding", "system") != systemNext {
+func nextOf(task fhir.Task) handover.Next {
+	for _, o := range slices.Concat(task.Output, task.Input) {
+		if system, _ := fhir.FirstCoding(&o.Type); system != systemNext {
 			continue
 		}
-		if id, ok := strings.CutPrefix(o.Str("valueReference", "reference"), "Task/"); ok {
+		if id, ok := strings.CutPrefix(fhir.Literal(o.ValueReference), "Task/"); ok {
 			return handover.Next{Handover: handover.ID(id)}
 		}
-		for _, v := range []string{o.Str("valueCode"), o.Str("valueString"), o.Str("valueCodeableConcept", "coding", "code")} {
+		_, code := fhir.FirstCoding(o.ValueCodeableConcept)
+		for _, v := range []string{fhir.Value(o.ValueCode), fhir.Value(o.ValueString), code} {
 			if r := handover.NoneReason(v); slices.Contains(handover.NoneReasons(), r) {
 				return handover.Next{None: r}
 			}

@@ -1,7 +1,6 @@
 package act
 
 import (
-
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"

@@ -145,19 +145,18 @@ func (t *writing) authoriseTask(s *act.Snapshot, e *act.Entry) error {
 	if e.Method == http.MethodDelete {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: op, Path: "Task", Text: "a handover is not deleted: withdraw it by Task.status cancelled"}
 	}
-	if e.Before != nil {
-		after, err := fhir.Read[fhir.Task](e.Resource)
-		if err != nil {
-			return &handover.Fault{Kind: handover.FaultInvalid, Op: op, Path: "Task", Text: "not read as a Task", Err: err}
-		}
-		h, _ := s.Handovers.Get(handover.ID(e.ID))
-		return access.MayChangeTask(t.caller, act.ActorOf(t.caller.Party, h).Role, act.ChangedMembers(e.Before, e.Resource), after)
+	task, err := act.ReadTask(e.Resource)
+	if err != nil {
+		return err
 	}
-	requester := e.Resource.Get("requester")
-	if requester == nil {
+	if e.Before != nil {
+		h, _ := s.Handovers.Get(handover.ID(e.ID))
+		return access.MayChangeTask(t.caller, act.ActorOf(t.caller.Party, h).Role, act.ChangedMembers(e.Before, e.Resource), task)
+	}
+	if task.Requester == nil {
 		return nil
 	}
-	party, ok := s.PartyOf(requester)
+	party, ok := s.PartyOf(task.Requester)
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultSenderUnknown, Op: op, Path: "Task.requester", Text: "the requester is no party of the directory"}
 	}

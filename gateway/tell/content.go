@@ -15,9 +15,21 @@ import (
 // systemEvent codes Communication.topic.
 const systemEvent = "urn:stafett:event"
 
-// contentNames says under which name a mapping knows what a Task refers to.
-var contentNames = []struct{ element, name string }{
-	{"for", act.NamePatient}, {"encounter", "encounter"}, {"focus", "request"}, {"basedOn", "careplan"},
+// named are references of a Task and the name under which a mapping knows what they lead to.
+type named struct {
+	name string
+	refs []fhir.Reference
+}
+
+// referredTo is what a Task refers to.
+func referredTo(task fhir.Task) []named {
+	list := []named{{name: act.NamePatient}, {name: "encounter"}, {name: "request"}, {name: "careplan", refs: task.BasedOn}}
+	for i, ref := range []*fhir.Reference{task.For, task.Encounter, task.Focus} {
+		if ref != nil {
+			list[i].refs = []fhir.Reference{*ref}
+		}
+	}
+	return list
 }
 
 // contentFor is what a party is told: the sender's own message where that is what happened,
@@ -70,15 +82,17 @@ func (o *outgoing) sendersOwn() account.Canonical {
 func (o *outgoing) asItStands() account.Canonical {
 	c := account.Canonical{Facts: map[string]string{}}
 	names := map[string]string{"Task/" + o.Task.ID(): act.NameTask}
-	for _, cn := range contentNames {
-		for i, ref := range o.Task.Each(cn.element) {
-			n := o.referred(ref)
+	task, err := fhir.Read[fhir.Task](o.Task)
+	o.s.Fail(err)
+	for _, to := range referredTo(task) {
+		for i := range to.refs {
+			n := o.referred(&to.refs[i])
 			if n == nil {
 				continue
 			}
-			name := cn.name
+			name := to.name
 			if i > 0 {
-				name = fmt.Sprintf("%s-%d", cn.name, i+1)
+				name = fmt.Sprintf("%s-%d", to.name, i+1)
 			}
 			names[n.ResourceType()+"/"+n.ID()] = name
 			c.Resources = append(c.Resources, account.Named{Name: name, Resource: n})
@@ -97,8 +111,8 @@ func (o *outgoing) asItStands() account.Canonical {
 
 // referred is what a reference of the Task leads to, for the eyes of the party; nil for
 // nothing.
-func (o *outgoing) referred(ref *fhir.Node) *fhir.Node {
-	typ, id, ok := fhir.LocalReference(ref)
+func (o *outgoing) referred(ref *fhir.Reference) *fhir.Node {
+	typ, id, ok := fhir.SplitLocal(fhir.Literal(ref))
 	if !ok {
 		return nil
 	}
