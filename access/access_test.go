@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stafett/access"
+	"stafett/adapters/fhirbundle"
 	"stafett/directory"
 	"stafett/handover"
 )
@@ -192,7 +193,7 @@ func parties(t testing.TB, hospitalCredential, municipalityCredential string) *d
     credentials: [%s]
 `, []handover.PartyID{hospital, municipality}[i], c)
 	}
-	d, err := directory.Parse("d.yaml", []byte(text))
+	d, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Codec{})
 	if err != nil {
 		t.Fatal(err)
 	}

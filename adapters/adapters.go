@@ -115,7 +115,6 @@ type Intake interface {
 // and all are safe for concurrent use.
 type Codec interface {
 	Rules
-	Wire() handover.Wire
 	// Decode parses raw within limits. A *handover.Fault of kind malformed, too-large or
 	// unsupported says where; with it a non-nil Message may hold what was read so far.
 	Decode(raw []byte, limits message.Limits) (*message.Message, error)

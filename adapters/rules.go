@@ -14,6 +14,11 @@ import (
 // differs between wires is asked of them, so that nothing outside a wire names one. All
 // methods but NewID are pure, and all are safe for concurrent use.
 type Rules interface {
+	Wire() handover.Wire
+	// Schemes are what the URL of a Target starts with; NeedsPort says that they have no
+	// port of their own.
+	Schemes() (plain, encrypted string)
+	NeedsPort() bool
 	// TypeFor is the type of the message that tells event of a handover of kind k, as the
 	// wire spells it; never empty. bySender: the handover's sender did it.
 	TypeFor(k handover.Kind, event handover.EventName, bySender bool) string

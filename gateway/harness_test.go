@@ -124,7 +124,7 @@ func (b *bench) open() {
 	if b.edit != nil {
 		text = []byte(b.edit.Replace(string(text)))
 	}
-	dir, err := directory.Parse("directory.yaml", text)
+	dir, err := directory.Parse("directory.yaml", text, &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ func RunRules(t *testing.T, c adapters.Codec, p Prescribed) {
 		name string
 		test func(t *testing.T, c adapters.Codec, p Prescribed)
 	}{
+		{"SchemesTellPlainFromEncrypted", schemes},
 		{"EveryEventHasAType", everyEventHasAType},
 		{"ACancellationRepeatsAType", cancellationRepeats},
 		{"TypesAreShownAsCodesOnly", typesAreCodes},
@@ -41,6 +42,12 @@ func RunRules(t *testing.T, c adapters.Codec, p Prescribed) {
 		{"ACommitAnswerIsAskedForOnce", commitAnswer},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.test(t, c, p) })
+	}
+}
+
+func schemes(t *testing.T, c adapters.Codec, _ Prescribed) {
+	if plain, encrypted := c.Schemes(); plain == "" || encrypted == "" || plain == encrypted {
+		t.Errorf("schemes %q and %q", plain, encrypted)
 	}
 }
 

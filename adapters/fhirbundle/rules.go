@@ -13,6 +13,12 @@ import (
 	"stafett/message"
 )
 
+// Schemes returns http and https.
+func (Codec) Schemes() (plain, encrypted string) { return "http", "https" }
+
+// NeedsPort is false.
+func (Codec) NeedsPort() bool { return false }
+
 // TypeFor returns transaction: the Task in it says what happened.
 func (Codec) TypeFor(handover.Kind, handover.EventName, bool) string { return "transaction" }
 

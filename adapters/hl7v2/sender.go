@@ -107,7 +107,7 @@ func (s *Sender) Send(ctx context.Context, to adapters.Target, out adapters.Outg
 // addressOf returns host:port of a target.
 func addressOf(to adapters.Target) (string, *handover.Fault) {
 	u, err := url.Parse(to.URL)
-	if err != nil || (u.Scheme != "mllp" && u.Scheme != "mllps") || u.Hostname() == "" || u.Port() == "" {
+	if err != nil || (u.Scheme != schemePlain && u.Scheme != schemeEncrypted) || u.Hostname() == "" || u.Port() == "" {
 		return "", &handover.Fault{Kind: handover.FaultInvalid, Op: opSend, Text: "the target is not mllp://host:port or mllps://host:port"}
 	}
 	return u.Host, nil
@@ -200,7 +200,7 @@ func (l *line) usable(idleMax time.Duration) bool {
 func (l *line) dial(ctx context.Context, to adapters.Target, address string) error {
 	dialer := &net.Dialer{}
 	var conn net.Conn
-	if u, _ := url.Parse(to.URL); u.Scheme == "mllp" {
+	if u, _ := url.Parse(to.URL); u.Scheme == schemePlain {
 		plain, err := dialer.DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err

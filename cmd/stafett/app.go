@@ -18,7 +18,6 @@ import (
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
@@ -29,7 +28,6 @@ import (
 	"stafett/gateway"
 	"stafett/gateway/deliver"
 	"stafett/gateway/kernel"
-	"stafett/gateway/tell"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/ledger/postgres"
@@ -72,7 +70,7 @@ func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err er
 			a.close()
 		}
 	}()
-	if a.dir, err = directory.Load(cfg.Directory); err != nil {
+	if a.dir, err = directory.Load(cfg.Directory, serve(cfg).known()...); err != nil {
 		return nil, err
 	}
 	for _, w := range a.dir.Warnings() {
@@ -177,22 +175,18 @@ func (c Connect) resolve() (events.Connect, error) {
 	return out, errors.Join(err1, err2)
 }
 
-var _ tell.Bundler = fhirbundle.Codec{}
-
 func (a *app) openGateway(ctx context.Context) error {
 	set, err := mappings.Embedded()
 	if err != nil {
 		return err
 	}
-	er7, xml, bundle := &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{Base: a.cfg.HTTP.Base}
-	a.senders = map[handover.Wire]adapters.Sender{
-		er7.Wire(): &hl7v2.Sender{}, xml.Wire(): &kith.Sender{}, bundle.Wire(): &fhirbundle.Sender{},
-	}
+	served := serve(a.cfg)
+	a.senders = served.senders
 	self := account.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Options: kernel.Options{Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-			Codecs: []adapters.Codec{er7, xml, bundle}, Self: self, OperatorContact: a.cfg.OperatorContact,
+			Codecs: served.codecs, Self: self, OperatorContact: a.cfg.OperatorContact,
 			Notify: a.relay.Notify, Log: a.log, Observe: a.metrics},
 		Senders: a.senders,
 		Delivery: deliver.Options{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,

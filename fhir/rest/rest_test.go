@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"stafett/access"
+	"stafett/adapters/fhirbundle"
 	"stafett/directory"
 	"stafett/fhir"
 	"stafett/fhir/rest"
@@ -45,7 +46,7 @@ func authenticator(t testing.TB) access.Authenticator {
 	for id, token := range map[string]string{"dalvik-kommune": dalvikToken, "solbakken-rehabilitering": solbakkenToken} {
 		text += fmt.Sprintf("  - {id: %s, name: N, type: gp, services: [{name: s, wire: fhir, url: \"http://127.0.0.1/\"}], contacts: [{name: c, service: s}], credentials: [{tokenSHA256: %s}]}\n", id, sum(token))
 	}
-	dir, err := directory.Parse("d.yaml", []byte(text))
+	dir, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Codec{})
 	if err != nil {
 		t.Fatal(err)
 	}
