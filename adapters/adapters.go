@@ -13,6 +13,7 @@ import (
 
 	"stafett/handover"
 	"stafett/message"
+	"stafett/transport"
 )
 
 // Address is a party as a message names it. Any field may be empty.
@@ -162,6 +163,11 @@ type Target struct {
 	// CAFile, CertFile and KeyFile configure TLS; empty for the system's roots and no
 	// client certificate.
 	CAFile, CertFile, KeyFile string
+}
+
+// TLS are the target's files.
+func (t Target) TLS() transport.Files {
+	return transport.Files{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile}
 }
 
 // Outgoing is one message with its fixed identity; resent identical.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"stafett/adapters"
 	"stafett/handover"
 	"stafett/message"
+	"stafett/transport"
 )
 
 // Sender sends over MLLP to mllp://host:port and, with TLS 1.2 or later, mllps://host:port.
@@ -207,7 +207,8 @@ func (l *line) dial(ctx context.Context, to adapters.Target, address string) err
 		}
 		conn = plain
 	} else {
-		config, err := clientTLS(to)
+		// Read for each connection, so that a renewed file is used.
+		config, err := transport.ClientTLS(to.TLS())
 		if err != nil {
 			return err
 		}
@@ -217,30 +218,6 @@ func (l *line) dial(ctx context.Context, to adapters.Target, address string) err
 	}
 	l.conn, l.reader, l.used = conn, bufio.NewReader(conn), time.Now()
 	return nil
-}
-
-// clientTLS reads a target's certificates, anew for each connection, so that a renewed
-// file is used.
-func clientTLS(to adapters.Target) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if to.CAFile != "" {
-		pem, err := os.ReadFile(to.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("hl7v2: the CA file holds no certificate")
-		}
-	}
-	if to.CertFile != "" || to.KeyFile != "" {
-		own, err := tls.LoadX509KeyPair(to.CertFile, to.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		config.Certificates = []tls.Certificate{own}
-	}
-	return config, nil
 }
 
 // drop closes the line's connection.
