@@ -193,7 +193,7 @@ func parties(t testing.TB, hospitalCredential, municipalityCredential string) *d
     credentials: [%s]
 `, []handover.PartyID{hospital, municipality}[i], c)
 	}
-	d, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Codec{})
+	d, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"stafett/handover"
 )
 
-var served = []directory.Wire{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{}}
+var served = []directory.Wire{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}}
 
 func example(t testing.TB) *directory.Directory {
 	t.Helper()

@@ -58,7 +58,8 @@ func TestBudget_TryGrow(t *testing.T) {
 				s.Release()
 				s.Release()
 			}
-			if !b.Share().TryGrow(c.messageMax) || !b.Share().TryGrow(c.messageMax) {
+			first, second := b.Share(), b.Share()
+			if !first.TryGrow(c.messageMax) || !second.TryGrow(c.messageMax) {
 				t.Error("what was given back is not there")
 			}
 		})

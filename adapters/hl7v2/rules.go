@@ -84,9 +84,6 @@ func (c *Codec) Refuses(kind handover.FaultKind) bool {
 	return true
 }
 
-// Retakes is true.
-func (c *Codec) Retakes() bool { return true }
-
 // AskCommitAnswer asks for enhanced mode: a commit answer now and an application receipt
 // later (HL7 2.5 section 2.9.3: MSH-15 and MSH-16 AL).
 func (c *Codec) AskCommitAnswer(root *message.Node) {

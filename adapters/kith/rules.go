@@ -95,8 +95,5 @@ func (Codec) Refuses(kind handover.FaultKind) bool {
 	return true
 }
 
-// Retakes is true.
-func (Codec) Retakes() bool { return true }
-
 // AskCommitAnswer does nothing: a receipt is due unless Ack says otherwise.
 func (Codec) AskCommitAnswer(*message.Node) {}

@@ -139,7 +139,8 @@ func TestHandlerHandsOverTheBytes(t *testing.T) {
 			if w.Header().Get("X-Correlation-ID") != "c-1" {
 				t.Error("no correlation id")
 			}
-			if !o.InFlight.Share().TryGrow(8<<20) || !o.InFlight.Share().TryGrow(8<<20) {
+			first, second := o.InFlight.Share(), o.InFlight.Share()
+			if !first.TryGrow(8<<20) || !second.TryGrow(8<<20) {
 				t.Errorf("%d bytes: what was held in flight is not released", size)
 			}
 		}

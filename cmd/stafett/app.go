@@ -186,7 +186,7 @@ func (a *app) openGateway(ctx context.Context) error {
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Options: kernel.Options{Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-			Codecs: served.codecs, Self: self, OperatorContact: a.cfg.OperatorContact,
+			Rules: served.rules, Self: self, OperatorContact: a.cfg.OperatorContact,
 			Notify: a.relay.Notify, Log: a.log, Observe: a.metrics},
 		Senders: a.senders,
 		Delivery: deliver.Options{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,

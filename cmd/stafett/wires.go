@@ -10,11 +10,11 @@ import (
 	"stafett/handover"
 )
 
-var _ tell.Bundler = fhirbundle.Codec{}
+var _ tell.Bundler = fhirbundle.Wire{}
 
 // wires are those that are served.
 type wires struct {
-	codecs  []adapters.Codec
+	rules   []adapters.Rules
 	senders map[handover.Wire]adapters.Sender
 }
 
@@ -24,20 +24,20 @@ func serve(cfg Config) wires {
 	w := wires{senders: map[handover.Wire]adapters.Sender{}}
 	w.add(&hl7v2.Codec{}, &hl7v2.Sender{})
 	w.add(kith.Codec{}, &kith.Sender{})
-	w.add(fhirbundle.Codec{Base: cfg.HTTP.Base}, &fhirbundle.Sender{})
+	w.add(fhirbundle.Wire{Base: cfg.HTTP.Base}, &fhirbundle.Sender{})
 	return w
 }
 
-func (w *wires) add(c adapters.Codec, s adapters.Sender) {
-	w.codecs = append(w.codecs, c)
-	w.senders[c.Wire()] = s
+func (w *wires) add(r adapters.Rules, s adapters.Sender) {
+	w.rules = append(w.rules, r)
+	w.senders[r.Wire()] = s
 }
 
 // known are the wires as the directory asks for them.
 func (w wires) known() []directory.Wire {
-	known := make([]directory.Wire, len(w.codecs))
-	for i, c := range w.codecs {
-		known[i] = c
+	known := make([]directory.Wire, len(w.rules))
+	for i, r := range w.rules {
+		known[i] = r
 	}
 	return known
 }

@@ -46,7 +46,7 @@ func authenticator(t testing.TB) access.Authenticator {
 	for id, token := range map[string]string{"dalvik-kommune": dalvikToken, "solbakken-rehabilitering": solbakkenToken} {
 		text += fmt.Sprintf("  - {id: %s, name: N, type: gp, services: [{name: s, wire: fhir, url: \"http://127.0.0.1/\"}], contacts: [{name: c, service: s}], credentials: [{tokenSHA256: %s}]}\n", id, sum(token))
 	}
-	dir, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Codec{})
+	dir, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -521,7 +521,8 @@ func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
 		}
 	}
-	if !all.Share().TryGrow(100) || !all.Share().TryGrow(100) {
+	first, second := all.Share(), all.Share()
+	if !first.TryGrow(100) || !second.TryGrow(100) {
 		t.Error("bytes were not given back")
 	}
 }
