@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stafett/access"
+	"stafett/adapters/fhirbundle"
 	"stafett/directory"
 	"stafett/fhir"
 	"stafett/handover"
@@ -200,7 +201,7 @@ func parties(t testing.TB, hospitalCredential, municipalityCredential string) *d
     credentials: [%s]
 `, []handover.PartyID{hospital, municipality}[i], c)
 	}
-	d, err := directory.Parse("d.yaml", []byte(text))
+	d, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}

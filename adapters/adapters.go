@@ -13,6 +13,7 @@ import (
 
 	"stafett/handover"
 	"stafett/message"
+	"stafett/transport"
 )
 
 // Address is a party as a message names it. Any field may be empty.
@@ -111,11 +112,18 @@ type Intake interface {
 	Take(ctx context.Context, in Inbound) Answer
 }
 
-// Codec is one format with the rules of its wire. All methods but Rules.NewID are pure,
-// and all are safe for concurrent use.
+// Codec is the format of a wire whose messages come through Intake, are mapped, and are
+// taken again when a named person says so. All methods but Rules.NewID are pure, and all
+// are safe for concurrent use.
 type Codec interface {
 	Rules
-	Wire() handover.Wire
+	// TypeCode is a received message's type as it may be shown in logs and lists: typ where
+	// it is spelled as a code of the wire or empty, else TypeUnreadable, because another
+	// text could name a person.
+	TypeCode(typ string) string
+	// Refuses says whether a received message with a fault of this kind is refused, with
+	// its sender told, or parked for a named person.
+	Refuses(kind handover.FaultKind) bool
 	// Decode parses raw within limits. A *handover.Fault of kind malformed, too-large or
 	// unsupported says where; with it a non-nil Message may hold what was read so far.
 	Decode(raw []byte, limits message.Limits) (*message.Message, error)
@@ -124,18 +132,31 @@ type Codec interface {
 	// Answer makes the transport answer's bytes: positive when fault is nil. env may be
 	// incomplete. It returns nil where the wire answers by status alone.
 	Answer(env Envelope, id handover.MessageID, fault *handover.Fault, at time.Time) []byte
+	// Notice says that messages of type typ carry a text for people, and need one.
+	Notice(typ string) bool
+	// Cancels says that event is told by cancelling the earlier message of the same type,
+	// which is referred to.
+	Cancels(event handover.EventName) bool
+	// Time spells at in zone with its offset, to the second, as the header of an outgoing
+	// message holds it.
+	Time(at time.Time, zone *time.Location) string
 	// Encode writes a tree that a mapping built.
 	Encode(root *message.Node) ([]byte, error)
 	// Attach adds a readable document to a tree before Encode.
 	Attach(root *message.Node, doc Document) error
+	// AskCommitAnswer puts into such a tree what asks the receiver for a commit answer at
+	// once and a receipt later. It does nothing on wires where that is not asked for, and
+	// on nil.
+	AskCommitAnswer(root *message.Node)
 	// Relay makes the receipt, in this format, that tells the sender of original about
-	// the receiver's receipt r. id is the new message's identity. Nil bytes with a nil
-	// error: this wire shows receipts in another way (FHIR: Task.status).
+	// the receiver's receipt r. id is the new message's identity.
 	Relay(original Envelope, r Receipt, id string, at time.Time) ([]byte, error)
 	// Refusal makes the negative receipt of our own that the wire allows for fault, or
-	// nil where it allows none (KITH: only DOMAIN 3.3's causes; HL7 and FHIR: the
-	// transport answer has already said it).
+	// nil where it allows none (KITH: only DOMAIN 3.3's causes; HL7: the transport answer
+	// has already said it).
 	Refusal(original Envelope, fault *handover.Fault, id string, at time.Time) ([]byte, error)
+	// ReceiptType is the type of the messages that Relay and Refusal make.
+	ReceiptType() string
 }
 
 // Checker is what a Codec may add: the checks that its format's receipt rules prescribe,
@@ -163,6 +184,11 @@ type Target struct {
 	// CAFile, CertFile and KeyFile configure TLS; empty for the system's roots and no
 	// client certificate.
 	CAFile, CertFile, KeyFile string
+}
+
+// TLS are the target's files.
+func (t Target) TLS() transport.Files {
+	return transport.Files{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile}
 }
 
 // Outgoing is one message with its fixed identity; resent identical.

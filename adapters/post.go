@@ -3,36 +3,18 @@ package adapters
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"sync"
-	"time"
 
 	"stafett/handover"
+	"stafett/transport"
 )
 
-const (
-	// postersMax bounds the TLS configurations held open at a time.
-	postersMax = 256
-	// connectionsMax to one host at a time; further sends wait for one.
-	connectionsMax = 16
-)
-
-// Poster is what the wires over HTTP share: it posts to targets, with one client for each
-// set of TLS files. Its zero value is ready for use and safe for concurrent use.
-type Poster struct {
-	mu      sync.Mutex
-	closed  bool
-	clients map[tlsFiles]*http.Client
-}
-
-type tlsFiles struct{ ca, cert, key string }
+// Poster is what the wires over HTTP share: it posts to targets. Its zero value is ready
+// for use and safe for concurrent use.
+type Poster struct{ clients transport.Clients }
 
 // Post sends body to to.URL with header and returns the status and at most replyMax bytes
 // of the answer. Redirects are not followed: a message goes to the configured address or
@@ -46,7 +28,7 @@ func (p *Poster) Post(ctx context.Context, op string, to Target, header http.Hea
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
 		return 0, nil, fault(handover.FaultUnsupported, "the target's URL is not http or https", nil)
 	}
-	client, err := p.client(tlsFiles{to.CAFile, to.CertFile, to.KeyFile})
+	client, err := p.clients.Client(to.TLS())
 	if err != nil {
 		return 0, nil, fault(handover.FaultTemporary, "the sender cannot be used", err)
 	}
@@ -78,77 +60,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// client returns the client for a set of TLS files. A client certificate is read again at
-// every handshake, so that a renewed one is used; a new CA file needs a new Poster.
-func (p *Poster) client(files tlsFiles) (*http.Client, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errors.New("the sender is closed")
-	}
-	if c, ok := p.clients[files]; ok {
-		return c, nil
-	}
-	config, err := tlsConfig(files)
-	if err != nil {
-		return nil, err
-	}
-	c := &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			TLSClientConfig:       config,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			IdleConnTimeout:       90 * time.Second,
-			MaxConnsPerHost:       connectionsMax,
-			MaxIdleConnsPerHost:   connectionsMax,
-			ForceAttemptHTTP2:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	if p.clients == nil || len(p.clients) >= postersMax {
-		p.closeIdle()
-		p.clients = map[tlsFiles]*http.Client{}
-	}
-	p.clients[files] = c
-	return c, nil
-}
-
-func tlsConfig(files tlsFiles) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if files.ca != "" {
-		pem, err := os.ReadFile(files.ca)
-		if err != nil {
-			return nil, fmt.Errorf("reading the CA file: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("the CA file holds no certificate")
-		}
-	}
-	if files.cert != "" {
-		if _, err := tls.LoadX509KeyPair(files.cert, files.key); err != nil {
-			return nil, fmt.Errorf("reading the client certificate: %w", err)
-		}
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(files.cert, files.key)
-			return &pair, err
-		}
-	}
-	return config, nil
-}
-
-func (p *Poster) closeIdle() {
-	for _, c := range p.clients {
-		c.CloseIdleConnections()
-	}
-}
-
 // Close closes idle connections; later posts fail as temporary.
 func (p *Poster) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	p.closeIdle()
+	p.clients.Close()
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 
 // National messages carry discharges, FHIR what has no national message here.
 func TestByRank(t *testing.T) {
-	codecs := map[handover.Wire]adapters.Codec{}
-	for _, c := range []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{}} {
-		codecs[c.Wire()] = c
+	rules := map[handover.Wire]adapters.Rules{}
+	for _, r := range []adapters.Rules{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}} {
+		rules[r.Wire()] = r
 	}
 	rest := []handover.Wire{handover.WireFHIR, handover.WireKITH, handover.WireHL7v2}
 	for k, want := range map[handover.Kind][]handover.Wire{
@@ -24,7 +24,7 @@ func TestByRank(t *testing.T) {
 		handover.KindCoordination: rest,
 		"":                        rest,
 	} {
-		if got := adapters.ByRank(codecs, k); !slices.Equal(got, want) {
+		if got := adapters.ByRank(rules, k); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", k, got, want)
 		}
 	}
@@ -39,12 +39,18 @@ func TestRules_OfTheThreeWires(t *testing.T) {
 		handover.WireHL7v2: {handover.FaultReceiverUnknown, handover.FaultNoRoute, handover.FaultIllegal, handover.FaultAmbiguous},
 		handover.WireKITH: {handover.FaultInvalid, handover.FaultReceiverUnknown, handover.FaultNoRoute, handover.FaultNotFound,
 			handover.FaultGone, handover.FaultConflict, handover.FaultPrecondition, handover.FaultIllegal, handover.FaultUnmapped, handover.FaultAmbiguous},
-		handover.WireFHIR: nil,
 	}
 	fast := map[handover.Wire]bool{handover.WireHL7v2: true, handover.WireFHIR: true}
-	for _, c := range []adapters.Codec{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{}} {
-		if c.FastReceipt() != fast[c.Wire()] {
-			t.Errorf("%s: fast %t", c.Wire(), c.FastReceipt())
+	for _, r := range []adapters.Rules{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}} {
+		if r.FastReceipt() != fast[r.Wire()] {
+			t.Errorf("%s: fast %t", r.Wire(), r.FastReceipt())
+		}
+		c, ok := r.(adapters.Codec)
+		if _, want := parked[r.Wire()]; ok != want {
+			t.Errorf("%s: messages come through intake %t, want %t", r.Wire(), ok, want)
+		}
+		if !ok {
+			continue
 		}
 		for _, kind := range handover.FaultKinds() {
 			if want := !slices.Contains(parked[c.Wire()], kind); c.Refuses(kind) != want {

@@ -2,9 +2,11 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"stafett/handover"
@@ -22,12 +24,16 @@ var (
 // checker holds what has been seen, for the checks that span parties.
 type checker struct {
 	*fileReader
-	ids  map[handover.PartyID]*entry
-	seen map[string]map[string]int // what -> value -> line of its first use
+	wires map[handover.Wire]Wire
+	ids   map[handover.PartyID]*entry
+	seen  map[string]map[string]int // what -> value -> line of its first use
 }
 
-func (r *fileReader) check(entries []*entry) {
-	c := &checker{r, map[handover.PartyID]*entry{}, map[string]map[string]int{}}
+func (r *fileReader) check(entries []*entry, served []Wire) {
+	c := &checker{r, map[handover.Wire]Wire{}, map[handover.PartyID]*entry{}, map[string]map[string]int{}}
+	for _, w := range served {
+		c.wires[w.Wire()] = w
+	}
 	for _, e := range entries {
 		if _, ok := c.ids[e.ID]; !ok && e.ID != "" {
 			c.ids[e.ID] = e
@@ -132,10 +138,10 @@ func (c *checker) services(e *entry) {
 			named[s.Name] = at.of("name")
 		}
 		c.her(s.HER, at.of("her"))
-		if !oneOf(s.Wire, handover.Wires()) {
-			c.problem(at.of("wire"), "service %s: wire must be one of %s", shown(s.Name), list(handover.Wires()))
+		if w, ok := c.wires[s.Wire]; ok {
+			c.url(s, w, at)
 		} else {
-			c.url(s, at)
+			c.problem(at.of("wire"), "service %s: wire must be one of %s", shown(s.Name), list(slices.Sorted(maps.Keys(c.wires))))
 		}
 		if len(s.Takes) > 0 && s.URL == "" {
 			c.problem(s.Line, "service %s takes messages and needs a url", shown(s.Name))
@@ -150,31 +156,25 @@ func (c *checker) services(e *entry) {
 	}
 }
 
-// schemes of each wire's transports.
-var schemes = map[handover.Wire][]string{
-	handover.WireHL7v2: {"mllp", "mllps"},
-	handover.WireKITH:  {"http", "https"},
-	handover.WireFHIR:  {"http", "https"},
-}
-
-func (c *checker) url(s *Service, at lines) {
+func (c *checker) url(s *Service, w Wire, at lines) {
 	if s.URL == "" {
 		return
 	}
 	line := at.of("url")
 	u, err := url.Parse(s.URL)
+	plain, encrypted := w.Schemes()
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
 		c.problem(line, "service %s: url is not an absolute address", shown(s.Name))
-	case !oneOf(u.Scheme, schemes[s.Wire]):
-		c.problem(line, "service %s: a url for wire %s starts with %s", shown(s.Name), s.Wire, list(schemes[s.Wire]))
+	case u.Scheme != plain && u.Scheme != encrypted:
+		c.problem(line, "service %s: a url for wire %s starts with %s, %s", shown(s.Name), s.Wire, plain, encrypted)
 	case u.User != nil:
 		c.problem(line, "service %s: no credentials in a url, give them by reference", shown(s.Name))
 	case u.Fragment != "":
 		c.problem(line, "service %s: no fragment in a url", shown(s.Name))
-	case s.Wire == handover.WireHL7v2 && u.Port() == "":
-		c.problem(line, "service %s: an MLLP url needs a port", shown(s.Name))
-	case (u.Scheme == "http" || u.Scheme == "mllp") && !loopback(u.Hostname()):
+	case w.NeedsPort() && u.Port() == "":
+		c.problem(line, "service %s: a url for wire %s needs a port", shown(s.Name), s.Wire)
+	case u.Scheme == plain && !loopback(u.Hostname()):
 		c.warn(line, "service %s: messages leave this machine unencrypted", shown(s.Name))
 	}
 }

@@ -8,13 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"stafett/adapters/fhirbundle"
+	"stafett/adapters/hl7v2"
+	"stafett/adapters/kith"
 	"stafett/directory"
 	"stafett/handover"
 )
 
+var served = []directory.Wire{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}}
+
 func example(t testing.TB) *directory.Directory {
 	t.Helper()
-	d, err := directory.Load("testdata/example.yaml")
+	d, err := directory.Load("testdata/example.yaml", served...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +142,7 @@ func TestRoutePrefersPlaceThenKind(t *testing.T) {
   - {postalFrom: "2000", postalTo: "2999", to: p-all}
   - {default: true, to: d-all}
   - {default: true, kind: coordination, to: d-coo}
-`, "k-all", "", "k-ref", "", "p-all", "", "p-dis", "", "d-all", "", "d-coo", "")))
+`, "k-all", "", "k-ref", "", "p-all", "", "p-dis", "", "d-all", "", "d-coo", "")), served...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +244,7 @@ func TestProblemsNameTheirLine(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := directory.Parse("d.yaml", []byte(c.text))
+			_, err := directory.Parse("d.yaml", []byte(c.text), served...)
 			var all *directory.Errors
 			if !errors.As(err, &all) {
 				t.Fatalf("error %v, want *Errors", err)
@@ -281,7 +286,7 @@ func TestServiceURLs(t *testing.T) {
 		{"kith", "https://%zz", "not an absolute address"},
 	} {
 		text := fmt.Sprintf("parties:\n  - id: a\n    name: N\n    type: gp\n    services: [{name: s, wire: %s, url: %q}]\n    contacts: [{name: c, service: s}]\n", c.wire, c.url)
-		d, err := directory.Parse("d.yaml", []byte(text))
+		d, err := directory.Parse("d.yaml", []byte(text), served...)
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -295,7 +300,7 @@ func TestServiceURLs(t *testing.T) {
 }
 
 func TestOrgNumberCheckDigitIsAWarning(t *testing.T) {
-	d, err := directory.Parse("d.yaml", []byte(file("a", "orgNumber: 999888777", "b", "orgNumber: 999001009")))
+	d, err := directory.Parse("d.yaml", []byte(file("a", "orgNumber: 999888777", "b", "orgNumber: 999001009")), served...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +343,7 @@ func TestResolveSecret(t *testing.T) {
 }
 
 func TestLoadMissingFile(t *testing.T) {
-	if _, err := directory.Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := directory.Load(filepath.Join(t.TempDir(), "none.yaml"), served...); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -353,7 +358,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("parties:\n- &a {id: *a}\n"))
 	f.Add([]byte("? {a: b}\n: c"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		d, err := directory.Parse("f.yaml", text)
+		d, err := directory.Parse("f.yaml", text, served...)
 		if err != nil {
 			var all *directory.Errors
 			if !errors.As(err, &all) || len(all.Problems) == 0 {
@@ -383,7 +388,7 @@ func country(b *testing.B) *directory.Directory {
 		parties = append(parties, fmt.Sprintf("k-%d", i), fmt.Sprintf("her: %d\nkommunenummer: [%04d]", 1000+i, i))
 		routes += fmt.Sprintf("  - {to: k-%d, kommunenummer: %04d}\n  - {to: k-%d, postalFrom: %04d, postalTo: %04d}\n", i, i, i, i*20, i*20+19)
 	}
-	d, err := directory.Parse("b.yaml", []byte(file(append(parties, "sykehus", routes)...)))
+	d, err := directory.Parse("b.yaml", []byte(file(append(parties, "sykehus", routes)...)), served...)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -416,7 +421,7 @@ func BenchmarkParse(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := directory.Parse("b.yaml", text); err != nil {
+		if _, err := directory.Parse("b.yaml", text, served...); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -18,8 +18,17 @@ import (
 // services takes less than a tenth of it.
 const fileBytesMax = 16 << 20
 
+// Wire is what a directory asks of a wire that its parties may name; adapters.Rules has it.
+type Wire interface {
+	Wire() handover.Wire
+	// Schemes are what a service's URL starts with.
+	Schemes() (plain, encrypted string)
+	// NeedsPort says that the schemes have no port of their own.
+	NeedsPort() bool
+}
+
 // Load reads the directory file at path. Its error is *Errors when the file could be read.
-func Load(path string) (*Directory, error) {
+func Load(path string, served ...Wire) (*Directory, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
@@ -29,15 +38,16 @@ func Load(path string) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
 	}
-	return Parse(path, text)
+	return Parse(path, text, served...)
 }
 
 // Parse reads a directory from the text of a YAML file; name is how problems call the
-// file. Its error is *Errors and holds every problem at once.
-func Parse(name string, text []byte) (*Directory, error) {
+// file, and served are the wires that parties may name. Its error is *Errors and holds
+// every problem at once.
+func Parse(name string, text []byte, served ...Wire) (*Directory, error) {
 	r := &fileReader{file: name}
 	entries := r.entries(text)
-	r.check(entries)
+	r.check(entries, served)
 	if len(r.problems) > 0 {
 		return nil, &Errors{sorted(r.problems)}
 	}

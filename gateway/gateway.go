@@ -43,7 +43,7 @@ type Gateway struct {
 }
 
 // New makes a gateway and checks that it can work: every party that can be escalated to
-// has a contact, every wire a codec and a sender.
+// has a contact, every wire rules and a sender.
 func New(ctx context.Context, o Options) (*Gateway, error) {
 	k, err := kernel.New(ctx, o.Options)
 	if err != nil {
@@ -73,7 +73,7 @@ func check(k *kernel.Kernel, o Options) error {
 			errs = append(errs, fmt.Errorf("gateway: party %s has no contact to escalate to", p.ID))
 		}
 		for _, s := range p.Services {
-			if k.Codecs[s.Wire] == nil || o.Senders[s.Wire] == nil {
+			if k.Rules[s.Wire] == nil || o.Senders[s.Wire] == nil {
 				errs = append(errs, fmt.Errorf("gateway: party %s, service %s: wire %q is not served", p.ID, s.Name, s.Wire))
 			}
 		}

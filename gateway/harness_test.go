@@ -124,7 +124,7 @@ func (b *bench) open() {
 	if b.edit != nil {
 		text = []byte(b.edit.Replace(string(text)))
 	}
-	dir, err := directory.Parse("directory.yaml", text)
+	dir, err := directory.Parse("directory.yaml", text, &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +147,8 @@ func (b *bench) open() {
 	}
 	b.g, err = gateway.New(t.Context(), gateway.Options{
 		Options: kernel.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-			Codecs: []adapters.Codec{hl7, kith.Codec{}, fhirbundle.Codec{}},
-			Self:   account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now},
+			Rules: []adapters.Rules{hl7, kith.Codec{}, fhirbundle.Wire{}},
+			Self:  account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
 		Owner:   "test"})
 	if err != nil {

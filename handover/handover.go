@@ -51,9 +51,6 @@ const (
 	WireFHIR  Wire = "fhir"
 )
 
-// Wires lists every wire.
-func Wires() []Wire { return []Wire{WireHL7v2, WireKITH, WireFHIR} }
-
 // Kind says what a handover hands over.
 type Kind string
 

@@ -16,11 +16,11 @@ const SystemMessage = "urn:stafett:message"
 // has here (PUT Type/id), so that sending it twice changes nothing. id is the message's
 // identity. The resources are not changed; those without type or id are the caller's
 // mistake and come out as they are.
-func (c Codec) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
+func (w Wire) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
 	entries := make([]*fhir.Node, len(resources))
 	for i, r := range resources {
 		target := r.ResourceType() + "/" + r.ID()
-		entries[i] = fhir.Obj("fullUrl", c.fullURL(target), "resource", r,
+		entries[i] = fhir.Obj("fullUrl", w.fullURL(target), "resource", r,
 			"request", fhir.Obj("method", "PUT", "url", target))
 	}
 	return fhir.Obj("resourceType", "Bundle",
@@ -30,9 +30,9 @@ func (c Codec) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
 		"entry", entries).JSON()
 }
 
-func (c Codec) fullURL(target string) string {
-	if c.Base != "" {
-		return strings.TrimSuffix(c.Base, "/") + "/" + target
+func (w Wire) fullURL(target string) string {
+	if w.Base != "" {
+		return strings.TrimSuffix(w.Base, "/") + "/" + target
 	}
 	return urn([]byte(target))
 }

@@ -18,6 +18,7 @@ import (
 
 	"stafett/adapters"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 // connection is one sender's connection.
@@ -161,10 +162,10 @@ func (c *connection) stopIfIdle() {
 // is to be closed.
 func (c *connection) exchange() (CloseReason, bool) {
 	s := c.server
-	room := share{budget: s.Budget}
-	defer room.release()
+	room := s.Budget.Share()
+	defer room.Release()
 	raw, err := readFrame(c.reader, s.MaxBytes, func(size int) error {
-		waited, err := room.grow(s.hard, size)
+		waited, err := room.Grow(s.hard, size)
 		if waited {
 			s.Observer.ReadingStopped()
 			// The time that we kept the sender waiting is not the sender's.
@@ -174,7 +175,7 @@ func (c *connection) exchange() (CloseReason, bool) {
 	})
 	switch {
 	case errors.Is(err, errOversized):
-		return c.refuseOversized(raw, &room)
+		return c.refuseOversized(raw, room)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return CloseSlow, false
 	case errors.Is(err, context.Canceled):
@@ -204,10 +205,10 @@ const oversizedPassed = 4
 
 // refuseOversized answers a message that was not read to its end: AR where its header is
 // readable, else nothing, and the connection ends.
-func (c *connection) refuseOversized(start []byte, room *share) (CloseReason, bool) {
+func (c *connection) refuseOversized(start []byte, room *transport.Share) (CloseReason, bool) {
 	s := c.server
 	header := s.Codec.header(start)
-	room.release()
+	room.Release()
 	passed := passFrame(c.reader, oversizedPassed*s.MaxBytes, start[len(start)-1])
 	s.Observer.MessageAnswered(adapters.OutcomeRefused, s.MaxBytes+1, 0)
 	c.log.Warn("mllp message over the limit refused", "limit", s.MaxBytes)

@@ -16,6 +16,18 @@ import (
 // this wire is a text for people.
 const typeNotice = "MDM^T02"
 
+// The schemes of MLLP, without TLS and with it.
+const (
+	schemePlain     = "mllp"
+	schemeEncrypted = "mllps"
+)
+
+// Schemes returns mllp and mllps.
+func (c *Codec) Schemes() (plain, encrypted string) { return schemePlain, schemeEncrypted }
+
+// NeedsPort is true: no port stands for MLLP.
+func (c *Codec) NeedsPort() bool { return true }
+
 // TypeFor returns MDM^T02.
 func (c *Codec) TypeFor(handover.Kind, handover.EventName, bool) string { return typeNotice }
 
@@ -71,9 +83,6 @@ func (c *Codec) Refuses(kind handover.FaultKind) bool {
 	}
 	return true
 }
-
-// Retakes is true.
-func (c *Codec) Retakes() bool { return true }
 
 // AskCommitAnswer asks for enhanced mode: a commit answer now and an application receipt
 // later (HL7 2.5 section 2.9.3: MSH-15 and MSH-16 AL).

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"stafett/adapters"
 	"stafett/handover"
 	"stafett/message"
+	"stafett/transport"
 )
 
 // Sender sends over MLLP to mllp://host:port and, with TLS 1.2 or later, mllps://host:port.
@@ -107,7 +107,7 @@ func (s *Sender) Send(ctx context.Context, to adapters.Target, out adapters.Outg
 // addressOf returns host:port of a target.
 func addressOf(to adapters.Target) (string, *handover.Fault) {
 	u, err := url.Parse(to.URL)
-	if err != nil || (u.Scheme != "mllp" && u.Scheme != "mllps") || u.Hostname() == "" || u.Port() == "" {
+	if err != nil || (u.Scheme != schemePlain && u.Scheme != schemeEncrypted) || u.Hostname() == "" || u.Port() == "" {
 		return "", &handover.Fault{Kind: handover.FaultInvalid, Op: opSend, Text: "the target is not mllp://host:port or mllps://host:port"}
 	}
 	return u.Host, nil
@@ -200,14 +200,15 @@ func (l *line) usable(idleMax time.Duration) bool {
 func (l *line) dial(ctx context.Context, to adapters.Target, address string) error {
 	dialer := &net.Dialer{}
 	var conn net.Conn
-	if u, _ := url.Parse(to.URL); u.Scheme == "mllp" {
+	if u, _ := url.Parse(to.URL); u.Scheme == schemePlain {
 		plain, err := dialer.DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}
 		conn = plain
 	} else {
-		config, err := clientTLS(to)
+		// Read for each connection, so that a renewed file is used.
+		config, err := transport.ClientTLS(to.TLS())
 		if err != nil {
 			return err
 		}
@@ -217,30 +218,6 @@ func (l *line) dial(ctx context.Context, to adapters.Target, address string) err
 	}
 	l.conn, l.reader, l.used = conn, bufio.NewReader(conn), time.Now()
 	return nil
-}
-
-// clientTLS reads a target's certificates, anew for each connection, so that a renewed
-// file is used.
-func clientTLS(to adapters.Target) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if to.CAFile != "" {
-		pem, err := os.ReadFile(to.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("hl7v2: the CA file holds no certificate")
-		}
-	}
-	if to.CertFile != "" || to.KeyFile != "" {
-		own, err := tls.LoadX509KeyPair(to.CertFile, to.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		config.Certificates = []tls.Certificate{own}
-	}
-	return config, nil
 }
 
 // drop closes the line's connection.

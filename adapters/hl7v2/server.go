@@ -15,6 +15,7 @@ import (
 	"stafett/adapters"
 	"stafett/handover"
 	"stafett/message"
+	"stafett/transport"
 )
 
 // Server receives messages over MLLP. A connection is served one message at a time, and
@@ -39,8 +40,8 @@ type Server struct {
 	Codec *Codec
 	// MaxBytes bounds one message: message.DefaultLimits, 20 MB.
 	MaxBytes int
-	// Budget bounds the messages in flight; shared by servers. Nil means 64 MB for this one.
-	Budget *Budget
+	// Budget bounds the bytes in hand, shared between wires. Nil means 64 MB for this server.
+	Budget *transport.Budget
 	// MaxConnections bounds the open connections, 256; one too many is closed at once.
 	MaxConnections int
 	// IdleTimeout is how long a connection may be silent between messages, 10 minutes.
@@ -97,7 +98,6 @@ const (
 )
 
 const (
-	inFlightDefault       = 64 << 20
 	maxConnectionsDefault = 256
 	idleTimeoutDefault    = 10 * time.Minute
 	readTimeoutDefault    = 30 * time.Second
@@ -151,7 +151,7 @@ func (s *Server) defaults() {
 		s.Codec = &Codec{}
 	}
 	if s.Budget == nil {
-		s.Budget = NewBudget(inFlightDefault, s.MaxBytes)
+		s.Budget = transport.NewBudget(transport.InFlightDefault, s.MaxBytes)
 	}
 	if s.Now == nil {
 		s.Now = time.Now

@@ -18,6 +18,7 @@ import (
 	"stafett/adapters"
 	"stafett/adapters/adaptertest"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 const fjellheim handover.PartyID = "fjellheim-sykehus"
@@ -349,7 +350,7 @@ func TestServer_ShutdownWithIdleConnections_IsQuick(t *testing.T) {
 func TestServer_BudgetUsedUp_ReadingStopsAndGoesOn(t *testing.T) {
 	const size = 64 << 10
 	o := &observer{}
-	r, connect := start(t, &Server{MaxBytes: size, Budget: NewBudget(2*size, size), Observer: o, ReadTimeout: 10 * time.Second})
+	r, connect := start(t, &Server{MaxBytes: size, Budget: transport.NewBudget(2*size, size), Observer: o, ReadTimeout: 10 * time.Second})
 	big := func(i int) []byte {
 		return append(numberedAdmission(i), bytes.Repeat([]byte("NTE|1||mer\r"), (size-3000)/11)...)
 	}
@@ -373,31 +374,6 @@ func TestServer_BudgetUsedUp_ReadingStopsAndGoesOn(t *testing.T) {
 	if len(r.Taken()) != 8 {
 		t.Errorf("intake took %d of 8", len(r.Taken()))
 	}
-}
-
-func TestBudget_FullThenReserveThenWait(t *testing.T) {
-	b := NewBudget(200, 100)
-	first, second, third := share{budget: b}, share{budget: b}, share{budget: b}
-	ctx, cancel := context.WithCancel(t.Context())
-	if waited, err := first.grow(ctx, 100); waited || err != nil {
-		t.Fatal("the first has room", err)
-	}
-	if waited, err := second.grow(ctx, 50); !waited || err != nil || !second.reserved {
-		t.Fatal("the second gets the reserve", err)
-	}
-	if waited, err := second.grow(ctx, 100); waited || err != nil {
-		t.Fatal("who has the reserve has room for a whole message", err)
-	}
-	cancel()
-	if _, err := third.grow(ctx, 1); !errors.Is(err, context.Canceled) {
-		t.Fatal("the third waits", err)
-	}
-	first.release()
-	second.release()
-	if waited, err := third.grow(ctx, 100); waited || err != nil {
-		t.Fatal("what was given back is there again", err)
-	}
-	third.release()
 }
 
 func TestServer_ListenRefusesWhatCannotTellCallers(t *testing.T) {

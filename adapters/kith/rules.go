@@ -26,6 +26,12 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventDischargeCancelled: "LOG_UTSKREVET",
 }
 
+// Schemes returns http and https.
+func (Codec) Schemes() (plain, encrypted string) { return "http", "https" }
+
+// NeedsPort is false.
+func (Codec) NeedsPort() bool { return false }
+
 // TypeFor returns the national message of a stay, else DIALOG_HELSEFAGLIG.
 func (Codec) TypeFor(k handover.Kind, event handover.EventName, bySender bool) string {
 	if t, ok := dischargeTypes[event]; ok && bySender && k == handover.KindDischarge {
@@ -88,9 +94,6 @@ func (Codec) Refuses(kind handover.FaultKind) bool {
 	}
 	return true
 }
-
-// Retakes is true.
-func (Codec) Retakes() bool { return true }
 
 // AskCommitAnswer does nothing: a receipt is due unless Ack says otherwise.
 func (Codec) AskCommitAnswer(*message.Node) {}

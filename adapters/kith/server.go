@@ -13,15 +13,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/semaphore"
 
 	"stafett/adapters"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 const (
 	defaultBodyLimit   = 20 << 20
-	defaultInFlight    = 64 << 20
 	defaultReadTimeout = 60 * time.Second
 	retryAfterSeconds  = 30
 	firstBuffer        = 64 << 10
@@ -37,7 +36,7 @@ type Options struct {
 	BodyLimit int
 	// InFlight bounds the bytes of all messages in hand, shared between wires; nil is
 	// 64 MB of the handler's own.
-	InFlight *semaphore.Weighted
+	InFlight *transport.Budget
 	// ReadTimeout is how long one body may take to arrive; zero is one minute. The time
 	// for the header is the http.Server's ReadHeaderTimeout.
 	ReadTimeout time.Duration
@@ -56,7 +55,7 @@ func Handler(o Options) http.Handler {
 		o.BodyLimit = defaultBodyLimit
 	}
 	if o.InFlight == nil {
-		o.InFlight = semaphore.NewWeighted(defaultInFlight)
+		o.InFlight = transport.NewBudget(transport.InFlightDefault, o.BodyLimit)
 	}
 	if o.ReadTimeout <= 0 {
 		o.ReadTimeout = defaultReadTimeout
@@ -107,8 +106,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, handover.FaultOf(err), correlation)
 		return
 	}
-	raw, held, fault := h.body(control, r)
-	defer h.InFlight.Release(held)
+	room := h.InFlight.Share()
+	defer room.Release()
+	raw, fault := h.body(control, r, room)
 	if fault != nil {
 		h.refuse(w, fault, correlation)
 		return
@@ -139,10 +139,10 @@ func bearerToken(r *http.Request) (string, bool) {
 	return token, strings.EqualFold(scheme, "Bearer") && token != ""
 }
 
-// body reads the message within the limits. held is what it took of InFlight.
-func (h *handler) body(control *http.ResponseController, r *http.Request) (raw []byte, held int64, fault *handover.Fault) {
+// body reads the message within the limits, in the room that it takes.
+func (h *handler) body(control *http.ResponseController, r *http.Request, room *transport.Share) (raw []byte, fault *handover.Fault) {
 	if r.ContentLength > int64(h.BodyLimit) {
-		return nil, 0, tooLarge()
+		return nil, tooLarge()
 	}
 	size := min(firstBuffer, h.BodyLimit+1)
 	if r.ContentLength >= 0 {
@@ -150,25 +150,24 @@ func (h *handler) body(control *http.ResponseController, r *http.Request) (raw [
 		size = min(size, int(r.ContentLength)+1)
 	}
 	for {
-		if !h.InFlight.TryAcquire(int64(size)) {
-			return nil, held, &handover.Fault{Kind: handover.FaultOverload, Op: "kith.Handler", Text: "too many bytes are in hand"}
+		if !room.TryGrow(len(raw) + size) {
+			return nil, &handover.Fault{Kind: handover.FaultOverload, Op: "kith.Handler", Text: "too many bytes are in hand"}
 		}
-		held += int64(size)
 		grown := make([]byte, len(raw), len(raw)+size)
 		copy(grown, raw)
 		whole, err := fill(r.Body, &grown)
 		raw = grown
 		switch {
 		case err != nil:
-			return nil, held, readFailed(err)
+			return nil, readFailed(err)
 		case len(raw) > h.BodyLimit:
-			return nil, held, tooLarge()
+			return nil, tooLarge()
 		case whole:
 			// Without this, the old deadline would end the request while Intake works.
 			if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-				return nil, held, readFailed(err)
+				return nil, readFailed(err)
 			}
-			return raw, held, nil
+			return raw, nil
 		}
 		size = min(len(raw), h.BodyLimit+1-len(raw))
 	}

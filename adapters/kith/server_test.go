@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"stafett/adapters"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 // answering is an intake that gives one answer and keeps what it took.
@@ -124,7 +123,7 @@ func TestHandlerHandsOverTheBytes(t *testing.T) {
 			intake := &answering{answer: adapters.Answer{Outcome: adapters.OutcomeStored}}
 			body := strings.Repeat("x", size)
 			o := options(intake)
-			o.InFlight = semaphore.NewWeighted(8 << 20)
+			o.InFlight = transport.NewBudget(16<<20, 8<<20)
 			w := post(t, Handler(o), strings.NewReader(body), func(r *http.Request) {
 				if chunked {
 					r.ContentLength = -1
@@ -140,7 +139,8 @@ func TestHandlerHandsOverTheBytes(t *testing.T) {
 			if w.Header().Get("X-Correlation-ID") != "c-1" {
 				t.Error("no correlation id")
 			}
-			if !o.InFlight.TryAcquire(8 << 20) {
+			first, second := o.InFlight.Share(), o.InFlight.Share()
+			if !first.TryGrow(8<<20) || !second.TryGrow(8<<20) {
 				t.Errorf("%d bytes: what was held in flight is not released", size)
 			}
 		}
@@ -194,7 +194,11 @@ func TestHandlerTakesTextXML(t *testing.T) {
 
 func TestHandlerBoundsBytesInFlight(t *testing.T) {
 	o := options(&answering{answer: adapters.Answer{Outcome: adapters.OutcomeStored}})
-	o.InFlight = semaphore.NewWeighted(100)
+	o.InFlight = transport.NewBudget(200, 100)
+	other := o.InFlight.Share()
+	if !other.TryGrow(101) {
+		t.Fatal("no room for the other")
+	}
 	if w := post(t, Handler(o), strings.NewReader(strings.Repeat("x", 200)), nil); w.Code != 503 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("over the bound: %d", w.Code)
 	}

@@ -2,23 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"stafett/access"
 	"stafett/adapters"
-	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
 	"stafett/directory"
@@ -29,13 +24,13 @@ import (
 	"stafett/gateway"
 	"stafett/gateway/deliver"
 	"stafett/gateway/kernel"
-	"stafett/gateway/tell"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/ledger/postgres"
 	"stafett/ledger/sqlite"
 	"stafett/mappings"
 	"stafett/mappings/account"
+	"stafett/transport"
 )
 
 // app is one running gateway with its listeners.
@@ -51,6 +46,8 @@ type app struct {
 	auth    access.Authenticator
 	senders map[handover.Wire]adapters.Sender
 	shared  ephemeral.Store
+	// inFlight bounds what all wires have in hand.
+	inFlight *transport.Budget
 
 	http     *http.Server
 	httpAddr string
@@ -66,13 +63,14 @@ type app struct {
 // startApp opens the stores, wires the packages and listens. What it opened is closed
 // again when it fails.
 func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, failed: make(chan error, 16), stopping: make(chan struct{}), metrics: newMetrics()}
+	a := &app{cfg: cfg, log: log, inFlight: transport.NewBudget(int(cfg.Limits.InFlightBytes), int(cfg.Limits.MessageBytes)),
+		failed: make(chan error, 16), stopping: make(chan struct{}), metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			a.close()
 		}
 	}()
-	if a.dir, err = directory.Load(cfg.Directory); err != nil {
+	if a.dir, err = directory.Load(cfg.Directory, serve(cfg).known()...); err != nil {
 		return nil, err
 	}
 	for _, w := range a.dir.Warnings() {
@@ -177,22 +175,18 @@ func (c Connect) resolve() (events.Connect, error) {
 	return out, errors.Join(err1, err2)
 }
 
-var _ tell.Bundler = fhirbundle.Codec{}
-
 func (a *app) openGateway(ctx context.Context) error {
 	set, err := mappings.Embedded()
 	if err != nil {
 		return err
 	}
-	er7, xml, bundle := &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Codec{Base: a.cfg.HTTP.Base}
-	a.senders = map[handover.Wire]adapters.Sender{
-		er7.Wire(): &hl7v2.Sender{}, xml.Wire(): &kith.Sender{}, bundle.Wire(): &fhirbundle.Sender{},
-	}
+	served := serve(a.cfg)
+	a.senders = served.senders
 	self := account.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
 		Application: "STAFETT", Facility: a.cfg.Self.Facility}
 	a.gateway, err = gateway.New(ctx, gateway.Options{
 		Options: kernel.Options{Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-			Codecs: []adapters.Codec{er7, xml, bundle}, Self: self, OperatorContact: a.cfg.OperatorContact,
+			Rules: served.rules, Self: self, OperatorContact: a.cfg.OperatorContact,
 			Notify: a.relay.Notify, Log: a.log, Observe: a.metrics},
 		Senders: a.senders,
 		Delivery: deliver.Options{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
@@ -217,20 +211,21 @@ func (a *app) listen() error {
 	}
 	a.httpAddr = l.Addr().String()
 	a.http = &http.Server{Handler: a.routes(), ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
-	rest.Harden(a.http)
+	transport.Harden(a.http)
 	serve := func() error { return a.http.Serve(l) }
 	if a.cfg.HTTP.CertFile != "" {
-		a.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		serve = func() error { return a.http.ServeTLS(l, a.cfg.HTTP.CertFile, a.cfg.HTTP.KeyFile) }
+		if a.http.TLSConfig, err = transport.ServerTLS(transport.Files{Cert: a.cfg.HTTP.CertFile, Key: a.cfg.HTTP.KeyFile}, a.log); err != nil {
+			return errors.Join(fmt.Errorf("http: %w", err), l.Close())
+		}
+		serve = func() error { return a.http.ServeTLS(l, "", "") }
 	}
 	a.goServe("http", serve, http.ErrServerClosed)
-	budget := hl7v2.NewBudget(int(a.cfg.Limits.InFlightBytes), int(a.cfg.Limits.MessageBytes))
 	for _, m := range a.cfg.MLLP {
 		s, err := a.mllpServer(m)
 		if err != nil {
 			return err
 		}
-		s.Budget = budget
+		s.Budget = a.inFlight
 		addr, err := s.Listen()
 		if err != nil {
 			return fmt.Errorf("mllp: %w", err)
@@ -269,20 +264,11 @@ func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 	if m.CertFile == "" {
 		return s, nil
 	}
-	pair, err := tls.LoadX509KeyPair(m.CertFile, m.KeyFile)
-	if err != nil {
+	var err error
+	if s.TLS, err = transport.ServerTLS(transport.Files{CA: m.ClientCAFile, Cert: m.CertFile, Key: m.KeyFile}, a.log); err != nil {
 		return nil, fmt.Errorf("mllp %s: %w", m.Listen, err)
 	}
-	s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if m.ClientCAFile != "" {
-		pem, err := os.ReadFile(m.ClientCAFile)
-		if err != nil {
-			return nil, fmt.Errorf("mllp %s: %w", m.Listen, err)
-		}
-		s.TLS.ClientCAs, s.TLS.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-		if !s.TLS.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mllp %s: %s holds no certificate", m.Listen, m.ClientCAFile)
-		}
 		s.PartyOf = func(cn string) (handover.PartyID, bool) {
 			p, ok := a.dir.ByCertificateCN(cn)
 			return p.ID, ok
@@ -298,12 +284,11 @@ func (a *app) routes() http.Handler {
 	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", a.readyz)
 	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
-	inFlight := semaphore.NewWeighted(a.cfg.Limits.InFlightBytes)
 	limits := fhir.DefaultLimits()
 	limits.Bytes = int(a.cfg.Limits.MessageBytes)
 	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
-		Limits: limits, InFlight: inFlight, Logger: a.log, Version: version()})
-	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: inFlight,
+		Limits: limits, InFlight: a.inFlight, Logger: a.log, Version: version()})
+	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: a.inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {
 			c, err := a.auth.Authenticate(ctx, bearer)
 			if err == nil && c.Kind != access.CallerParty {

@@ -179,7 +179,7 @@ func TestCompose_RunsAsProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := directory.Load(cfg.Directory); err != nil {
+	if _, err := directory.Load(cfg.Directory, serve(cfg).known()...); err != nil {
 		t.Fatal(err)
 	}
 	ec, err := eventsConfig(cfg.Events)

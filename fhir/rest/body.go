@@ -21,10 +21,11 @@ func (r *request) body(limit int) ([]byte, error) {
 	if want < 0 {
 		want = int64(limit) // chunked: how much is not known before it is there
 	}
-	if !r.api.InFlight.TryAcquire(want) {
+	room := r.api.InFlight.Share()
+	if !room.TryGrow(int(want)) {
 		return nil, &handover.Fault{Kind: handover.FaultOverload, Op: op}
 	}
-	r.release = append(r.release, func() { r.api.InFlight.Release(want) })
+	r.release = append(r.release, room.Release)
 	raw, err := io.ReadAll(http.MaxBytesReader(r.c.Writer, r.Body, int64(limit)))
 	if err == nil {
 		return raw, nil

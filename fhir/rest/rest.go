@@ -11,7 +11,7 @@
 // which types are stored. What a caller may not read is answered as not found.
 //
 // The server that carries the routes must be bounded in time, or a slow sender holds
-// memory and a connection for ever: Harden sets the timeouts that the limits here assume.
+// memory and a connection for ever: transport.Harden sets the timeouts that the limits here assume.
 package rest
 
 import (
@@ -22,12 +22,12 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"stafett/access"
 	"stafett/fhir"
 	"stafett/fhir/search"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 // Writer takes every write. Errors are *handover.Fault; any other is answered as
@@ -68,7 +68,7 @@ type Options struct {
 	EntriesMax int
 	// InFlight bounds the bytes of all bodies being worked on; nil for 64 MB of its own.
 	// Share one with the other wires to bound them together.
-	InFlight *semaphore.Weighted
+	InFlight *transport.Budget
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 	// Logger gets one line per request, without query, body or token; nil for none.
@@ -79,11 +79,8 @@ type Options struct {
 	Version string
 }
 
-// Defaults of Options.
-const (
-	inFlightBytesMax  = 64 << 20
-	entriesMaxDefault = 1000
-)
+// entriesMaxDefault is the default of Options.EntriesMax.
+const entriesMaxDefault = 1000
 
 // api is the API behind its routes.
 type api struct {
@@ -156,7 +153,7 @@ func newAPI(opts Options) *api {
 		a.EntriesMax = entriesMaxDefault
 	}
 	if a.InFlight == nil {
-		a.InFlight = semaphore.NewWeighted(max(inFlightBytesMax, int64(a.Limits.Bytes)))
+		a.InFlight = transport.NewBudget(transport.InFlightDefault, a.Limits.Bytes)
 	}
 	if a.Now == nil {
 		a.Now = time.Now
@@ -172,21 +169,4 @@ func newAPI(opts Options) *api {
 	}
 	a.metadata = a.capabilityStatement()
 	return a
-}
-
-// Harden sets the times and sizes within which a request must arrive and its answer
-// leave, where s sets none of its own.
-func Harden(s *http.Server) {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	set(&s.ReadHeaderTimeout, 10*time.Second)
-	set(&s.ReadTimeout, time.Minute)
-	set(&s.WriteTimeout, 2*time.Minute)
-	set(&s.IdleTimeout, 2*time.Minute)
-	if s.MaxHeaderBytes == 0 {
-		s.MaxHeaderBytes = 64 << 10
-	}
 }

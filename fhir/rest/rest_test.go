@@ -18,13 +18,14 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"stafett/access"
+	"stafett/adapters/fhirbundle"
 	"stafett/directory"
 	"stafett/fhir"
 	"stafett/fhir/rest"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 func init() { gin.SetMode(gin.TestMode) }
@@ -45,7 +46,7 @@ func authenticator(t testing.TB) access.Authenticator {
 	for id, token := range map[string]string{"dalvik-kommune": dalvikToken, "solbakken-rehabilitering": solbakkenToken} {
 		text += fmt.Sprintf("  - {id: %s, name: N, type: gp, services: [{name: s, wire: fhir, url: \"http://127.0.0.1/\"}], contacts: [{name: c, service: s}], credentials: [{tokenSHA256: %s}]}\n", id, sum(token))
 	}
-	dir, err := directory.Parse("d.yaml", []byte(text))
+	dir, err := directory.Parse("d.yaml", []byte(text), fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func serve(t testing.TB, change ...func(*rest.Options)) *server {
 	t.Helper()
 	s := &server{t: t, store: newStore(), engine: gin.New(), log: &bytes.Buffer{}}
 	ts := httptest.NewUnstartedServer(s.engine)
-	rest.Harden(ts.Config)
+	transport.Harden(ts.Config)
 	ts.Start()
 	t.Cleanup(ts.Close)
 	s.url = ts.URL + "/fhir"
@@ -496,32 +497,30 @@ func TestInvariant7_ABodyThatBreaksOffIsNoAnswerAboutItsContent(t *testing.T) {
 	}
 }
 
-func TestHardenKeepsWhatIsSet(t *testing.T) {
-	s := &http.Server{ReadTimeout: time.Second}
-	rest.Harden(s)
-	if s.ReadTimeout != time.Second || s.ReadHeaderTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
 func TestBytesInFlightAreBoundedAndGivenBack(t *testing.T) {
-	all := semaphore.NewWeighted(100)
+	all := transport.NewBudget(200, 100)
 	s := serve(t, func(o *rest.Options) { o.InFlight = all })
-	if !all.TryAcquire(60) {
-		t.Fatal("acquire")
+	others := []*transport.Share{all.Share(), all.Share()}
+	for _, other := range others {
+		if !other.TryGrow(60) {
+			t.Fatal("no room for the others")
+		}
 	}
 	r := s.do("POST", "/Task", task)
 	r.refused(t, 429, "throttled")
 	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	all.Release(60)
+	for _, other := range others {
+		other.Release()
+	}
 	for range 3 {
 		if r := s.do("POST", "/Task", task); r.StatusCode != 201 {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
 		}
 	}
-	if !all.TryAcquire(100) {
+	first, second := all.Share(), all.Share()
+	if !first.TryGrow(100) || !second.TryGrow(100) {
 		t.Error("bytes were not given back")
 	}
 }

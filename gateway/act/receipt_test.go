@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"stafett/adapters/fhirbundle"
+	"stafett/adapters/hl7v2"
+	"stafett/adapters/kith"
 	"stafett/directory"
 	"stafett/fhir"
 	"stafett/fhir/search"
@@ -24,7 +27,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // snapshot is what the record says of one handover: itself and its Task, at a version.
 func snapshot(t *testing.T, h handover.Handover, taskVersion int64) *Snapshot {
 	t.Helper()
-	dir, err := directory.Load("../testdata/directory.yaml")
+	dir, err := directory.Load("../testdata/directory.yaml", &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{})
 	if err != nil {
 		t.Fatal(err)
 	}

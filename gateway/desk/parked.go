@@ -161,7 +161,7 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 	}
 	var sent ledger.Delivery
 	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {
-		plan, sent = act.Resend(s, person(c), d, g.k.Codecs[d.Wire].NewID())
+		plan, sent = act.Resend(s, person(c), d, g.k.Rules[d.Wire].NewID())
 		return plan
 	})
 	return sent, err

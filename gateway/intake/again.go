@@ -13,8 +13,7 @@ import (
 
 // Retakes says whether a stored message of a wire can be taken again.
 func (g *Intake) Retakes(w handover.Wire) bool {
-	codec := g.k.Codecs[w]
-	return codec != nil && codec.Retakes()
+	return g.k.Codec(w) != nil
 }
 
 // TakeAgain takes a kept message through intake again, for a named person; to is the
@@ -28,7 +27,7 @@ func (g *Intake) TakeAgain(ctx context.Context, m ledger.Message, person string,
 // resume is a stored message on its way through intake again.
 func (g *Intake) resume(m ledger.Message) *taking {
 	return &taking{in: adapters.Inbound{Wire: m.Wire, Caller: m.Caller, Raw: m.Raw, ReceivedAt: m.ReceivedAt, Correlation: m.Correlation},
-		now: g.k.Now(), codec: g.k.Codecs[m.Wire], row: m, again: true}
+		now: g.k.Now(), codec: g.k.Codec(m.Wire), row: m, again: true}
 }
 
 // panicTries is how often a waiting message may panic before it is parked.

@@ -29,7 +29,7 @@ func (g *Intake) Translate(ctx context.Context, wire handover.Wire, raw []byte, 
 	if !g.Retakes(wire) {
 		return Translation{}, &handover.Fault{Kind: handover.FaultUnsupported, Op: "intake.Translate", Text: "from hl7v2 or kith"}
 	}
-	t := &taking{codec: g.k.Codecs[wire], now: g.k.Now()}
+	t := &taking{codec: g.k.Codec(wire), now: g.k.Now()}
 	t.in.Wire, t.in.Raw = wire, raw
 	if err := g.decode(ctx, t); err != nil {
 		return Translation{}, err
@@ -51,17 +51,18 @@ func (g *Intake) Translate(ctx context.Context, wire handover.Wire, raw []byte, 
 }
 
 func (g *Intake) translateTo(_ context.Context, t *taking, to handover.Wire, typ string, out *Translation) error {
-	codec := g.k.Codecs[to]
-	if codec == nil {
-		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "intake.Translate", Text: "no mapping makes this message type"}
-	}
-	if b, ok := codec.(tell.Bundler); ok {
+	rules := g.k.Rules[to]
+	if b, ok := rules.(tell.Bundler); ok {
 		var ns []*fhir.Node
 		for _, r := range t.content.Resources {
 			ns = append(ns, r.Resource)
 		}
-		out.OutputType, out.Output = codec.TypeFor(t.content.Kind, t.content.Event, true), string(b.Bundle("", t.now, ns))
+		out.OutputType, out.Output = rules.TypeFor(t.content.Kind, t.content.Event, true), string(b.Bundle("", t.now, ns))
 		return nil
+	}
+	codec := g.k.Codec(to)
+	if codec == nil {
+		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "intake.Translate", Text: "no mapping makes this message type"}
 	}
 	if typ == "" {
 		typ = codec.TypeFor(t.content.Kind, t.content.Event, true)

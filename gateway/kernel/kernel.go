@@ -32,7 +32,8 @@ type Options struct {
 	Directory *directory.Directory
 	Mappings  *language.Set
 	Policy    handover.Policy
-	Codecs    []adapters.Codec
+	// Rules are those of the wires that are served; a wire that is received on has a Codec.
+	Rules []adapters.Rules
 	// Self is how the gateway names itself where no party speaks (notices about parked
 	// messages); OperatorContact is the party whose first contact is told when no other
 	// party is responsible.
@@ -75,7 +76,7 @@ func (sendNothing) NotBefore(handover.PartyID, string) time.Time { return time.T
 // Kernel commits acts. Its methods are safe for concurrent use.
 type Kernel struct {
 	act.Settings
-	Codecs   map[handover.Wire]adapters.Codec
+	Rules    map[handover.Wire]adapters.Rules
 	Mappings *language.Set
 	Self     account.Address
 	Log      *slog.Logger
@@ -91,10 +92,10 @@ type Kernel struct {
 
 // New makes a kernel.
 func New(ctx context.Context, o Options) (*Kernel, error) {
-	k := &Kernel{Codecs: map[handover.Wire]adapters.Codec{}, Mappings: o.Mappings, Self: o.Self, Log: o.Log, Observe: o.Observe,
+	k := &Kernel{Rules: map[handover.Wire]adapters.Rules{}, Mappings: o.Mappings, Self: o.Self, Log: o.Log, Observe: o.Observe,
 		Ledger: o.Ledger, clock: o.Clock, notify: o.Notify, sending: sendNothing{}}
-	for _, c := range o.Codecs {
-		k.Codecs[c.Wire()] = c
+	for _, r := range o.Rules {
+		k.Rules[r.Wire()] = r
 	}
 	if k.clock == nil {
 		k.clock = time.Now
@@ -114,7 +115,7 @@ func New(ctx context.Context, o Options) (*Kernel, error) {
 	}
 	k.Settings = act.Settings{Directory: o.Directory, Policy: o.Policy, Identity: act.Identity{Secret: meta.Secret},
 		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast}
-	k.teller = tell.Teller{Mappings: o.Mappings, Codecs: k.Codecs, Self: o.Self}
+	k.teller = tell.Teller{Mappings: o.Mappings, Rules: k.Rules, Self: o.Self}
 	return k, nil
 }
 
@@ -122,15 +123,21 @@ func New(ctx context.Context, o Options) (*Kernel, error) {
 func (k *Kernel) wires() func(handover.Kind) []handover.Wire {
 	order := map[handover.Kind][]handover.Wire{}
 	for _, kind := range append(handover.Kinds(), "") {
-		order[kind] = adapters.ByRank(k.Codecs, kind)
+		order[kind] = adapters.ByRank(k.Rules, kind)
 	}
 	return func(kind handover.Kind) []handover.Wire { return order[kind] }
 }
 
 // fast says that receipts come at once on a wire; one that is not served is not known to be.
 func (k *Kernel) fast(w handover.Wire) bool {
-	c := k.Codecs[w]
-	return c != nil && c.FastReceipt()
+	r := k.Rules[w]
+	return r != nil && r.FastReceipt()
+}
+
+// Codec is the format of a wire; nil where messages do not come through intake.
+func (k *Kernel) Codec(w handover.Wire) adapters.Codec {
+	c, _ := k.Rules[w].(adapters.Codec)
+	return c
 }
 
 // Serve sets what sends. It is called once, before the first act.
@@ -142,7 +149,7 @@ func (k *Kernel) Now() time.Time { return k.clock().UTC().Truncate(time.Microsec
 // Bundle makes the message of a wire that carries FHIR resources as they are; false for
 // another wire.
 func (k *Kernel) Bundle(w handover.Wire, resources []*fhir.Node) ([]byte, bool) {
-	b, ok := k.Codecs[w].(tell.Bundler)
+	b, ok := k.Rules[w].(tell.Bundler)
 	if !ok {
 		return nil, false
 	}

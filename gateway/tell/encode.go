@@ -16,11 +16,15 @@ import (
 
 // make fixes the outgoing bytes and identity, once.
 func (t *Teller) make(d *ledger.Delivery, o *outgoing) error {
-	d.ExternalID = o.codec.NewID()
-	if b, ok := o.codec.(Bundler); ok {
+	d.ExternalID = o.rules.NewID()
+	if b, ok := o.rules.(Bundler); ok {
 		d.Raw = b.Bundle(d.ExternalID, o.s.Now, o.resources())
 		d.Digest = message.DigestOf(d.Raw)
 		return nil
+	}
+	var ok bool
+	if o.codec, ok = o.rules.(adapters.Codec); !ok {
+		return unmapped("tell.make")
 	}
 	o.content = o.contentFor()
 	t.header(d, o)
@@ -38,7 +42,7 @@ func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
 	const op = "tell.encode"
 	m, ok := t.Mappings.For(o.service.Wire, o.typ, "", o.party.Overlay)
 	if !ok {
-		return nil, nil, &handover.Fault{Kind: handover.FaultUnmapped, Op: op, Text: "no mapping makes this message type"}
+		return nil, nil, unmapped(op)
 	}
 	tree, rep, err := engine.FromFHIR(m, o.content, engine.Context{Header: o.content.Header, Location: o.party.Location()})
 	if err != nil {
@@ -58,6 +62,10 @@ func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
 	}
 	report, err = json.Marshal(rep)
 	return raw, report, err
+}
+
+func unmapped(op string) error {
+	return &handover.Fault{Kind: handover.FaultUnmapped, Op: op, Text: "no mapping makes this message type"}
 }
 
 // AsFault is err as the fault of a message that could not be made.

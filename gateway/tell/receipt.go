@@ -15,8 +15,8 @@ import (
 // Nothing where the wire shows receipts in another way, or allows no refusal.
 func (t *Teller) receipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) error {
 	party, known := s.Directory.Party(r.Original.Sender)
-	codec := t.Codecs[r.Original.Wire]
-	if !known || codec == nil {
+	codec, ok := t.Rules[r.Original.Wire].(adapters.Codec)
+	if !known || !ok {
 		return nil
 	}
 	id := codec.NewID()

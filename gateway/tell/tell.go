@@ -27,12 +27,12 @@ import (
 // concurrent use.
 type Teller struct {
 	Mappings *language.Set
-	Codecs   map[handover.Wire]adapters.Codec
+	Rules    map[handover.Wire]adapters.Rules
 	// Self is how the gateway names itself where no party speaks.
 	Self account.Address
 }
 
-// Bundler is what a codec adds whose wire carries FHIR resources as they are, without a
+// Bundler is what rules add whose wire carries FHIR resources as they are, without a
 // mapping: it makes the message from them. id is the message's identity.
 type Bundler interface {
 	Bundle(id string, at time.Time, resources []*fhir.Node) []byte
@@ -59,7 +59,8 @@ type outgoing struct {
 	s       *act.Snapshot
 	party   directory.Party
 	service directory.Service
-	codec   adapters.Codec
+	rules   adapters.Rules
+	codec   adapters.Codec // of rules; set where a mapping makes the message
 	typ     string
 	content account.Canonical
 }
@@ -109,10 +110,10 @@ func (t *Teller) address(o *outgoing) bool {
 	}
 	bySender := o.Actor.Role == handover.RoleSender
 	for _, w := range o.s.Wires(o.Handover.Kind) {
-		o.typ = t.Codecs[w].TypeFor(o.Handover.Kind, o.Event, bySender)
+		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, o.Event, bySender)
 		service, ok := o.party.ServiceFor(w, o.typ)
 		if ok {
-			o.service, o.codec = service, t.Codecs[w]
+			o.service, o.rules = service, t.Rules[w]
 			return true
 		}
 	}
@@ -129,8 +130,8 @@ func (t *Teller) addressContact(o *outgoing, known bool) bool {
 	}
 	service, ok := contactService(o.party, o.Number-1)
 	if ok {
-		o.service, o.codec = service, t.Codecs[service.Wire]
-		o.typ = o.codec.TypeFor(o.Handover.Kind, o.Event, false)
+		o.service, o.rules = service, t.Rules[service.Wire]
+		o.typ = o.rules.TypeFor(o.Handover.Kind, o.Event, false)
 	}
 	return ok
 }

@@ -92,7 +92,7 @@ func testMessageUpdate(t *testing.T, h Harness) {
 	u.Message.Sender = ""
 	must(t, s, u)
 	change := must1(s.Message(ctx, "m1"))
-	change.Raw, change.Digest, change.ExternalID, change.Wire = []byte("forged"), "f", "F", handover.WireFHIR
+	change.Raw, change.Digest, change.ExternalID, change.Wire = []byte("forged"), "f", "F", "another-wire"
 	change.ReceivedAt, change.Caller = Start.Add(time.Hour), institution
 	change.Answer, change.Report = nil, []byte(`{"new":1}`)
 	change.Sender, change.Disposition, change.Resolution, change.Person = hospital, ledger.DispositionApplied, "rerouted", "kari"

@@ -47,7 +47,7 @@ func Unit(n int) ledger.Unit {
 
 func sampleMessage(id handover.MessageID, externalID string, raw []byte, at time.Time) ledger.Message {
 	return ledger.Message{
-		ID: id, Sender: hospital, Caller: hospital, Wire: handover.WireHL7v2, Type: "ADT^A16", ExternalID: externalID,
+		ID: id, Sender: hospital, Caller: hospital, Wire: "wire-in", Type: "ADT^A16", ExternalID: externalID,
 		Digest: message.DigestOf(raw), Raw: raw, ReceivedAt: at, Correlation: "c-1", Disposition: ledger.DispositionApplied,
 		Answer: []byte("MSA|AA"), AnswerCode: 200, Envelope: []byte(`{"control":"1"}`), Report: []byte(`{"PID-3":"mapped"}`),
 	}
@@ -65,7 +65,7 @@ func sampleDelivery(id handover.DeliveryID, h handover.ID, m handover.MessageID,
 	raw := append([]byte("<MsgHead>"+string(id)), bytes.Repeat([]byte("x"), 3000)...)
 	return ledger.Delivery{
 		ID: id, Message: m, Handover: h, Event: handover.EventReady, Purpose: ledger.PurposeTell, Receiver: municipality,
-		Wire: handover.WireKITH, Type: "LOG_UTSKRIVNINGSKLAR", ExternalID: "out-" + string(id), Raw: raw,
+		Wire: "wire-out", Type: "LOG_UTSKRIVNINGSKLAR", ExternalID: "out-" + string(id), Raw: raw,
 		Digest: message.DigestOf(raw), GenTime: at, Report: []byte(`{}`), State: ledger.DeliveryPending, ReceiptDue: true,
 		NextAttempt: at, Deadline: at.Add(96 * time.Hour), CreatedAt: at,
 	}
