@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"stafett/adapters/fhirbundle"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
+	"stafett/api"
 	"stafett/directory"
 	"stafett/ephemeral"
 	"stafett/events"
@@ -294,15 +296,22 @@ func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 func (a *app) routes() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(a.observeRequests, a.recoverPanics, a.limitRequests)
-	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
-	r.GET("/readyz", a.readyz)
-	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
+	r.HandleMethodNotAllowed = true
 	inFlight := semaphore.NewWeighted(a.cfg.Limits.InFlightBytes)
 	limits := fhir.DefaultLimits()
 	limits.Bytes = int(a.cfg.Limits.MessageBytes)
-	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
-		Limits: limits, InFlight: inFlight, Logger: a.log, Version: version()})
+	onFHIR := rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
+		Limits: limits, InFlight: inFlight, Logger: a.log, Version: version()}
+	r.Use(a.observeRequests, api.Recover(a.log))
+	if a.cfg.Limits.RequestsPerSecond > 0 {
+		r.Use(api.Limit(a, inWordsOf(rest.Refuse(onFHIR, api.Overload()), api.TooManyRequests)))
+	}
+	r.NoRoute(inWordsOf(rest.Refuse(onFHIR, api.Nowhere()), api.NotFound))
+	r.NoMethod(api.MethodNotAllowed)
+	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	r.GET("/readyz", a.readyz)
+	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
+	rest.Mount(r.Group("/fhir"), onFHIR)
 	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {
 			c, err := a.auth.Authenticate(ctx, bearer)
@@ -311,10 +320,19 @@ func (a *app) routes() http.Handler {
 			}
 			return c.Party, err
 		}})))
-	calls := &api{gateway: a.gateway, ledger: a.ledger, auth: a.auth, limit: a.cfg.Limits.MessageBytes}
-	calls.mount(r)
-	r.GET("/events/verify", calls.authenticate, a.verifyEvents)
+	api.Mount(r, api.Options{Desk: a.gateway.Desk, Index: a.gateway.FHIR, Record: a.ledger, Streams: a, Callers: a.auth, MessageBytes: a.cfg.Limits.MessageBytes})
 	return r
+}
+
+// inWordsOf answers below /fhir as FHIR does, elsewhere as the API does.
+func inWordsOf(onFHIR, elsewhere gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if strings.HasPrefix(c.Request.URL.Path, "/fhir/") {
+			onFHIR(c)
+			return
+		}
+		elsewhere(c)
+	}
 }
 
 // readyz says whether a message would be taken now.

@@ -24,6 +24,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"stafett/api"
+	"stafett/demo"
 	"stafett/handover"
 )
 
@@ -82,14 +84,39 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
+// Ids of the fictitious parties.
+const (
+	sykehus     handover.PartyID = demo.HospitalID
+	kommune     handover.PartyID = demo.MunicipalityID
+	institusjon handover.PartyID = demo.InstitutionID
+)
+
 // blackbox is a folder with a configuration, and the gateway that runs on it.
 type blackbox struct {
-	*sandbox
+	dir                  string
+	operator             string
+	tokens, natsPassword map[handover.PartyID]string
+
 	t      *testing.T
 	binary string
 	config string
 	log    *os.File
 	at     atomic.Pointer[gatewayProcess] // the process that is ready, nil while none is
+}
+
+// boxFor is a sandbox whose parties' systems are p.
+func boxFor(t *testing.T, p *wireParties) *demo.Sandbox {
+	box := demo.NewSandbox(t.TempDir())
+	box.Hospital, box.Municipality, box.MunicipalityFHIR, box.Institution = p.hospital.addr, p.municipality.addr, p.referrals.addr, p.institution.addr
+	return box
+}
+
+func blackboxOf(t *testing.T, box *demo.Sandbox) *blackbox {
+	b := &blackbox{t: t, dir: box.Dir, operator: box.Operator, tokens: map[handover.PartyID]string{}, natsPassword: map[handover.PartyID]string{}}
+	for p, token := range box.Tokens {
+		b.tokens[handover.PartyID(p)], b.natsPassword[handover.PartyID(p)] = token, box.NATSPasswords[p]
+	}
+	return b
 }
 
 // newBlackbox writes the folder. change, when not nil, alters the configuration.
@@ -100,9 +127,10 @@ func newBlackbox(t *testing.T, p *wireParties, change func(*blackbox, *Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &blackbox{sandbox: newSandbox(t.TempDir()), t: t, binary: binary}
-	b.hospital, b.municipality, b.municipalityFHIR, b.institution = p.hospital.addr, p.municipality.addr, p.referrals.addr, p.institution.addr
-	cfg, err := b.sandbox.config()
+	box := boxFor(t, p)
+	b := blackboxOf(t, box)
+	b.binary = binary
+	cfg, err := sandboxConfig(box)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,11 +417,11 @@ func (b *blackbox) until(wait time.Duration, what string, yes func() bool) {
 }
 
 // settled waits until no message is on its way any more.
-func (b *blackbox) settled(wait time.Duration) balanceView {
+func (b *blackbox) settled(wait time.Duration) api.Balance {
 	b.t.Helper()
-	var v balanceView
+	var v api.Balance
 	b.until(wait, "every message has ended", func() bool {
-		v = balanceView{}
+		v = api.Balance{}
 		b.get("/ledger/balance", b.operator, &v)
 		return v.Moving == 0
 	})
@@ -408,4 +436,21 @@ func hl7Field(raw []byte, segment string, n int) string {
 		}
 	}
 	return ""
+}
+
+// field is what follows a name in the line by which the gateway says that it is ready.
+func field(line, name string) string {
+	for _, f := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(f, name); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// cut is what stands between two texts, empty when the first is not there.
+func cut(raw []byte, before, after string) string {
+	_, rest, _ := bytes.Cut(raw, []byte(before))
+	v, _, _ := bytes.Cut(rest, []byte(after))
+	return string(v)
 }

@@ -22,6 +22,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"stafett/bench"
+	"stafett/demo"
 	"stafett/events"
 	"stafett/handover"
 )
@@ -51,7 +53,7 @@ func TestInvariant1_FullDisk(t *testing.T) {
 		grow(t, filler)
 		return b.status("GET", "/readyz", "", nil, nil) == http.StatusServiceUnavailable
 	})
-	receipt := []byte(benchReceipt(p.municipality.all()[0].raw))
+	receipt := []byte(bench.Receipt(p.municipality.all()[0].raw))
 	if got := b.status("POST", "/kith", b.tokens[kommune], receipt, xmlType); got != http.StatusServiceUnavailable {
 		t.Errorf("national XML was answered %d on a full disk", got)
 	}
@@ -97,7 +99,7 @@ func fillDisk(t *testing.T, s *senders, filler string) [][]byte {
 			t.Fatal("a full disk still takes messages")
 		}
 		grow(t, filler)
-		frame := benchMessage(7, n)
+		frame := bench.Message(7, n)
 		raw, err := s.mllp(s.ctx, frame)
 		switch {
 		case err != nil:
@@ -173,14 +175,14 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway, system := events.User{Name: "gateway", Password: newToken()}, events.User{Name: "system", Password: newToken()}
+	gateway, system := events.User{Name: "gateway", Password: demo.NewToken()}, events.User{Name: "system", Password: demo.NewToken()}
 	url := fmt.Sprintf("nats://127.0.0.1:%d", loopbackPorts(t, 1)[0])
 	x := &External{Gateway: Connect{URL: url, User: gateway.Name, Password: gateway.Password}, Replicas: 1,
 		System: &Connect{URL: url, User: system.Name, Password: system.Password}, Parties: map[handover.PartyID]Connect{}}
 	var users []events.PartyUsers
 	for party, password := range b.natsPassword {
 		u := events.PartyUsers{Party: party, Reader: events.User{Name: string(party), Password: password},
-			Gateway: events.User{Name: "gateway-" + string(party), Password: newToken()}}
+			Gateway: events.User{Name: "gateway-" + string(party), Password: demo.NewToken()}}
 		users = append(users, u)
 		x.Parties[party] = Connect{URL: url, User: u.Gateway.Name, Password: u.Gateway.Password}
 	}
@@ -364,7 +366,7 @@ func TestServe_StopFinishesWhatIsInHand(t *testing.T) {
 	for c := range 8 {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				frame := benchMessage(c, n)
+				frame := bench.Message(c, n)
 				raw, err := b.mllp(ctx, frame)
 				if err != nil {
 					return
@@ -444,14 +446,14 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	p.municipality.first = func(a arrived) {
 		if a.typ != "APPREC" {
 			s.working.Go(func() {
-				receipt := []byte(benchReceipt(a.raw))
+				receipt := []byte(bench.Receipt(a.raw))
 				s.kith(cut(receipt, "<Id>", "<"), receipt)
 			})
 		}
 	}
 	g := b.start()
 
-	frame := benchMessage(1, 1)
+	frame := bench.Message(1, 1)
 	file := filepath.Join(t.TempDir(), "a16.hl7")
 	if err := os.WriteFile(file, frame[1:len(frame)-2], 0o600); err != nil {
 		t.Fatal(err)
@@ -482,7 +484,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	b.proves("now accepted, held by dalvik-kommune", "handover", "answer", h, "accepted", "--day", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
 
 	// A message without a route is parked until a named person routes it.
-	lost := bytes.ReplaceAll(benchMessage(2, 1), []byte("^^9901|"), []byte("^^0000|"))
+	lost := bytes.ReplaceAll(bench.Message(2, 1), []byte("^^9901|"), []byte("^^0000|"))
 	s.hl7(lost)
 	list = b.proves("no-route", "parked", "list")
 	parked := messageID.FindStringSubmatch(list)[1]
@@ -493,7 +495,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 		t.Errorf("a message that is not parked: exit %d\n%s", code, out)
 	}
 	b.until(20*time.Second, "the routed notice arrives", func() bool { return p.municipality.count("LOG_UTSKRIVNINGSKLAR") == 2 })
-	closed := bytes.ReplaceAll(benchMessage(3, 1), []byte("^^9901|"), []byte("^^0000|"))
+	closed := bytes.ReplaceAll(bench.Message(3, 1), []byte("^^9901|"), []byte("^^0000|"))
 	s.hl7(closed)
 	parked = messageID.FindStringSubmatch(b.proves("no-route", "parked", "list"))[1]
 	if out, code := b.cli("parked", "close", parked); code != 1 || !strings.Contains(out, "say why") {
@@ -531,7 +533,7 @@ func (b *blackbox) deliveryCommands(s *senders, p *wireParties) {
 	negative := func(a arrived) {
 		if a.typ == "LOG_UTSKRIVNINGSKLAR" {
 			s.working.Go(func() {
-				receipt := []byte(strings.Replace(benchReceipt(a.raw), `<Status V="1" DN="OK"/>`,
+				receipt := []byte(strings.Replace(bench.Receipt(a.raw), `<Status V="1" DN="OK"/>`,
 					`<Status V="2" DN="Avvist"/><Error V="E20" S="2.16.578.1.12.4.1.1.8221" DN="Journalsystemet finner ikke pasienten"/>`, 1))
 				s.kith(cut(receipt, "<Id>", "<"), receipt)
 			})
@@ -540,7 +542,7 @@ func (b *blackbox) deliveryCommands(s *senders, p *wireParties) {
 	positive := p.municipality.first
 	p.municipality.set(negative)
 	for _, n := range []int{4, 5} {
-		s.hl7(benchMessage(n, 1))
+		s.hl7(bench.Message(n, 1))
 	}
 	var refused [][]string
 	b.until(20*time.Second, "two deliveries are refused", func() bool {

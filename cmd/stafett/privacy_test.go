@@ -163,7 +163,7 @@ func TestPrivacy_AWholeRunRevealsNoPerson(t *testing.T) {
 			mustNotReveal(t, "an event", []byte(e.Subject+" "+string(e.Data)))
 		}
 	}
-	for _, path := range []string{"/handovers", "/parked", "/ledger/balance", "/ledger/checkpoint", "/events/verify"} {
+	for _, path := range []string{"/handovers", "/parked/messages", "/parked/deliveries", "/ledger/balance", "/ledger/checkpoint", "/events/verify"} {
 		var v json.RawMessage
 		b.get(path, tokens.Operator, &v)
 		mustNotReveal(t, path, v)
