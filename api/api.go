@@ -29,7 +29,7 @@ import (
 type Options struct {
 	Desk    Desk
 	Index   Index
-	Record  Record
+	Record  ledger.Auditor
 	Streams Streams
 	// Callers tells who calls.
 	Callers access.Authenticator
@@ -58,15 +58,6 @@ type Desk interface {
 type Index interface {
 	// Reindex computes every search row anew and returns the number of resources.
 	Reindex(ctx context.Context) (int, error)
-}
-
-// Record is the ledger as its operator asks it.
-type Record interface {
-	Balance(ctx context.Context) (ledger.Balance, error)
-	// Verify holds the chain also against a checkpoint that was kept outside, when not nil.
-	Verify(ctx context.Context, against *ledger.Checkpoint) (ledger.Verification, error)
-	Head(ctx context.Context) (ledger.Checkpoint, error)
-	AuditOf(ctx context.Context, f ledger.AuditFilter) ([]ledger.Audit, error)
 }
 
 // Streams compares the published events with the ledger.
