@@ -29,14 +29,22 @@ import (
 	"stafett/handover"
 )
 
-// The tests of this file's harness attack the built binary from outside: they start it as
-// a process, speak raw wires, and end it as an operator, a full disk or a power failure would.
+// The tests of this file's harness attack the gateway from outside: they start it as a
+// process, speak raw wires, and end it as an operator, a full disk or a power failure would.
 
-// gatewayBinary is the gateway, built once for all tests of a run.
+// gatewayBinary is the gateway: this test binary under the gateway's name, which TestMain
+// heeds, or with the race detector, which no installation has, one built once for all tests.
 var gatewayBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(builtIn, "stafett")
+	if !racing {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		return path, os.Symlink(self, path)
+	}
 	cmd := exec.Command("go", "build", "-o", path, "stafett/cmd/stafett")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // never the race build: it is what is installed
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -47,6 +55,13 @@ var gatewayBinary = sync.OnceValues(func() (string, error) {
 var builtIn string
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "stafett" {
+		main()
+		return
+	}
+	if os.Getenv(asNATS) != "" {
+		os.Exit(serveNATS(os.Args[1:]))
+	}
 	dir, err := os.MkdirTemp("", "stafett-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,15 +73,28 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needsProcess skips where no gateway can be built and run beside the test.
+// needsProcess skips where no gateway is to run beside the test.
 func needsProcess(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds and runs the gateway as a process: not with -short")
+		t.Skip("runs the gateway as a process: not with -short")
 	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("builds the gateway: no go command in PATH")
+}
+
+// slow skips what takes long and has a shorter form beside it.
+func slow(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("STAFETT_TEST_SLOW") == "" {
+		t.Skip(why + ": STAFETT_TEST_SLOW is not set")
 	}
+}
+
+// rounds is how often something is repeated: few times, or many with STAFETT_TEST_SLOW.
+func rounds(few, many int) int {
+	if os.Getenv("STAFETT_TEST_SLOW") == "" {
+		return few
+	}
+	return many
 }
 
 // seeded gives this run's randomness; STAFETT_SEED repeats an earlier run's.

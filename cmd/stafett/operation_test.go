@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"stafett/bench"
 	"stafett/demo"
@@ -31,6 +33,7 @@ import (
 // TestInvariant1_FullDisk: on a full disk nothing is answered positively and the gateway
 // says that it is not ready; when there is room again it goes on by itself.
 func TestInvariant1_FullDisk(t *testing.T) {
+	t.Parallel()
 	needsProcess(t)
 	small := mountSmall(t)
 	p := newWireParties(t)
@@ -142,25 +145,44 @@ func (b *blackbox) status(method, path, token string, body []byte, header map[st
 	return a.status
 }
 
-// natsServer is a NATS server of the operator's own.
-type natsServer struct {
-	binary, config string
-	cmd            *exec.Cmd
+// asNATS makes this test binary, which holds the server of go.mod's version, a nats-server.
+const asNATS = "STAFETT_TEST_AS_NATS"
+
+func serveNATS(args []string) int {
+	opts, err := natsserver.ConfigureOptions(flag.NewFlagSet("nats-server", flag.ContinueOnError), args, func() {}, func() {}, func() {})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s, err := natsserver.NewServer(opts)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s.ConfigureLogger()
+	if err := natsserver.Run(s); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s.WaitForShutdown()
+	return 0
 }
 
-var natsBinary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(builtIn, "nats-server")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+func natsCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asNATS+"=1")
+	return cmd
+}
+
+// natsServer is a NATS server of the operator's own.
+type natsServer struct {
+	config string
+	cmd    *exec.Cmd
+}
 
 func (n *natsServer) start(t *testing.T) {
 	t.Helper()
-	n.cmd = composeStart(t, exec.Command(n.binary, "-c", n.config), "nats-server")
+	n.cmd = composeStart(t, natsCommand("-c", n.config), "nats-server")
 }
 
 func (n *natsServer) kill() {
@@ -171,10 +193,6 @@ func (n *natsServer) kill() {
 // external puts the gateway on a NATS server by address.
 func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	t.Helper()
-	binary, err := natsBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	gateway, system := events.User{Name: "gateway", Password: demo.NewToken()}, events.User{Name: "system", Password: demo.NewToken()}
 	url := fmt.Sprintf("nats://127.0.0.1:%d", loopbackPorts(t, 1)[0])
 	x := &External{Gateway: Connect{URL: url, User: gateway.Name, Password: gateway.Password}, Replicas: 1,
@@ -190,7 +208,7 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &natsServer{binary: binary, config: filepath.Join(b.dir, "nats.conf")}
+	n := &natsServer{config: filepath.Join(b.dir, "nats.conf")}
 	text := fmt.Sprintf("server_name: one\nlisten: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
 		strings.TrimPrefix(url, "nats://"), filepath.Join(b.dir, "nats"), accounts)
 	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
@@ -204,6 +222,7 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 // TestInvariant5_NATSAway: while NATS is away everything else goes on, and its events come
 // when it is back.
 func TestInvariant5_NATSAway(t *testing.T) {
+	t.Parallel()
 	needsProcess(t)
 	p := newWireParties(t)
 	var nats *natsServer
@@ -236,6 +255,7 @@ func TestInvariant5_NATSAway(t *testing.T) {
 // TestInvariant2_ReceiverAway: what waits for an absent receiver delays nobody else, and
 // arrives in order when it is back.
 func TestInvariant2_ReceiverAway(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	s := &senders{blackbox: b, ctx: t.Context()}
@@ -296,6 +316,7 @@ func TestInvariant2_ReceiverAway(t *testing.T) {
 }
 
 func TestServe_SecondProcessIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBlackbox(t, newWireParties(t), nil)
 	g := b.start()
 	out, code := b.cli("serve", "--config", b.config)
@@ -310,6 +331,7 @@ func TestServe_SecondProcessIsRefused(t *testing.T) {
 }
 
 func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	for name, c := range map[string]struct {
 		change func(*blackbox, *Config)
@@ -355,6 +377,7 @@ func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
 // TestServe_StopFinishesWhatIsInHand stops the gateway while a message is half read and
 // others come: what was begun is answered, what was answered is stored.
 func TestServe_StopFinishesWhatIsInHand(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	g := b.start()
@@ -440,6 +463,7 @@ var (
 
 // TestCommands_AgainstARunningGateway walks through what a named person does.
 func TestCommands_AgainstARunningGateway(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	s := &senders{blackbox: b, ctx: t.Context()}
@@ -583,6 +607,7 @@ func (b *blackbox) natsURL() string {
 // TestInvariant5_FullDiskUnderTheStream: events that the stream cannot take stay in the
 // ledger, intake goes on, and they come when there is room again.
 func TestInvariant5_FullDiskUnderTheStream(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	var small string
 	b := newBlackbox(t, p, func(_ *blackbox, c *Config) {
