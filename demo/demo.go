@@ -43,12 +43,14 @@ type Tokens struct {
 
 // NewTokens makes fresh tokens.
 func NewTokens() Tokens {
-	secret := func() string {
-		var b [24]byte
-		rand.Read(b[:])
-		return hex.EncodeToString(b[:])
-	}
-	return Tokens{secret(), secret(), secret(), secret(), secret(), secret()}
+	return Tokens{NewToken(), NewToken(), NewToken(), NewToken(), NewToken(), NewToken()}
+}
+
+// NewToken makes a bearer token of 192 random bits.
+func NewToken() string {
+	var b [24]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // Start starts the parties' servers on free ports of the loopback interface. now is the

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +119,14 @@ func until(t *testing.T, what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// rounds is how many: few, or many with STAFETT_TEST_SLOW.
+func rounds(few, many int) int {
+	if os.Getenv("STAFETT_TEST_SLOW") == "" {
+		return few
+	}
+	return many
 }
 
 // settled waits until the stream and every feed hold what the ledger has.

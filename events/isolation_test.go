@@ -43,6 +43,7 @@ func filled(t *testing.T, n int) (*memory, *Bus, *relaying) {
 }
 
 func TestOutsider_WrongOrNoCredentialsAreRefused(t *testing.T) {
+	t.Parallel()
 	b := openBus(t, t.TempDir())
 	for name, opts := range map[string][]nats.Option{
 		"none":            nil,
@@ -58,6 +59,7 @@ func TestOutsider_WrongOrNoCredentialsAreRefused(t *testing.T) {
 }
 
 func TestOutsider_PartyMeetsOnlyItsOwnEvents(t *testing.T) {
+	t.Parallel()
 	m, b, _ := filled(t, 90)
 	for _, r := range readers() {
 		var got []int64
@@ -91,6 +93,7 @@ func TestOutsider_PartyMeetsOnlyItsOwnEvents(t *testing.T) {
 }
 
 func TestOutsider_CannotPublishChangeOrLookAround(t *testing.T) {
+	t.Parallel()
 	m, b, r := filled(t, 30)
 	c := outsider(t, b, institution)
 	for _, subject := range []string{
@@ -110,6 +113,7 @@ func TestOutsider_CannotPublishChangeOrLookAround(t *testing.T) {
 }
 
 func TestOutsider_CannotReachAnotherPartysConsumerOrInbox(t *testing.T) {
+	t.Parallel()
 	_, b, _ := filled(t, 30)
 	ctx := context.Background()
 	owner, err := jetstream.New(outsider(t, b, municipality))
@@ -157,6 +161,7 @@ func TestOutsider_CannotReachAnotherPartysConsumerOrInbox(t *testing.T) {
 // A reader can make the server send an answer to a subject of the reader's choice. It
 // must reach no stream and no other account.
 func TestOutsider_AnswersSentElsewhereForgeNothing(t *testing.T) {
+	t.Parallel()
 	m, b, r := filled(t, 30)
 	c := outsider(t, b, institution)
 	body, err := json.Marshal(map[string]any{"stream_name": StreamName, "config": map[string]any{"name": "x",

@@ -11,6 +11,7 @@ import (
 )
 
 func TestInvariant5_ReconcilerFindsOnceAndIsQuietWhenWhole(t *testing.T) {
+	t.Parallel()
 	m, b, r := filled(t, 40)
 	ctx, cancel := context.WithCancel(context.Background())
 	found, ended := make(chan Report, 8), make(chan struct{})
@@ -45,6 +46,7 @@ func TestInvariant5_ReconcilerFindsOnceAndIsQuietWhenWhole(t *testing.T) {
 }
 
 func TestRecent_IsAWindowWithoutGaps(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var r recent
 		last := int64(0)

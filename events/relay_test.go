@@ -17,12 +17,13 @@ import (
 )
 
 func TestInvariant5_EventsReachTheStreamInLedgerOrder(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	b := openBus(t, t.TempDir())
-	m.add(700)
+	m.add(rounds(150, 700))
 	r := run(t, m, b)
 	settled(t, r, m)
-	m.add(300)
+	m.add(rounds(50, 300))
 	r.Notify()
 	settled(t, r, m)
 	whole(t, m, b)
@@ -32,8 +33,9 @@ func TestInvariant5_EventsReachTheStreamInLedgerOrder(t *testing.T) {
 }
 
 func TestInvariant5_LostStorageIsRebuiltFromTheLedger(t *testing.T) {
+	t.Parallel()
 	m, dir := &memory{epoch: "e1"}, t.TempDir()
-	m.add(400)
+	m.add(rounds(100, 400))
 	b := openBus(t, dir)
 	r := run(t, m, b)
 	settled(t, r, m)
@@ -49,6 +51,7 @@ func TestInvariant5_LostStorageIsRebuiltFromTheLedger(t *testing.T) {
 }
 
 func TestInvariant5_StreamDeletedUnderARunningRelayIsRebuilt(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	m.add(50)
 	b := openBus(t, t.TempDir())
@@ -70,6 +73,7 @@ func TestInvariant5_StreamDeletedUnderARunningRelayIsRebuilt(t *testing.T) {
 }
 
 func TestInvariant5_StreamAheadOfTheLedgerStopsLoudly(t *testing.T) {
+	t.Parallel()
 	m, dir := &memory{epoch: "e1"}, t.TempDir()
 	m.add(20)
 	b := openBus(t, dir)
@@ -99,6 +103,7 @@ func TestInvariant5_StreamAheadOfTheLedgerStopsLoudly(t *testing.T) {
 }
 
 func TestInvariant5_AnotherEpochInTheStreamStopsLoudly(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	m.add(20)
 	b := openBus(t, t.TempDir())
@@ -118,6 +123,7 @@ func TestInvariant5_AnotherEpochInTheStreamStopsLoudly(t *testing.T) {
 }
 
 func TestInvariant5_FeedAheadOfTheLedgerStopsLoudly(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	m.add(20)
 	b := openBus(t, t.TempDir())
@@ -141,10 +147,11 @@ func TestInvariant5_FeedAheadOfTheLedgerStopsLoudly(t *testing.T) {
 }
 
 func TestInvariant5_TwoRelaysMakeNoDuplicatesAndNoDisorder(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	b := openBus(t, t.TempDir())
 	one, two := run(t, m, b), run(t, m, b)
-	for range 30 {
+	for range rounds(8, 30) {
 		m.add(37)
 		one.Notify()
 		two.Notify()
@@ -160,6 +167,7 @@ func TestInvariant5_TwoRelaysMakeNoDuplicatesAndNoDisorder(t *testing.T) {
 }
 
 func TestInvariant5_ServerAwayLosesNothing(t *testing.T) {
+	t.Parallel()
 	m, dir := &memory{epoch: "e1"}, t.TempDir()
 	accounts, err := AccountsConf(User{"system", "s"}, User{"gateway", "g"}, []PartyUsers{{Party: municipality,
 		Reader: User{"reader", "r"}, Gateway: User{"gateway-m", "gm"}}})
@@ -199,6 +207,7 @@ func TestInvariant5_ServerAwayLosesNothing(t *testing.T) {
 }
 
 func TestInvariant5_MessagesLostInsideAreRebuilt(t *testing.T) {
+	t.Parallel()
 	m, ctx := &memory{epoch: "e1"}, context.Background()
 	m.add(60)
 	b := openBus(t, t.TempDir())
@@ -244,6 +253,7 @@ func TestInvariant5_MessagesLostInsideAreRebuilt(t *testing.T) {
 }
 
 func TestInvariant5_EventPassedOverInAPartysStreamIsRebuilt(t *testing.T) {
+	t.Parallel()
 	m, ctx := &memory{epoch: "e1"}, context.Background()
 	m.add(60)
 	b := openBus(t, t.TempDir())
@@ -286,6 +296,7 @@ func TestInvariant5_EventPassedOverInAPartysStreamIsRebuilt(t *testing.T) {
 }
 
 func TestOpen_WeakerStreamIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := openBus(t, dir)
 	js, _ := streams(b.conn)
@@ -316,6 +327,7 @@ func TestOpen_WeakerStreamIsRefused(t *testing.T) {
 }
 
 func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
+	t.Parallel()
 	opts := &server.Options{}
 	text := "host: 127.0.0.1\nport: -1\njetstream { store_dir: \"" + t.TempDir() + "\" }\n" +
 		"system_account: SYS\naccounts { SYS { users: [{user: s, password: s}] }, G { jetstream: enabled, users: [{user: g, password: g}] } }\n"
@@ -347,6 +359,7 @@ func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
 }
 
 func TestLedgerGapStopsLoudly(t *testing.T) {
+	t.Parallel()
 	m := &memory{epoch: "e1"}
 	m.add(10)
 	m.events[6].Seq = 9

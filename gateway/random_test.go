@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"stafett/gateway/desk"
 	"testing"
@@ -179,6 +181,7 @@ func TestInvariant4_RandomLives(t *testing.T) {
 			}
 		}
 	})
+	fewerChecks(t)
 	rapid.Check(t, func(r *rapid.T) {
 		log = nil
 		b := newBench(t)
@@ -211,6 +214,7 @@ func TestInvariant4_RandomLives(t *testing.T) {
 func TestInvariant3_RandomTaskChanges(t *testing.T) {
 	statuses := []string{"draft", "requested", "received", "accepted", "rejected", "cancelled", "in-progress", "on-hold", "failed", "completed", "entered-in-error"}
 	business := []string{"", "", "deferred", "paused", "forwarded", "misaddressed", "retracted", "withdrawal-refused"}
+	fewerChecks(t)
 	rapid.Check(t, func(r *rapid.T) {
 		b := newBench(t)
 		defer func() { b.close(); b.close = func() {} }()
@@ -265,4 +269,15 @@ func TestInvariant3_RandomTaskChanges(t *testing.T) {
 		}
 		b.balanced()
 	})
+}
+
+// fewerChecks makes the random runs of a test 20 instead of rapid's 100, unless
+// STAFETT_TEST_SLOW or the command line asks for more.
+func fewerChecks(t *testing.T) {
+	checks := flag.Lookup("rapid.checks")
+	if os.Getenv("STAFETT_TEST_SLOW") != "" || checks.Value.String() != checks.DefValue {
+		return
+	}
+	_ = checks.Value.Set("20")
+	t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
 }

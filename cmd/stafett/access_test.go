@@ -16,6 +16,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
+	"stafett/api"
+	"stafett/bench"
+	"stafett/demo"
 	"stafett/events"
 	"stafett/gateway/desk"
 	"stafett/handover"
@@ -39,14 +42,13 @@ type handoverIn struct{ message, handover, patient string }
 func newTown(t *testing.T) *town {
 	t.Helper()
 	w := &town{parties: newWireParties(t)}
-	box := newSandbox(t.TempDir())
-	box.hospital, box.municipality, box.municipalityFHIR, box.institution = w.parties.hospital.addr, w.parties.municipality.addr, w.parties.referrals.addr, w.parties.institution.addr
-	cfg, err := box.config()
+	box := boxFor(t, w.parties)
+	cfg, err := sandboxConfig(box)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.MLLP = append(cfg.MLLP, MLLP{Listen: "127.0.0.1:0", Party: kommune})
-	reader, err := box.secretFile("reader", box.operator+"x")
+	reader, err := box.Secret("reader", box.Operator+"x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func newTown(t *testing.T) *town {
 			t.Error(err)
 		}
 	})
-	w.app, w.blackbox = a, &blackbox{sandbox: box, t: t}
+	w.app, w.blackbox = a, blackboxOf(t, box)
 	w.at.Store(&gatewayProcess{http: "http://" + a.httpAddr, mllp: a.mllpAddr[0], nats: a.bus.ClientURL()})
 	w.fill()
 	return w
@@ -73,26 +75,28 @@ func (w *town) fill() {
 	s := &senders{blackbox: w.blackbox, ctx: t.Context()}
 	w.parties.municipality.first = func(a arrived) {
 		s.working.Go(func() {
-			receipt := []byte(strings.Replace(benchReceipt(a.raw), `<Status V="1" DN="OK"/>`,
+			receipt := []byte(strings.Replace(bench.Receipt(a.raw), `<Status V="1" DN="OK"/>`,
 				`<Status V="2" DN="Avvist"/><Error V="E20" S="2.16.578.1.12.4.1.1.8221" DN="Journalsystemet finner ikke pasienten"/>`, 1))
 			s.kith(cut(receipt, "<Id>", "<"), receipt)
 		})
 	}
-	s.hl7(benchMessage(1, 1))
-	s.hl7(bytes.ReplaceAll(benchMessage(2, 1), []byte("^^9901|"), []byte("^^0000|")))
+	s.hl7(bench.Message(1, 1))
+	s.hl7(bytes.ReplaceAll(bench.Message(2, 1), []byte("^^9901|"), []byte("^^0000|")))
 	id := uuid.NewString()
 	s.refer(referralBundle(t, id, 1), id)
-	var p parkedView
+	var messages api.List[api.ParkedMessage]
+	var deliveries api.List[api.ParkedDelivery]
 	w.until(30*time.Second, "a message and a delivery are parked", func() bool {
-		p = parkedView{}
-		w.get("/parked", w.operator, &p)
-		return len(p.Messages) == 1 && len(p.Deliveries) == 1
+		messages, deliveries = api.List[api.ParkedMessage]{}, api.List[api.ParkedDelivery]{}
+		w.get("/parked/messages", w.operator, &messages)
+		w.get("/parked/deliveries", w.operator, &deliveries)
+		return messages.Total == 1 && deliveries.Total == 1
 	})
 	s.working.Wait()
 	for _, err := range s.failures() {
 		t.Fatal(err)
 	}
-	w.parkedMessage, w.refusedDelivery = string(p.Messages[0].ID), string(p.Deliveries[0].ID)
+	w.parkedMessage, w.refusedDelivery = string(messages.Items[0].ID), string(deliveries.Items[0].ID)
 	w.discharge = w.placeOf("B0010000001", kommune)
 	w.referral = w.placeOf("urn:ietf:rfc:3986|urn:uuid:"+id, institusjon)
 }
@@ -135,12 +139,14 @@ func (w *town) guards() map[string]guard {
 		"POST /translate":                       {path: "/translate?from=hl7v2", body: "x", outsider: 400, reader: 400, participant: 400},
 		"GET /handovers":                        {outsider: none, reader: none, participant: 200},
 		"POST /handovers/:id/answer":            {path: "/handovers/" + w.discharge.handover + "/answer", body: answer, outsider: 403, reader: 403, participant: 403},
-		"GET /parked":                           {outsider: 403, reader: none, participant: 403},
+		"GET /parked/messages":                  {outsider: 403, reader: none, participant: 403},
+		"GET /parked/deliveries":                {outsider: 403, reader: none, participant: 403},
 		"POST /parked/messages/:id/:verb":       {path: "/parked/messages/" + w.parkedMessage + "/close", body: `{"why":"x"}`, outsider: 403, reader: 403, participant: 403},
 		"POST /parked/deliveries/:id/:verb":     {path: "/parked/deliveries/" + w.refusedDelivery + "/resend", outsider: 403, reader: 403, participant: 403},
 		"GET /ledger/balance":                   {outsider: 403, reader: 403, participant: 403},
 		"POST /ledger/verify":                   {outsider: 403, reader: 403, participant: 403},
 		"GET /ledger/checkpoint":                {outsider: 403, reader: 403, participant: 403},
+		"GET /ledger/audit":                     {path: "/ledger/audit?message=" + w.discharge.message, outsider: 403, reader: 403, participant: 403},
 		"POST /ledger/reindex":                  {outsider: 403, reader: 403, participant: 403},
 		"GET /events/verify":                    {path: "/events/verify?party=" + string(kommune), outsider: 403, reader: 403, participant: 200},
 		"GET /fhir/metadata":                    {open: true},
@@ -196,7 +202,7 @@ func (w *town) callAs(token, method, path, body string) answer {
 
 // holds reports whether an answer tells anything of the discharge.
 func (w *town) holds(a answer) bool {
-	for _, secret := range []string{w.discharge.handover, w.discharge.patient, w.discharge.message, w.parkedMessage, benchFNR(1_000_004)} {
+	for _, secret := range []string{w.discharge.handover, w.discharge.patient, w.discharge.message, w.parkedMessage, bench.FNR(1_000_004)} {
 		if bytes.Contains(a.body, []byte(secret)) {
 			return true
 		}
@@ -222,7 +228,7 @@ func TestAccess_EveryRouteAsAnOutsider(t *testing.T) {
 		if path == "" {
 			path = route.Path
 		}
-		nobody, stranger := w.callAs("", route.Method, path, g.body), w.callAs(newToken(), route.Method, path, g.body)
+		nobody, stranger := w.callAs("", route.Method, path, g.body), w.callAs(demo.NewToken(), route.Method, path, g.body)
 		if g.open {
 			if nobody.status != http.StatusOK || w.holds(nobody) {
 				t.Errorf("%s is open and answers %d", name, nobody.status)
@@ -273,7 +279,7 @@ func (w *town) unguarded(method, path string) {
 		return
 	}
 	at := strings.NewReplacer(":type", "Task", ":id", w.discharge.handover, ":version", "1", ":more", "x").Replace(path)
-	for who, token := range map[string]string{"nobody": "", "a stranger": newToken(), "an outsider": w.tokens[institusjon], "another party's person": w.operator + "x"} {
+	for who, token := range map[string]string{"nobody": "", "a stranger": demo.NewToken(), "an outsider": w.tokens[institusjon], "another party's person": w.operator + "x"} {
 		a := w.callAs(token, method, at, "{}")
 		outside := who == "nobody" || who == "a stranger"
 		if outside && path == "/fhir/metadata" {
@@ -293,16 +299,16 @@ func TestAccess_WiresHoldTheSenderToTheCaller(t *testing.T) {
 	w := newTown(t)
 	t.Run("HL7 of another party's listener", func(t *testing.T) {
 		p := *w.at.Load()
-		other := &blackbox{sandbox: w.sandbox, t: t}
+		other := &blackbox{dir: w.dir, operator: w.operator, tokens: w.tokens, natsPassword: w.natsPassword, t: t}
 		p.mllp = w.app.mllpAddr[1] // the municipality's
 		other.at.Store(&p)
-		raw, err := other.mllp(t.Context(), benchMessage(50, 1))
+		raw, err := other.mllp(t.Context(), bench.Message(50, 1))
 		if err == nil && hl7Field(raw, "MSA", 1) != "AE" && hl7Field(raw, "MSA", 1) != "AR" {
 			t.Errorf("answered %q", raw)
 		}
 	})
 	t.Run("HL7 of an unknown facility", func(t *testing.T) {
-		raw, err := w.mllp(t.Context(), bytes.Replace(benchMessage(51, 1), []byte("|FJELLHEIM|"), []byte("|STRANGER|"), 1))
+		raw, err := w.mllp(t.Context(), bytes.Replace(bench.Message(51, 1), []byte("|FJELLHEIM|"), []byte("|STRANGER|"), 1))
 		if err == nil && hl7Field(raw, "MSA", 1) != "AE" && hl7Field(raw, "MSA", 1) != "AR" {
 			t.Errorf("answered %q", raw)
 		}
@@ -310,7 +316,7 @@ func TestAccess_WiresHoldTheSenderToTheCaller(t *testing.T) {
 	notice := w.parties.municipality.all()[0]
 	id := uuid.NewString()
 	said := note(t, id, "SVAR=KAN_MOTTA;DATO="+time.Now().Format(time.DateOnly), notice.raw)
-	for name, token := range map[string]string{"nobody": "", "a stranger": newToken(), "the hospital": w.tokens[sykehus],
+	for name, token := range map[string]string{"nobody": "", "a stranger": demo.NewToken(), "the hospital": w.tokens[sykehus],
 		"an outsider": w.tokens[institusjon], "an operator": w.operator} {
 		t.Run("national XML by "+name, func(t *testing.T) {
 			want := http.StatusForbidden
@@ -335,7 +341,7 @@ func TestAccess_NATSKeepsPartiesApart(t *testing.T) {
 	url := w.at.Load().nats
 	for name, c := range map[string]events.Connect{
 		"nobody":                   {URL: url},
-		"a stranger":               {URL: url, User: string(kommune), Password: newToken()},
+		"a stranger":               {URL: url, User: string(kommune), Password: demo.NewToken()},
 		"another party's password": {URL: url, User: string(kommune), Password: w.natsPassword[institusjon]},
 		"a party's HTTP token":     {URL: url, User: string(kommune), Password: w.tokens[kommune]},
 	} {
@@ -395,11 +401,11 @@ func (w *town) listensToAll(url string) {
 		}
 	}
 	s := &senders{blackbox: w.blackbox, ctx: t.Context()}
-	s.hl7(benchMessage(60, 1))
+	s.hl7(bench.Message(60, 1))
 	w.until(20*time.Second, "the event is out", func() bool {
-		var v verification
+		var v api.StreamVerification
 		w.get("/events/verify?party="+string(sykehus), w.tokens[sykehus], &v)
-		return v.Stream == v.Ledger && v.Missing == "" || v.Compared > 1 && v.Missing == ""
+		return v.Stream == v.Ledger && v.Whole || v.Compared > 1 && v.Whole
 	})
 	select {
 	case m := <-heard:

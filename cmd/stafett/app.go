@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"stafett/adapters"
 	"stafett/adapters/hl7v2"
 	"stafett/adapters/kith"
+	"stafett/api"
 	"stafett/directory"
 	"stafett/ephemeral"
 	"stafett/events"
@@ -280,14 +282,21 @@ func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 func (a *app) routes() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(a.observeRequests, a.recoverPanics, a.limitRequests)
+	r.HandleMethodNotAllowed = true
+	limits := fhir.DefaultLimits()
+	limits.Bytes = int(a.cfg.Limits.MessageBytes)
+	onFHIR := rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
+		Limits: limits, InFlight: a.inFlight, Logger: a.log, Version: version()}
+	r.Use(a.observeRequests, api.Recover(a.log))
+	if a.cfg.Limits.RequestsPerSecond > 0 {
+		r.Use(api.Limit(a, inWordsOf(rest.Refuse(onFHIR, api.Overload()), api.TooManyRequests)))
+	}
+	r.NoRoute(inWordsOf(rest.Refuse(onFHIR, api.Nowhere()), api.NotFound))
+	r.NoMethod(api.MethodNotAllowed)
 	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", a.readyz)
 	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
-	limits := fhir.DefaultLimits()
-	limits.Bytes = int(a.cfg.Limits.MessageBytes)
-	rest.Mount(r.Group("/fhir"), rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
-		Limits: limits, InFlight: a.inFlight, Logger: a.log, Version: version()})
+	rest.Mount(r.Group("/fhir"), onFHIR)
 	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: a.inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {
 			c, err := a.auth.Authenticate(ctx, bearer)
@@ -296,10 +305,19 @@ func (a *app) routes() http.Handler {
 			}
 			return c.Party, err
 		}})))
-	calls := &api{gateway: a.gateway, ledger: a.ledger, auth: a.auth, limit: a.cfg.Limits.MessageBytes}
-	calls.mount(r)
-	r.GET("/events/verify", calls.authenticate, a.verifyEvents)
+	api.Mount(r, api.Options{Desk: a.gateway.Desk, Index: a.gateway.FHIR, Record: a.ledger, Streams: a, Callers: a.auth, MessageBytes: a.cfg.Limits.MessageBytes})
 	return r
+}
+
+// inWordsOf answers below /fhir as FHIR does, elsewhere as the API does.
+func inWordsOf(onFHIR, elsewhere gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if strings.HasPrefix(c.Request.URL.Path, "/fhir/") {
+			onFHIR(c)
+			return
+		}
+		elsewhere(c)
+	}
 }
 
 // readyz says whether a message would be taken now.

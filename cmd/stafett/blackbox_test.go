@@ -24,17 +24,27 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"stafett/api"
+	"stafett/demo"
 	"stafett/handover"
 )
 
-// The tests of this file's harness attack the built binary from outside: they start it as
-// a process, speak raw wires, and end it as an operator, a full disk or a power failure would.
+// The tests of this file's harness attack the gateway from outside: they start it as a
+// process, speak raw wires, and end it as an operator, a full disk or a power failure would.
 
-// gatewayBinary is the gateway, built once for all tests of a run.
+// gatewayBinary is the gateway: this test binary under the gateway's name, which TestMain
+// heeds, or with the race detector, which no installation has, one built once for all tests.
 var gatewayBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(builtIn, "stafett")
+	if !racing {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		return path, os.Symlink(self, path)
+	}
 	cmd := exec.Command("go", "build", "-o", path, "stafett/cmd/stafett")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // never the race build: it is what is installed
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -45,6 +55,13 @@ var gatewayBinary = sync.OnceValues(func() (string, error) {
 var builtIn string
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "stafett" {
+		main()
+		return
+	}
+	if os.Getenv(asNATS) != "" {
+		os.Exit(serveNATS(os.Args[1:]))
+	}
 	dir, err := os.MkdirTemp("", "stafett-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -56,15 +73,28 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// needsProcess skips where no gateway can be built and run beside the test.
+// needsProcess skips where no gateway is to run beside the test.
 func needsProcess(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds and runs the gateway as a process: not with -short")
+		t.Skip("runs the gateway as a process: not with -short")
 	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("builds the gateway: no go command in PATH")
+}
+
+// slow skips what takes long and has a shorter form beside it.
+func slow(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("STAFETT_TEST_SLOW") == "" {
+		t.Skip(why + ": STAFETT_TEST_SLOW is not set")
 	}
+}
+
+// rounds is how often something is repeated: few times, or many with STAFETT_TEST_SLOW.
+func rounds(few, many int) int {
+	if os.Getenv("STAFETT_TEST_SLOW") == "" {
+		return few
+	}
+	return many
 }
 
 // seeded gives this run's randomness; STAFETT_SEED repeats an earlier run's.
@@ -82,14 +112,39 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
+// Ids of the fictitious parties.
+const (
+	sykehus     handover.PartyID = demo.HospitalID
+	kommune     handover.PartyID = demo.MunicipalityID
+	institusjon handover.PartyID = demo.InstitutionID
+)
+
 // blackbox is a folder with a configuration, and the gateway that runs on it.
 type blackbox struct {
-	*sandbox
+	dir                  string
+	operator             string
+	tokens, natsPassword map[handover.PartyID]string
+
 	t      *testing.T
 	binary string
 	config string
 	log    *os.File
 	at     atomic.Pointer[gatewayProcess] // the process that is ready, nil while none is
+}
+
+// boxFor is a sandbox whose parties' systems are p.
+func boxFor(t *testing.T, p *wireParties) *demo.Sandbox {
+	box := demo.NewSandbox(t.TempDir())
+	box.Hospital, box.Municipality, box.MunicipalityFHIR, box.Institution = p.hospital.addr, p.municipality.addr, p.referrals.addr, p.institution.addr
+	return box
+}
+
+func blackboxOf(t *testing.T, box *demo.Sandbox) *blackbox {
+	b := &blackbox{t: t, dir: box.Dir, operator: box.Operator, tokens: map[handover.PartyID]string{}, natsPassword: map[handover.PartyID]string{}}
+	for p, token := range box.Tokens {
+		b.tokens[handover.PartyID(p)], b.natsPassword[handover.PartyID(p)] = token, box.NATSPasswords[p]
+	}
+	return b
 }
 
 // newBlackbox writes the folder. change, when not nil, alters the configuration.
@@ -100,9 +155,10 @@ func newBlackbox(t *testing.T, p *wireParties, change func(*blackbox, *Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &blackbox{sandbox: newSandbox(t.TempDir()), t: t, binary: binary}
-	b.hospital, b.municipality, b.municipalityFHIR, b.institution = p.hospital.addr, p.municipality.addr, p.referrals.addr, p.institution.addr
-	cfg, err := b.sandbox.config()
+	box := boxFor(t, p)
+	b := blackboxOf(t, box)
+	b.binary = binary
+	cfg, err := sandboxConfig(box)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,11 +445,11 @@ func (b *blackbox) until(wait time.Duration, what string, yes func() bool) {
 }
 
 // settled waits until no message is on its way any more.
-func (b *blackbox) settled(wait time.Duration) balanceView {
+func (b *blackbox) settled(wait time.Duration) api.Balance {
 	b.t.Helper()
-	var v balanceView
+	var v api.Balance
 	b.until(wait, "every message has ended", func() bool {
-		v = balanceView{}
+		v = api.Balance{}
 		b.get("/ledger/balance", b.operator, &v)
 		return v.Moving == 0
 	})
@@ -408,4 +464,21 @@ func hl7Field(raw []byte, segment string, n int) string {
 		}
 	}
 	return ""
+}
+
+// field is what follows a name in the line by which the gateway says that it is ready.
+func field(line, name string) string {
+	for _, f := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(f, name); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// cut is what stands between two texts, empty when the first is not there.
+func cut(raw []byte, before, after string) string {
+	_, rest, _ := bytes.Cut(raw, []byte(before))
+	v, _, _ := bytes.Cut(rest, []byte(after))
+	return string(v)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,14 +14,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"stafett/api"
 )
 
 // client asks a running gateway as a named person or a party.
 type client struct {
 	url, token string
+	asJSON     bool
 }
 
-// flags puts --url and --token on a command; STAFETT_URL and STAFETT_TOKEN are their defaults.
+// flags puts --url, --token and --json on a command; STAFETT_URL and STAFETT_TOKEN are
+// defaults.
 func (c *client) flags(cmd *cobra.Command) {
 	def := os.Getenv("STAFETT_URL")
 	if def == "" {
@@ -28,6 +33,47 @@ func (c *client) flags(cmd *cobra.Command) {
 	}
 	cmd.PersistentFlags().StringVar(&c.url, "url", def, "the gateway's address (STAFETT_URL)")
 	cmd.PersistentFlags().StringVar(&c.token, "token", os.Getenv("STAFETT_TOKEN"), "your bearer token (STAFETT_TOKEN)")
+	cmd.PersistentFlags().BoolVar(&c.asJSON, "json", false, "print the answer as JSON")
+}
+
+// print prints what the gateway answered: as JSON, or as readable does it.
+func (c *client) print(cmd *cobra.Command, v any, readable func(out io.Writer)) error {
+	if c.asJSON {
+		return writeJSON(cmd.OutOrStdout(), v)
+	}
+	readable(cmd.OutOrStdout())
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// wholeOr2 is the exit status of a command that proves something.
+func wholeOr2(whole bool) error {
+	if whole {
+		return nil
+	}
+	return exitCode(2)
+}
+
+// listAll reads a list to its end, page by page.
+func listAll[T any](ctx context.Context, c *client, path string, query url.Values) (api.List[T], error) {
+	all := api.List[T]{Items: []T{}}
+	query.Set("limit", "1000")
+	for {
+		var page api.List[T]
+		if err := c.call(ctx, "GET", path+"?"+query.Encode(), nil, &page); err != nil {
+			return all, err
+		}
+		all.Items, all.Total = append(all.Items, page.Items...), page.Total
+		if page.Next == "" {
+			return all, nil
+		}
+		query.Set("after", page.Next)
+	}
 }
 
 // call sends in as JSON, when not nil, and reads the answer into out.
@@ -66,24 +112,13 @@ func (c *client) send(ctx context.Context, method, path, contentType string, bod
 		return nil, err
 	}
 	if resp.StatusCode >= 300 {
-		var p problem
+		var p api.Problem
 		if json.Unmarshal(raw, &p) == nil && p.Title != "" {
-			return nil, fmt.Errorf("%s: %s (correlation %s)%s", p.Title, p.Detail, p.Correlation, allowed(p))
+			return nil, errors.New(p.String())
 		}
 		return nil, fmt.Errorf("the gateway answered %s", resp.Status)
 	}
 	return raw, nil
-}
-
-func allowed(p problem) string {
-	if len(p.Allowed) == 0 {
-		return ""
-	}
-	s := make([]string, len(p.Allowed))
-	for i, e := range p.Allowed {
-		s[i] = string(e)
-	}
-	return "; allowed now: " + strings.Join(s, ", ")
 }
 
 func escaped(s string) string { return url.PathEscape(s) }

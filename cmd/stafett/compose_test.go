@@ -29,6 +29,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.yaml.in/yaml/v3"
 
+	"stafett/api"
 	"stafett/directory"
 	"stafett/events"
 	"stafett/handover"
@@ -161,12 +162,8 @@ func TestCompose_AccountsAreThoseOfTheEventsPackage(t *testing.T) {
 // TestCompose_RunsAsProcesses starts the three NATS nodes and the gateway with the file's
 // own configurations, publishes, kills the node that leads, and publishes again.
 func TestCompose_RunsAsProcesses(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds and starts four servers: not with -short")
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("builds nats-server: no go command in PATH")
-	}
+	slow(t, "four servers with the configurations of docker-compose.yml")
+	needsProcess(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c := readCompose(t)
@@ -209,11 +206,11 @@ func TestCompose_RunsAsProcesses(t *testing.T) {
 	if second := nextEvent(ctx, t, follow); second.Sequence != 2 || second.ID == first.ID {
 		t.Fatalf("after the node was killed came event %d", second.Sequence)
 	}
-	var v verification
+	var v api.StreamVerification
 	if err := json.Unmarshal(g.get(t, "/events/verify?from=1", c.secrets["STAFETT_TOKEN_OPERATOR"]), &v); err != nil {
 		t.Fatal(err)
 	}
-	if v.Missing != "" || v.Compared < 2 {
+	if !v.Whole || v.Compared < 2 {
 		t.Fatalf("the stream after the kill: %+v", v)
 	}
 	g.stop(t)
@@ -228,8 +225,6 @@ type composeCluster struct {
 func startNodes(ctx context.Context, t *testing.T, c compose) *composeCluster {
 	t.Helper()
 	dir := t.TempDir()
-	server := filepath.Join(dir, "nats-server")
-	composeBuild(ctx, t, server, "github.com/nats-io/nats-server/v2")
 	ports := loopbackPorts(t, 9)
 	n := &composeCluster{client: ports[:3], routes: ports[3:6], monitor: ports[6:], process: map[string]*exec.Cmd{}}
 	for i, name := range composeNodes {
@@ -246,7 +241,7 @@ func startNodes(ctx context.Context, t *testing.T, c compose) *composeCluster {
 			t.Fatal(err)
 		}
 		args := strings.Split(place(t, strings.Join(c.Services[name].Command, "\n"), "/etc/nats/nats.conf", file), "\n")
-		n.process[name] = composeStart(t, exec.Command(server, args...), name)
+		n.process[name] = composeStart(t, natsCommand(args...), name)
 	}
 	for i, name := range composeNodes {
 		askUntil(ctx, t, name+" is healthy", func() bool {
@@ -395,8 +390,10 @@ type composeGateway struct {
 
 func startGateway(ctx context.Context, t *testing.T, config string) *composeGateway {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "stafett")
-	composeBuild(ctx, t, bin, "stafett/cmd/stafett")
+	bin, err := gatewayBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, in := io.Pipe()
 	t.Cleanup(func() { in.Close() })
 	cmd := exec.Command(bin, "serve", "--config", config)
@@ -491,16 +488,6 @@ func (g *composeGateway) stop(t *testing.T) {
 		}
 	case <-time.After(40 * time.Second): // stop_grace_period
 		t.Fatal("the gateway did not stop in its grace period")
-	}
-}
-
-func composeBuild(ctx context.Context, t *testing.T, to, pkg string) {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, pkg)
-	cmd.Dir = composeRoot
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stafett/api"
 	"stafett/demo"
 	"stafett/directory"
 	"stafett/handover"
@@ -116,7 +117,7 @@ func playDemo(ctx context.Context, out io.Writer, a *app, parties *demo.Parties,
 		return err
 	}
 	fmt.Fprintln(out)
-	printBalance(out, b)
+	printBalance(out, api.BalanceOf(b))
 	if !b.Holds() || v.Finding != nil {
 		return fmt.Errorf("the record is not whole: %+v", v.Finding)
 	}

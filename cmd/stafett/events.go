@@ -4,12 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"strconv"
+	"io"
 
-	"github.com/gin-gonic/gin"
 	"github.com/spf13/cobra"
 
+	"stafett/api"
 	"stafett/events"
 	"stafett/handover"
 )
@@ -65,33 +64,21 @@ func eventsTail() *cobra.Command {
 	return cmd
 }
 
-// verification is what the gateway says of a party's stream.
-type verification struct {
-	Party    handover.PartyID `json:"party,omitempty"`
-	Ledger   int64            `json:"ledger"`
-	Stream   int64            `json:"stream"`
-	Compared int64            `json:"compared"`
-	Missing  string           `json:"missing,omitempty"`
-}
-
 func eventsVerify() *cobra.Command {
 	c := &client{}
 	var party string
 	var from int64
 	cmd := &cobra.Command{Use: "verify", Short: "Prove that a party's stream holds every event of the ledger; exit 2 when not", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var v verification
+			var v api.StreamVerification
 			path := fmt.Sprintf("/events/verify?party=%s&from=%d", escaped(party), from)
 			if err := c.call(cmd.Context(), "GET", path, nil, &v); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "compared %d events from %d; ledger at %d, stream at %d\n", v.Compared, from, v.Ledger, v.Stream)
-			if v.Missing != "" {
-				fmt.Fprintln(cmd.OutOrStdout(), "NOT WHOLE:", v.Missing)
-				return exitCode(2)
+			if err := c.print(cmd, v, func(out io.Writer) { printStream(out, v, from) }); err != nil {
+				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "none is missing")
-			return nil
+			return wholeOr2(v.Whole)
 		}}
 	c.flags(cmd)
 	cmd.Flags().StringVar(&party, "party", "", "the party; all events when not given (operators)")
@@ -99,33 +86,26 @@ func eventsVerify() *cobra.Command {
 	return cmd
 }
 
-// verifyEvents answers for a party that asks for itself, and for operators.
-func (a *app) verifyEvents(c *gin.Context) {
-	caller := callerOf(c)
-	party := handover.PartyID(c.Query("party"))
-	from, err := strconv.ParseInt(c.DefaultQuery("from", "1"), 10, 64)
-	if err != nil || from < 1 {
-		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Path: "from", Text: "a sequence number from 1"})
+func printStream(out io.Writer, v api.StreamVerification, from int64) {
+	fmt.Fprintf(out, "compared %d events from %d; ledger at %d, stream at %d\n", v.Compared, from, v.Ledger, v.Stream)
+	if f := v.Finding; f != nil {
+		fmt.Fprintf(out, "NOT WHOLE: event %d is %s: %s\n", f.Event, f.Problem, f.Detail)
 		return
 	}
-	if caller.Party != "" && caller.Party != party || caller.Party == "" && !caller.IsOperator() {
-		fail(c, &handover.Fault{Kind: handover.FaultForbidden, Text: "ask for your own party"})
-		return
-	}
+	fmt.Fprintln(out, "none is missing")
+}
+
+// Compare holds a party's stream, or all events, against the ledger.
+func (a *app) Compare(ctx context.Context, party handover.PartyID, from int64) (api.StreamVerification, error) {
 	if _, ok := a.dir.Party(party); party != "" && !ok {
-		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Path: "party", Text: "no such party in the directory"})
-		return
+		return api.StreamVerification{}, &handover.Fault{Kind: handover.FaultInvalid, Path: "party", Text: "no such party in the directory"}
 	}
-	cmp, err := a.compareEvents(c, party, from)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	v := verification{Party: party, Ledger: cmp.Ledger, Stream: cmp.Stream, Compared: cmp.Compared}
+	cmp, err := a.compareEvents(ctx, party, from)
+	v := api.StreamVerification{Ledger: cmp.Ledger, Stream: cmp.Stream, Compared: cmp.Compared}
 	if d := cmp.First; d != nil {
-		v.Missing = fmt.Sprintf("event %d is %s: %s", d.Sequence, d.Problem, d.Detail)
+		v.Finding = &api.StreamFinding{Event: d.Sequence, Problem: d.Problem, Detail: d.Detail}
 	}
-	c.JSON(http.StatusOK, v)
+	return v, err
 }
 
 func (a *app) compareEvents(ctx context.Context, party handover.PartyID, from int64) (events.Comparison, error) {

@@ -53,6 +53,8 @@ var layers = map[string][]string{
 	"gateway/desk":     {"gateway/kernel", "gateway/act", "gateway/intake", "access", "adapters", "handover", "ledger"},
 	"gateway": {"gateway/kernel", "gateway/intake", "gateway/fhirdoor", "gateway/deliver", "gateway/clock", "gateway/desk",
 		"adapters", "handover", "message"},
+	"api":         {"gateway/desk", "handover", "ledger", "access"},
+	"bench":       {},
 	"demo":        {},
 	"cmd/stafett": nil, // the one binary may import everything
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stafett/api"
 	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
@@ -23,32 +25,19 @@ func ledgerCommand() *cobra.Command {
 	c.flags(cmd)
 	var config string
 	cmd.PersistentFlags().StringVar(&config, "config", "", "open the store of this configuration instead (the gateway must be stopped, or use PostgreSQL)")
-	cmd.AddCommand(ledgerMessage(c), ledgerBalance(c, &config), ledgerVerify(c, &config), ledgerCheckpoint(c, &config), ledgerReindex(c))
+	cmd.AddCommand(ledgerMessage(c), ledgerBalance(c, &config), ledgerVerify(c, &config), ledgerCheckpoint(c, &config), ledgerAudit(c), ledgerReindex(c))
 	return cmd
 }
 
 func ledgerMessage(c *client) *cobra.Command {
-	asJSON := false
-	cmd := &cobra.Command{Use: "message ID", Short: "What happened to one message, by its id here or the sender's own", Args: cobra.ExactArgs(1),
+	return &cobra.Command{Use: "message ID", Short: "What happened to one message, by its id here or the sender's own", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var v desk.MessageView
 			if err := c.call(cmd.Context(), "GET", "/messages/"+escaped(args[0]), nil, &v); err != nil {
 				return err
 			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), v)
-			}
-			printMessage(cmd.OutOrStdout(), v)
-			return nil
+			return c.print(cmd, v, func(out io.Writer) { printMessage(out, v) })
 		}}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 func printMessage(out io.Writer, v desk.MessageView) {
@@ -101,8 +90,11 @@ func printReport(out io.Writer, raw json.RawMessage) {
 	}
 }
 
-// stored runs f on the store that config names, without a gateway.
-func stored(ctx context.Context, config string, f func(ledger.Auditor) error) error {
+// asked asks the running gateway, or the store itself when the command names its configuration.
+func asked(ctx context.Context, config string, store func(ledger.Auditor) error, overHTTP func() error) error {
+	if config == "" {
+		return overHTTP()
+	}
 	cfg, err := loadConfig(config)
 	if err != nil {
 		return err
@@ -112,31 +104,30 @@ func stored(ctx context.Context, config string, f func(ledger.Auditor) error) er
 		return err
 	}
 	defer s.Close()
-	return f(s)
+	return store(s)
 }
 
 func ledgerBalance(c *client, config *string) *cobra.Command {
 	return &cobra.Command{Use: "balance", Short: "Prove that every received message is accounted for; exit 2 when not", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var b balanceView
-			var err error
-			if *config != "" {
-				err = stored(cmd.Context(), *config, func(s ledger.Auditor) (err error) { b.Balance, err = s.Balance(cmd.Context()); return })
-			} else {
-				err = c.call(cmd.Context(), "GET", "/ledger/balance", nil, &b)
+			ctx := cmd.Context()
+			var b api.Balance
+			err := asked(ctx, *config, func(s ledger.Auditor) error {
+				found, err := s.Balance(ctx)
+				b = api.BalanceOf(found)
+				return err
+			}, func() error { return c.call(ctx, "GET", "/ledger/balance", nil, &b) })
+			if err == nil {
+				err = c.print(cmd, b, func(out io.Writer) { printBalance(out, b) })
 			}
 			if err != nil {
 				return err
 			}
-			printBalance(cmd.OutOrStdout(), b.Balance)
-			if !b.Balance.Holds() {
-				return exitCode(2)
-			}
-			return nil
+			return wholeOr2(b.Holds)
 		}}
 }
 
-func printBalance(out io.Writer, b ledger.Balance) {
+func printBalance(out io.Writer, b api.Balance) {
 	fmt.Fprintf(out, "received %d = delivered %d + applied %d + repeated %d + refused %d + parked %d + moving %d\n",
 		b.Received, b.Delivered, b.Applied, b.Repeated, b.Refused, b.Parked, b.Moving)
 	for _, id := range b.Unaccounted {
@@ -145,7 +136,7 @@ func printBalance(out io.Writer, b ledger.Balance) {
 	for _, id := range b.OpenHandoversWithoutDeadline {
 		fmt.Fprintf(out, "no deadline:   handover %s\n", id)
 	}
-	if b.Holds() {
+	if b.Holds {
 		fmt.Fprintln(out, "the balance holds")
 	} else {
 		fmt.Fprintln(out, "THE BALANCE DOES NOT HOLD")
@@ -161,26 +152,31 @@ func ledgerVerify(c *client, config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var v ledger.Verification
-			if *config != "" {
-				err = stored(ctx, *config, func(s ledger.Auditor) (err error) { v, err = s.Verify(ctx, cp); return })
-			} else {
-				err = c.call(ctx, "POST", "/ledger/verify", cp, &v)
+			var v api.Verification
+			err = asked(ctx, *config, func(s ledger.Auditor) error {
+				found, err := s.Verify(ctx, cp)
+				v = api.VerificationOf(found)
+				return err
+			}, func() error { return c.call(ctx, "POST", "/ledger/verify", cp, &v) })
+			if err == nil {
+				err = c.print(cmd, v, func(out io.Writer) { printVerification(out, v) })
 			}
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "%d entries, %d events, %d erased by law, head %s\n", v.Entries, v.Events, v.Erased, v.Head)
-			if v.Finding != nil {
-				fmt.Fprintf(out, "NOT WHOLE: entry %d %s: %s\n", v.Finding.Entry, v.Finding.Problem, v.Finding.Detail)
-				return exitCode(2)
-			}
-			fmt.Fprintln(out, "the chain is whole")
-			return nil
+			return wholeOr2(v.Whole)
 		}}
 	cmd.Flags().StringVar(&against, "checkpoint", "", "also hold against a checkpoint that was kept outside")
 	return cmd
+}
+
+func printVerification(out io.Writer, v api.Verification) {
+	fmt.Fprintf(out, "%d entries, %d events, %d erased by law, head %s\n", v.Entries, v.Events, v.Erased, v.Head)
+	if f := v.Finding; f != nil {
+		fmt.Fprintf(out, "NOT WHOLE: entry %d %s: %s\n", f.Entry, f.Problem, f.Detail)
+		return
+	}
+	fmt.Fprintln(out, "the chain is whole")
 }
 
 func readCheckpoint(path string) (*ledger.Checkpoint, error) {
@@ -201,13 +197,10 @@ func readCheckpoint(path string) (*ledger.Checkpoint, error) {
 func ledgerCheckpoint(c *client, config *string) *cobra.Command {
 	return &cobra.Command{Use: "checkpoint", Short: "Print the chain's head, to be kept outside the ledger", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
 			var cp ledger.Checkpoint
-			var err error
-			if *config != "" {
-				err = stored(cmd.Context(), *config, func(s ledger.Auditor) (err error) { cp, err = s.Head(cmd.Context()); return })
-			} else {
-				err = c.call(cmd.Context(), "GET", "/ledger/checkpoint", nil, &cp)
-			}
+			err := asked(ctx, *config, func(s ledger.Auditor) (err error) { cp, err = s.Head(ctx); return },
+				func() error { return c.call(ctx, "GET", "/ledger/checkpoint", nil, &cp) })
 			if err != nil {
 				return err
 			}
@@ -215,14 +208,37 @@ func ledgerCheckpoint(c *client, config *string) *cobra.Command {
 		}}
 }
 
+func ledgerAudit(c *client) *cobra.Command {
+	var of, through string
+	cmd := &cobra.Command{Use: "audit --message ID | --handover ID", Short: "Who did what about one message or one handover", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := listAll[api.Audited](cmd.Context(), c, "/ledger/audit", url.Values{"message": {of}, "handover": {through}})
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, v, func(out io.Writer) { printAudit(out, v.Items) })
+		}}
+	cmd.Flags().StringVar(&of, "message", "", "the message, by its id here")
+	cmd.Flags().StringVar(&through, "handover", "", "the handover")
+	return cmd
+}
+
+func printAudit(out io.Writer, lines []api.Audited) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.At.Local().Format(time.DateTime), l.Action, l.Outcome, l.Detail,
+			strings.TrimSpace(string(l.Party)+" "+l.Person))
+	}
+	w.Flush()
+}
+
 func ledgerReindex(c *client) *cobra.Command {
 	return &cobra.Command{Use: "reindex", Short: "Compute the search rows of every resource anew", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var v struct{ Resources int }
+			var v api.Reindexed
 			if err := c.call(cmd.Context(), "POST", "/ledger/reindex", nil, &v); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d resources indexed\n", v.Resources)
-			return nil
+			return c.print(cmd, v, func(out io.Writer) { fmt.Fprintf(out, "%d resources indexed\n", v.Resources) })
 		}}
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -143,23 +141,4 @@ func (a *app) observeRequests(c *gin.Context) {
 		a.log.Warn("call failed", "route", route, "correlation", e.Meta, "cause", e.Err.Error())
 	}
 	a.log.Debug("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(), "took", time.Since(start))
-}
-
-// recoverPanics answers a call that panicked as any unknown error: temporary outward, its
-// detail withheld. The value may hold content, so that only its type is logged.
-func (a *app) recoverPanics(c *gin.Context) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		if p == http.ErrAbortHandler {
-			panic(p)
-		}
-		a.log.Error("a call panicked", "route", c.FullPath(), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-		if !c.Writer.Written() {
-			fail(c, &handover.Fault{Kind: handover.FaultUnknown, Op: "recoverPanics"})
-		}
-	}()
-	c.Next()
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,7 +22,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 
+	"stafett/bench"
+	"stafett/demo"
 	"stafett/events"
 	"stafett/handover"
 )
@@ -29,6 +33,7 @@ import (
 // TestInvariant1_FullDisk: on a full disk nothing is answered positively and the gateway
 // says that it is not ready; when there is room again it goes on by itself.
 func TestInvariant1_FullDisk(t *testing.T) {
+	t.Parallel()
 	needsProcess(t)
 	small := mountSmall(t)
 	p := newWireParties(t)
@@ -51,7 +56,7 @@ func TestInvariant1_FullDisk(t *testing.T) {
 		grow(t, filler)
 		return b.status("GET", "/readyz", "", nil, nil) == http.StatusServiceUnavailable
 	})
-	receipt := []byte(benchReceipt(p.municipality.all()[0].raw))
+	receipt := []byte(bench.Receipt(p.municipality.all()[0].raw))
 	if got := b.status("POST", "/kith", b.tokens[kommune], receipt, xmlType); got != http.StatusServiceUnavailable {
 		t.Errorf("national XML was answered %d on a full disk", got)
 	}
@@ -97,7 +102,7 @@ func fillDisk(t *testing.T, s *senders, filler string) [][]byte {
 			t.Fatal("a full disk still takes messages")
 		}
 		grow(t, filler)
-		frame := benchMessage(7, n)
+		frame := bench.Message(7, n)
 		raw, err := s.mllp(s.ctx, frame)
 		switch {
 		case err != nil:
@@ -140,25 +145,44 @@ func (b *blackbox) status(method, path, token string, body []byte, header map[st
 	return a.status
 }
 
-// natsServer is a NATS server of the operator's own.
-type natsServer struct {
-	binary, config string
-	cmd            *exec.Cmd
+// asNATS makes this test binary, which holds the server of go.mod's version, a nats-server.
+const asNATS = "STAFETT_TEST_AS_NATS"
+
+func serveNATS(args []string) int {
+	opts, err := natsserver.ConfigureOptions(flag.NewFlagSet("nats-server", flag.ContinueOnError), args, func() {}, func() {}, func() {})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s, err := natsserver.NewServer(opts)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s.ConfigureLogger()
+	if err := natsserver.Run(s); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s.WaitForShutdown()
+	return 0
 }
 
-var natsBinary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(builtIn, "nats-server")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
+func natsCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asNATS+"=1")
+	return cmd
+}
+
+// natsServer is a NATS server of the operator's own.
+type natsServer struct {
+	config string
+	cmd    *exec.Cmd
+}
 
 func (n *natsServer) start(t *testing.T) {
 	t.Helper()
-	n.cmd = composeStart(t, exec.Command(n.binary, "-c", n.config), "nats-server")
+	n.cmd = composeStart(t, natsCommand("-c", n.config), "nats-server")
 }
 
 func (n *natsServer) kill() {
@@ -169,18 +193,14 @@ func (n *natsServer) kill() {
 // external puts the gateway on a NATS server by address.
 func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	t.Helper()
-	binary, err := natsBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway, system := events.User{Name: "gateway", Password: newToken()}, events.User{Name: "system", Password: newToken()}
+	gateway, system := events.User{Name: "gateway", Password: demo.NewToken()}, events.User{Name: "system", Password: demo.NewToken()}
 	url := fmt.Sprintf("nats://127.0.0.1:%d", loopbackPorts(t, 1)[0])
 	x := &External{Gateway: Connect{URL: url, User: gateway.Name, Password: gateway.Password}, Replicas: 1,
 		System: &Connect{URL: url, User: system.Name, Password: system.Password}, Parties: map[handover.PartyID]Connect{}}
 	var users []events.PartyUsers
 	for party, password := range b.natsPassword {
 		u := events.PartyUsers{Party: party, Reader: events.User{Name: string(party), Password: password},
-			Gateway: events.User{Name: "gateway-" + string(party), Password: newToken()}}
+			Gateway: events.User{Name: "gateway-" + string(party), Password: demo.NewToken()}}
 		users = append(users, u)
 		x.Parties[party] = Connect{URL: url, User: u.Gateway.Name, Password: u.Gateway.Password}
 	}
@@ -188,7 +208,7 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &natsServer{binary: binary, config: filepath.Join(b.dir, "nats.conf")}
+	n := &natsServer{config: filepath.Join(b.dir, "nats.conf")}
 	text := fmt.Sprintf("server_name: one\nlisten: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
 		strings.TrimPrefix(url, "nats://"), filepath.Join(b.dir, "nats"), accounts)
 	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
@@ -202,6 +222,7 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 // TestInvariant5_NATSAway: while NATS is away everything else goes on, and its events come
 // when it is back.
 func TestInvariant5_NATSAway(t *testing.T) {
+	t.Parallel()
 	needsProcess(t)
 	p := newWireParties(t)
 	var nats *natsServer
@@ -234,6 +255,7 @@ func TestInvariant5_NATSAway(t *testing.T) {
 // TestInvariant2_ReceiverAway: what waits for an absent receiver delays nobody else, and
 // arrives in order when it is back.
 func TestInvariant2_ReceiverAway(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	s := &senders{blackbox: b, ctx: t.Context()}
@@ -294,6 +316,7 @@ func TestInvariant2_ReceiverAway(t *testing.T) {
 }
 
 func TestServe_SecondProcessIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBlackbox(t, newWireParties(t), nil)
 	g := b.start()
 	out, code := b.cli("serve", "--config", b.config)
@@ -308,6 +331,7 @@ func TestServe_SecondProcessIsRefused(t *testing.T) {
 }
 
 func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	for name, c := range map[string]struct {
 		change func(*blackbox, *Config)
@@ -353,6 +377,7 @@ func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
 // TestServe_StopFinishesWhatIsInHand stops the gateway while a message is half read and
 // others come: what was begun is answered, what was answered is stored.
 func TestServe_StopFinishesWhatIsInHand(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	g := b.start()
@@ -364,7 +389,7 @@ func TestServe_StopFinishesWhatIsInHand(t *testing.T) {
 	for c := range 8 {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				frame := benchMessage(c, n)
+				frame := bench.Message(c, n)
 				raw, err := b.mllp(ctx, frame)
 				if err != nil {
 					return
@@ -438,20 +463,21 @@ var (
 
 // TestCommands_AgainstARunningGateway walks through what a named person does.
 func TestCommands_AgainstARunningGateway(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	b := newBlackbox(t, p, nil)
 	s := &senders{blackbox: b, ctx: t.Context()}
 	p.municipality.first = func(a arrived) {
 		if a.typ != "APPREC" {
 			s.working.Go(func() {
-				receipt := []byte(benchReceipt(a.raw))
+				receipt := []byte(bench.Receipt(a.raw))
 				s.kith(cut(receipt, "<Id>", "<"), receipt)
 			})
 		}
 	}
 	g := b.start()
 
-	frame := benchMessage(1, 1)
+	frame := bench.Message(1, 1)
 	file := filepath.Join(t.TempDir(), "a16.hl7")
 	if err := os.WriteFile(file, frame[1:len(frame)-2], 0o600); err != nil {
 		t.Fatal(err)
@@ -482,7 +508,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	b.proves("now accepted, held by dalvik-kommune", "handover", "answer", h, "accepted", "--day", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
 
 	// A message without a route is parked until a named person routes it.
-	lost := bytes.ReplaceAll(benchMessage(2, 1), []byte("^^9901|"), []byte("^^0000|"))
+	lost := bytes.ReplaceAll(bench.Message(2, 1), []byte("^^9901|"), []byte("^^0000|"))
 	s.hl7(lost)
 	list = b.proves("no-route", "parked", "list")
 	parked := messageID.FindStringSubmatch(list)[1]
@@ -493,7 +519,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 		t.Errorf("a message that is not parked: exit %d\n%s", code, out)
 	}
 	b.until(20*time.Second, "the routed notice arrives", func() bool { return p.municipality.count("LOG_UTSKRIVNINGSKLAR") == 2 })
-	closed := bytes.ReplaceAll(benchMessage(3, 1), []byte("^^9901|"), []byte("^^0000|"))
+	closed := bytes.ReplaceAll(bench.Message(3, 1), []byte("^^9901|"), []byte("^^0000|"))
 	s.hl7(closed)
 	parked = messageID.FindStringSubmatch(b.proves("no-route", "parked", "list"))[1]
 	if out, code := b.cli("parked", "close", parked); code != 1 || !strings.Contains(out, "say why") {
@@ -531,7 +557,7 @@ func (b *blackbox) deliveryCommands(s *senders, p *wireParties) {
 	negative := func(a arrived) {
 		if a.typ == "LOG_UTSKRIVNINGSKLAR" {
 			s.working.Go(func() {
-				receipt := []byte(strings.Replace(benchReceipt(a.raw), `<Status V="1" DN="OK"/>`,
+				receipt := []byte(strings.Replace(bench.Receipt(a.raw), `<Status V="1" DN="OK"/>`,
 					`<Status V="2" DN="Avvist"/><Error V="E20" S="2.16.578.1.12.4.1.1.8221" DN="Journalsystemet finner ikke pasienten"/>`, 1))
 				s.kith(cut(receipt, "<Id>", "<"), receipt)
 			})
@@ -540,7 +566,7 @@ func (b *blackbox) deliveryCommands(s *senders, p *wireParties) {
 	positive := p.municipality.first
 	p.municipality.set(negative)
 	for _, n := range []int{4, 5} {
-		s.hl7(benchMessage(n, 1))
+		s.hl7(bench.Message(n, 1))
 	}
 	var refused [][]string
 	b.until(20*time.Second, "two deliveries are refused", func() bool {
@@ -581,6 +607,7 @@ func (b *blackbox) natsURL() string {
 // TestInvariant5_FullDiskUnderTheStream: events that the stream cannot take stay in the
 // ledger, intake goes on, and they come when there is room again.
 func TestInvariant5_FullDiskUnderTheStream(t *testing.T) {
+	t.Parallel()
 	p := newWireParties(t)
 	var small string
 	b := newBlackbox(t, p, func(_ *blackbox, c *Config) {

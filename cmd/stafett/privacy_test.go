@@ -83,6 +83,7 @@ func TestPrivacy_TheSearchFindsWhatIsThere(t *testing.T) {
 }
 
 func TestPrivacy_DemoPrintsNoPerson(t *testing.T) {
+	t.Parallel()
 	needsProcess(t)
 	binary, err := gatewayBinary()
 	if err != nil {
@@ -133,6 +134,7 @@ func demoGateway(t *testing.T) (*blackbox, *demo.Parties, demo.Tokens) {
 // TestPrivacy_AWholeRunRevealsNoPerson plays the scenario and a series of mistakes through
 // a gateway that logs all it can, and searches everything that comes out of it.
 func TestPrivacy_AWholeRunRevealsNoPerson(t *testing.T) {
+	t.Parallel()
 	b, parties, tokens := demoGateway(t)
 	g := b.start()
 	_, err := demo.Run(t.Context(), demo.Config{Parties: parties, Tokens: tokens, MLLPAddr: g.mllp, KITHURL: g.http + "/kith",
@@ -163,7 +165,7 @@ func TestPrivacy_AWholeRunRevealsNoPerson(t *testing.T) {
 			mustNotReveal(t, "an event", []byte(e.Subject+" "+string(e.Data)))
 		}
 	}
-	for _, path := range []string{"/handovers", "/parked", "/ledger/balance", "/ledger/checkpoint", "/events/verify"} {
+	for _, path := range []string{"/handovers", "/parked/messages", "/parked/deliveries", "/ledger/balance", "/ledger/checkpoint", "/events/verify"} {
 		var v json.RawMessage
 		b.get(path, tokens.Operator, &v)
 		mustNotReveal(t, path, v)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stafett/gateway/intake"
+	"stafett/gateway/desk"
 )
 
 func translateCommand() *cobra.Command {
@@ -27,12 +27,12 @@ func translateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var v intake.Translation
+			var v desk.Translation
 			if err := json.Unmarshal(b, &v); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			if v.Output != "" {
+			if v.Output != "" && !c.asJSON {
 				fmt.Fprintln(out, v.Output)
 				return nil
 			}

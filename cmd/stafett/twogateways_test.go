@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stafett/bench"
 )
 
 // TestInvariant1_2_3_5_TwoGatewaysOnOneLedger: two processes share a PostgreSQL ledger; each
@@ -38,7 +40,7 @@ func TestInvariant1_2_3_5_TwoGatewaysOnOneLedger(t *testing.T) {
 	for sender := range senders {
 		all.Go(func() {
 			for n := range each {
-				msg := benchMessage(sender, n)
+				msg := bench.Message(sender, n)
 				// The first answer decides; the other gateway must know the repeat.
 				for _, b := range []*blackbox{boxes[n%2], boxes[(n+1)%2]} {
 					if err := b.sendHL7(t.Context(), msg); err != nil {
@@ -58,7 +60,7 @@ func TestInvariant1_2_3_5_TwoGatewaysOnOneLedger(t *testing.T) {
 		if a.times != 1 {
 			t.Errorf("%s arrived %d times", a.id, a.times)
 		}
-		got, err := boxes[i%2].sendHTTP(t.Context(), "POST", "/kith", kommune, []byte(benchReceipt(a.raw)), map[string]string{"Content-Type": "application/xml"})
+		got, err := boxes[i%2].sendHTTP(t.Context(), "POST", "/kith", kommune, []byte(bench.Receipt(a.raw)), map[string]string{"Content-Type": "application/xml"})
 		if err != nil || got.status != http.StatusAccepted {
 			t.Fatalf("receipt: %d %v", got.status, err)
 		}

@@ -143,6 +143,11 @@ func allowed(handlers map[string]handler) string {
 	return strings.Join(list, ", ")
 }
 
+// Refuse answers any request with err, as who guards this API from outside does.
+func Refuse(opts Options, err error) gin.HandlerFunc {
+	return newAPI(opts).serve(func(*request) (answer, error) { return answer{}, err }, true)
+}
+
 func newAPI(opts Options) *api {
 	a := &api{Options: opts, types: map[string]bool{}}
 	a.Base = strings.TrimSuffix(a.Base, "/")

@@ -12,6 +12,7 @@ import (
 	"stafett/access"
 	"stafett/gateway/intake"
 	"stafett/gateway/kernel"
+	"stafett/handover"
 	"stafett/ledger"
 )
 
@@ -27,4 +28,13 @@ func New(k *kernel.Kernel, in *intake.Intake) *Desk { return &Desk{k, in} }
 // auditRead records a read before its answer leaves; without the record there is no answer.
 func (g *Desk) auditRead(ctx context.Context, c access.Caller, what string) error {
 	return g.k.Audit(ctx, ledger.Audit{Action: ledger.AuditRead, Party: c.Party, Person: c.Person, Resource: what, Correlation: c.Correlation})
+}
+
+// Translation is a dry run: what a message would become.
+type Translation = intake.Translation
+
+// DryRun takes a message through intake without storing anything, and makes a message of
+// toType on wire to, when to is given.
+func (g *Desk) DryRun(ctx context.Context, from handover.Wire, raw []byte, to handover.Wire, toType string) (Translation, error) {
+	return g.intake.Translate(ctx, from, raw, to, toType)
 }

@@ -32,7 +32,7 @@ type MessageView struct {
 	Person      string                 `json:"person,omitempty"`
 	Correlation handover.CorrelationID `json:"correlation,omitempty"`
 	Handover    *HandoverView          `json:"handover,omitempty"`
-	Deliveries  []DeliveryView         `json:"deliveries"`
+	Deliveries  []DeliveryView         `json:"deliveries,omitempty"`
 	Report      json.RawMessage        `json:"report,omitempty"`
 	Audit       []AuditView            `json:"audit,omitempty"`
 }
@@ -49,7 +49,7 @@ type HandoverView struct {
 	Since      time.Time            `json:"since"`
 	Deadline   time.Time            `json:"deadline,omitzero"`
 	Attentions []handover.Attention `json:"attentions,omitempty"`
-	Facts      handover.Facts       `json:"facts"`
+	Facts      handover.Facts       `json:"facts,omitzero"`
 	Next       handover.Next        `json:"next,omitzero"`
 }
 

@@ -15,7 +15,7 @@ import (
 type Translation struct {
 	Type      string            `json:"type"`
 	Event     string            `json:"event,omitempty"`
-	Resources []json.RawMessage `json:"resources"`
+	Resources []json.RawMessage `json:"resources,omitempty"`
 	Report    account.Report    `json:"report"`
 	// Output is the message in the wanted format, when one was asked for.
 	Output       string          `json:"output,omitempty"`

@@ -2,7 +2,9 @@ package ledgertest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,6 +22,17 @@ type model struct {
 	resources  map[string]int64
 	events     int64
 	entries    int64
+}
+
+// fewerChecks makes the random runs of a test 25 instead of rapid's 100, unless
+// STAFETT_TEST_SLOW or the command line asks for more.
+func fewerChecks(t *testing.T) {
+	checks := flag.Lookup("rapid.checks")
+	if os.Getenv("STAFETT_TEST_SLOW") != "" || checks.Value.String() != checks.DefValue {
+		return
+	}
+	_ = checks.Value.Set("25")
+	t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
 }
 
 func newModel() model {
@@ -135,6 +148,7 @@ func randomUnit(rt *rapid.T) ledger.Unit {
 
 // testModel compares random batches with the model.
 func testModel(t *testing.T, h Harness) {
+	fewerChecks(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := h.Open(t)
 		defer func() { _ = s.Close() }()

@@ -75,6 +75,7 @@ func testTamper(t *testing.T, h Harness) {
 		{"INSERT INTO event SELECT 6, entry, handover, chain, kind, name, sender, receiver, state, actor, role, reason, attention, message, at, chain_head FROM event WHERE seq = 3; UPDATE head SET event = 6", 3, ledger.ProblemChanged},
 	} {
 		t.Run(strings.NewReplacer(" ", "_", "/", "_").Replace(test.sql[:min(60, len(test.sql))]), func(t *testing.T) {
+			t.Parallel()
 			s := h.Open(t)
 			fill(t, s)
 			h.Exec(t, s, test.sql)
