@@ -144,7 +144,7 @@ func TestValidate_Mutants_Caught(t *testing.T) {
 }
 
 func TestValidate_NotAResource_Refused(t *testing.T) {
-	for _, n := range []*fhir.Node{nil, fhir.Str("x"), fhir.Arr(), fhir.Null(), {}} {
+	for _, n := range []*fhir.Node{nil, fhir.Str("x"), fhir.Arr(), &fhir.Node{Kind: fhir.KindNull}, {}} {
 		if len(Validate(n)) == 0 {
 			t.Errorf("%s is accepted", n.JSON())
 		}

@@ -49,7 +49,7 @@ func TestValidate_WhatPasses_IsRead(t *testing.T) {
 
 // others are what is put in a place.
 var others = []*fhir.Node{fhir.Str("word"), fhir.Str("two words"), fhir.Num("7"), fhir.Num("-2147483648"), fhir.Num("1e2"), fhir.Num("1.50"),
-	fhir.Bool(false), fhir.Null(), fhir.Obj("text", "x"), fhir.Arr(fhir.Str("word")), fhir.Arr(fhir.Obj("text", "x"))}
+	fhir.Bool(false), &fhir.Node{Kind: fhir.KindNull}, fhir.Obj("text", "x"), fhir.Arr(fhir.Str("word")), fhir.Arr(fhir.Obj("text", "x"))}
 
 // nodes lists every node of the tree but its type.
 func nodes(n *fhir.Node) []*fhir.Node {

@@ -74,9 +74,6 @@ func Arr(items ...*Node) *Node {
 	return n
 }
 
-// Null makes a null, as stands in an array of primitives whose extension has a value
-// (R4 2.6.2.2).
-func Null() *Node { return &Node{Kind: KindNull} }
 
 // LogicalRef makes a Reference by business identifier. Empty arguments are left out.
 func LogicalRef(typ, system, value, display string) *Node {

@@ -127,7 +127,7 @@ func TestNode_Changes_KeepNeighbours(t *testing.T) {
 	n.Get("b").Delete("y")
 	n.Set("e", Bool(true))
 	n.SetFirst("id", Str("i"))
-	n.Append("e", Null())
+	n.Append("e", &Node{Kind: KindNull})
 	if got, want := string(n.JSON()), `{"id":"i","a":{"x":1,"new":"v"},"b":{},"c":[1,9],"d":[2],"e":[true,null]}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -159,7 +159,7 @@ func anyNode(depth int) *rapid.Generator[*Node] {
 		case 2:
 			return Bool(rapid.Bool().Draw(t, "bool"))
 		case 3:
-			return Null()
+			return &Node{Kind: KindNull}
 		case 4:
 			return Arr(rapid.SliceOfN(anyNode(depth-1), 0, 4).Draw(t, "items")...)
 		default:
