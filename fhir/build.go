@@ -74,7 +74,6 @@ func Arr(items ...*Node) *Node {
 	return n
 }
 
-
 // LogicalRef makes a Reference by business identifier. Empty arguments are left out.
 func LogicalRef(typ, system, value, display string) *Node {
 	return Obj("type", typ, "identifier", Identifier(system, value), "display", display)
