@@ -312,7 +312,7 @@ func (a *app) routes() http.Handler {
 // inWordsOf answers below /fhir as FHIR does, elsewhere as the API does.
 func inWordsOf(onFHIR, elsewhere gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if strings.HasPrefix(c.Request.URL.Path, "/fhir/") {
+		if strings.HasPrefix(c.Request.URL.Path+"/", "/fhir/") {
 			onFHIR(c)
 			return
 		}

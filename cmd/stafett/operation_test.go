@@ -507,6 +507,9 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	b.proves("now deferred, held by fjellheim-sykehus", "handover", "answer", h, "deferred", "--day", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
 	b.proves("now accepted, held by dalvik-kommune", "handover", "answer", h, "accepted", "--day", time.Now().AddDate(0, 0, 2).Format(time.DateOnly))
 
+	b.proves("Oda Operatør", "ledger", "audit", "--handover", h)
+	b.proves(`"total": 1`, "handover", "list", "--json")
+
 	// A message without a route is parked until a named person routes it.
 	lost := bytes.ReplaceAll(bench.Message(2, 1), []byte("^^9901|"), []byte("^^0000|"))
 	s.hl7(lost)

@@ -46,7 +46,7 @@ func TestRoutes_RefuseInTheirOwnWords(t *testing.T) {
 			t.Errorf("%s %s: Allow is %q", c.method, c.path, got.header.Get("Allow"))
 		}
 	}
-	for _, path := range []string{"/handovers", "/fhir/Task", "/kith"} {
+	for _, path := range []string{"/handovers", "/fhir", "/fhir/Task", "/kith"} {
 		token := "three" + path
 		for range 10 {
 			b.status("GET", path, token, nil, nil)
