@@ -8,7 +8,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/stafett ./cmd/stafett && \
+    CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o /out/stafett ./cmd/stafett && \
     mkdir -p /out/data
 
 FROM busybox:1.37-musl AS busybox
