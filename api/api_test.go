@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,8 +87,17 @@ func (r *record) Head(context.Context) (ledger.Checkpoint, error) {
 	return ledger.Checkpoint{Epoch: "e", Entry: 4, Head: "sha256:1"}, r.err
 }
 
-func (r *record) AuditOf(context.Context, ledger.AuditFilter) ([]ledger.Audit, error) {
-	return r.audit, r.err
+func (r *record) AuditOf(_ context.Context, f ledger.AuditFilter) (ledger.Listing[ledger.Audit], error) {
+	out := ledger.Listing[ledger.Audit]{Items: r.audit, Total: len(r.audit)}
+	from, err := strconv.Atoi(cmp.Or(f.After, "0"))
+	if err != nil {
+		return out, &handover.Fault{Kind: handover.FaultInvalid}
+	}
+	to := min(from+f.Limit, len(r.audit))
+	if out.Items = r.audit[from:to]; to < len(r.audit) {
+		out.Next = strconv.Itoa(to)
+	}
+	return out, r.err
 }
 
 type streams struct{}
@@ -279,7 +290,7 @@ func TestList_PageByPage(t *testing.T) {
 	if ids, l := listIn(t, call(t, h, "operator", "GET", audit+"&after=2", "")); l.Next != "" || len(ids) != 1 {
 		t.Errorf("audit: %v %+v", ids, l)
 	}
-	problemIn(t, call(t, h, "operator", "GET", audit+"&after=4", ""), 422)
+	problemIn(t, call(t, h, "operator", "GET", audit+"&after=x", ""), 422)
 	problemIn(t, call(t, h, "operator", "GET", "/ledger/audit", ""), 422)
 }
 

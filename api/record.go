@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -111,31 +110,9 @@ func (a *api) audit(c *gin.Context) {
 	}
 	told := func(l ledger.Audit) Audited { return Audited(l) }
 	replyPage(c, told, func(p page) (ledger.Listing[ledger.Audit], error) {
-		lines, err := a.Record.AuditOf(c, f)
-		if err != nil {
-			return ledger.Listing[ledger.Audit]{}, err
-		}
-		return behind(lines, p)
+		f.Limit, f.After = p.limit, p.after
+		return a.Record.AuditOf(c, f)
 	})
-}
-
-// behind is a page of all lines there are. The record only grows at its end: a line's
-// number is a position.
-func behind(all []ledger.Audit, p page) (ledger.Listing[ledger.Audit], error) {
-	from := 0
-	if p.after != "" {
-		n, err := strconv.Atoi(p.after)
-		if err != nil || n < 0 || n > len(all) {
-			return ledger.Listing[ledger.Audit]{}, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: "after", Text: "no position that this list told"}
-		}
-		from = n
-	}
-	to := min(from+p.limit, len(all))
-	out := ledger.Listing[ledger.Audit]{Items: all[from:to], Total: len(all)}
-	if to < len(all) {
-		out.Next = strconv.Itoa(to)
-	}
-	return out, nil
 }
 
 // Reindexed is what computing the search rows anew has gone through.

@@ -22,13 +22,12 @@ var (
 // person finds who acted on a message, a delivery or a handover by the audit record.
 func (b *bench) persons(f ledger.AuditFilter) []string {
 	b.t.Helper()
-	f.Limit = 1000
 	as, err := b.store.AuditOf(b.t.Context(), f)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	var out []string
-	for _, a := range as {
+	for _, a := range as.Items {
 		if a.Person != "" {
 			out = append(out, a.Person+" "+string(a.Action)+" "+a.Outcome)
 		}

@@ -8,8 +8,18 @@ import (
 // sqlAuditor is the Auditor.
 type sqlAuditor struct{ *shared }
 
-// AuditOf returns audit records, oldest first.
-func (s sqlAuditor) AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error) {
+// auditList is the record in its order.
+var auditList = listOf[Audit]{"SELECT " + auditTable.columns + ", id FROM audit ", "audit", "id", false, scanListedAudit}
+
+func scanListedAudit(r Row) (Audit, int64, error) {
+	var row auditRow
+	var id int64
+	err := scanFields(trailing{r, &id}, row.fields())
+	return row.Audit, id, err
+}
+
+// AuditOf lists audit records, oldest first.
+func (s sqlAuditor) AuditOf(ctx context.Context, f AuditFilter) (Listing[Audit], error) {
 	var where []condition
 	if f.Message != "" {
 		where = append(where, condition{"message = ? AND message <> ''", columnsOf(cleanText(string(f.Message)))})
@@ -17,13 +27,7 @@ func (s sqlAuditor) AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error)
 	if f.Handover != "" {
 		where = append(where, condition{"handover = ? AND handover <> ''", columnsOf(cleanText(string(f.Handover)))})
 	}
-	only := all(where)
-	return read(ctx, s.db, "SELECT "+auditTable.columns+" FROM audit WHERE "+only.sql+" ORDER BY id"+limited(f.Limit), only.args,
-		func(r Row) (Audit, error) {
-			var row auditRow
-			err := scanFields(r, row.fields())
-			return row.Audit, err
-		})
+	return auditList.page(ctx, s.db, all(where), f.Limit, f.After)
 }
 
 // Head returns the chain's end as a checkpoint.

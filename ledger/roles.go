@@ -136,7 +136,7 @@ type EventLog interface {
 // was tampered with.
 type Auditor interface {
 	// AuditOf returns audit records, oldest first.
-	AuditOf(ctx context.Context, f AuditFilter) ([]Audit, error)
+	AuditOf(ctx context.Context, f AuditFilter) (Listing[Audit], error)
 	// Balance is invariant 2's sum over one snapshot.
 	Balance(ctx context.Context) (Balance, error)
 	// Verify walks the chain and every row it covers; a broken ledger is a Finding, not an error.
@@ -207,7 +207,8 @@ type ParkedFilter struct {
 type AuditFilter struct {
 	Message  handover.MessageID
 	Handover handover.ID
-	Limit    int
+	Limit    int    // of one page; 0 means 1000
+	After    string // the position behind which to continue
 }
 
 // Page is a page of resources and the opaque position of the next one, empty at the end.

@@ -271,7 +271,9 @@ func (b *blackbox) searchRecord() []handover.MessageID {
 		b.t.Fatal(err)
 	}
 	defer store.Close()
-	audit, err := store.AuditOf(ctx, ledger.AuditFilter{Limit: 100_000})
+	audit, err := ledger.All(func(after string) (ledger.Listing[ledger.Audit], error) {
+		return store.AuditOf(ctx, ledger.AuditFilter{After: after})
+	})
 	if err != nil || len(audit) == 0 {
 		b.t.Fatalf("%d audit records, %v", len(audit), err)
 	}

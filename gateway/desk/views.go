@@ -171,7 +171,9 @@ func (g *Desk) messageView(ctx context.Context, m ledger.Message, ds []ledger.De
 		hv := ViewOf(h)
 		v.Handover = &hv
 	}
-	as, err := g.k.Ledger.AuditOf(ctx, ledger.AuditFilter{Message: m.ID, Limit: 1000})
+	as, err := ledger.All(func(after string) (ledger.Listing[ledger.Audit], error) {
+		return g.k.Ledger.AuditOf(ctx, ledger.AuditFilter{Message: m.ID, After: after})
+	})
 	for _, a := range as {
 		v.Audit = append(v.Audit, AuditView{At: a.At, Action: a.Action, Party: a.Party, Person: a.Person, Outcome: a.Outcome, Detail: a.Detail})
 	}

@@ -61,7 +61,7 @@ func audits(t *testing.T, g *ledger.Group) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(lines)
+	return lines.Total
 }
 
 // TestDo_AConflictRepeatsTheWholeAct: with a new snapshot that says so, until it is stored

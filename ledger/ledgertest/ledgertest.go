@@ -198,8 +198,8 @@ func assertAbsent(t *testing.T, s ledger.Store, u *ledger.Unit) {
 		wantNotFound(t, "resource", err)
 	}
 	audits, err := s.AuditOf(ctx, ledger.AuditFilter{Message: u.Message.ID})
-	if err != nil || len(audits) != 0 {
-		t.Errorf("audit of a refused unit: %d, %v", len(audits), err)
+	if err != nil || audits.Total != 0 {
+		t.Errorf("audit of a refused unit: %d, %v", audits.Total, err)
 	}
 }
 
@@ -243,7 +243,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	wantE := u.Events[0]
 	wantE.Seq, wantE.ID, wantE.ChainHead = 1, meta.Epoch+"-1", ""
 	same(t, "events", must1(s.Events(ctx, 0, 10)), []ledger.Event{wantE})
-	same(t, "audit", must1(s.AuditOf(ctx, ledger.AuditFilter{Handover: hd.ID})), u.Audit)
+	same(t, "audit", must1(s.AuditOf(ctx, ledger.AuditFilter{Handover: hd.ID})).Items, u.Audit)
 	r := u.Resources[0]
 	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1,
 		Author: r.Author, JSON: r.JSON, At: r.At, Handover: r.Handover, Visible: []handover.PartyID{municipality, hospital}})

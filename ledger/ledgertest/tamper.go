@@ -161,7 +161,7 @@ func testErase(t *testing.T, h Harness) {
 	}
 	found := must1(s.Search(ctx, search.Query{Type: r.Type, Count: 100, Clauses: []search.Clause{{Param: "identifier", Kind: search.KindToken, Values: []search.Value{{Value: "00000000003"}}}}}, ""))
 	same(t, "search rows are gone", len(found.Resources), 0)
-	audits := must1(s.AuditOf(ctx, ledger.AuditFilter{Message: u.Message.ID}))
+	audits := must1(s.AuditOf(ctx, ledger.AuditFilter{Message: u.Message.ID})).Items
 	if last := audits[len(audits)-1]; last.Person != "kari" || last.Outcome != "erased" {
 		t.Errorf("audit of the erasure: %+v", last)
 	}
