@@ -2,6 +2,8 @@ package language
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"stafett/fhir"
 )
@@ -9,6 +11,8 @@ import (
 // conceptMap is a table of codes, read in both directions, or a table of names.
 type conceptMap struct {
 	name                   string
+	pos                    position
+	names                  bool // a table of names, which are quoted
 	kind                   fhir.NodeKind
 	to, from               map[string]string
 	toDefault, fromDefault string
@@ -60,7 +64,7 @@ func newConcept(s *statement, into map[string]*conceptMap) (*conceptMap, error) 
 	default:
 		return m, s.pos.errorf("a table starts with: concept NAME [boolean]")
 	}
-	m.name = s.tokens[1].text
+	m.name, m.pos = s.tokens[1].text, s.pos
 	if into[m.name] != nil {
 		return m, s.at(1).errorf("the concept map %q exists already", m.name)
 	}
@@ -73,6 +77,7 @@ func (m *conceptMap) add(s *statement) error {
 		return s.pos.errorf("a line of a concept map is: CODE = CODE, CODE > CODE or CODE < CODE")
 	}
 	wire, op, code := s.tokens[0].text, s.tokens[1].text, s.tokens[2].text
+	m.names = m.names || s.tokens[2].quoted
 	if m.kind == fhir.KindBool && code != "true" && code != "false" {
 		return s.at(2).errorf("this table's FHIR side is true or false")
 	}
@@ -103,4 +108,14 @@ func (m *conceptMap) add(s *statement) error {
 		m.from[code] = wire
 	}
 	return nil
+}
+
+// wireCodes lists the codes of the wire that a line can write or read.
+func (m *conceptMap) wireCodes() []string {
+	return slices.Concat(keys(m.to), slices.Collect(maps.Values(m.from)), []string{m.fromDefault})
+}
+
+// fhirCodes lists the codes of the FHIR side.
+func (m *conceptMap) fhirCodes() []string {
+	return slices.Concat(keys(m.from), slices.Collect(maps.Values(m.to)), []string{m.toDefault})
 }

@@ -3,6 +3,7 @@ package language
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -44,6 +45,15 @@ type statement struct {
 }
 
 func (s *statement) word() string { return s.tokens[0].text }
+
+// spelled is the statement as one text.
+func (s *statement) spelled() string {
+	var b strings.Builder
+	for _, t := range s.tokens {
+		b.WriteString(strconv.Quote(t.text) + " ")
+	}
+	return b.String()
+}
 
 func (s *statement) at(i int) position {
 	p := s.pos
