@@ -17,9 +17,9 @@ func (r *fromRun) open(steps []language.MsgStep, parent *message.Node, fresh boo
 		if n := r.find(parent, steps); n != nil {
 			return n, false
 		}
-		if last.Self {
-			return &message.Node{Name: "self"}, true
-		}
+	}
+	if last.Self {
+		return &message.Node{Name: "self"}, true
 	}
 	return r.newNode(last), true
 }
@@ -34,11 +34,34 @@ func (r *fromRun) graft(steps []language.MsgStep, parent, node *message.Node) {
 		for i := range last.Filters {
 			r.setFilter(parent, &last.Filters[i])
 		}
-		parent.Children = append(parent.Children, node.Children...)
+		for _, c := range node.Children {
+			merge(parent, c)
+		}
 		return
 	}
 	r.split(parent)
 	parent.Children = append(parent.Children, node)
+}
+
+// merge puts a child below n: into one of its name that has parts as well, else beside.
+func merge(n, child *message.Node) {
+	old := sameName(n, child)
+	if old == nil || len(old.Children) == 0 || len(child.Children) == 0 {
+		n.Children = append(n.Children, child)
+		return
+	}
+	for _, c := range child.Children {
+		merge(old, c)
+	}
+}
+
+func sameName(n, child *message.Node) *message.Node {
+	for _, c := range n.Children {
+		if c.Name == child.Name && c.Space == child.Space {
+			return c
+		}
+	}
+	return nil
 }
 
 func (r *fromRun) newNode(s *language.MsgStep) *message.Node {

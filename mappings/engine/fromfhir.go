@@ -57,6 +57,7 @@ type fromRun struct {
 	res    []*fhir.Node
 	seen   map[*fhir.Node]account.LeafFate
 	writes int
+	family family
 }
 
 func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node) {
@@ -203,6 +204,12 @@ func (r *fromRun) otherwise(s *language.Step, base *message.Node, src *fhir.Node
 }
 
 func (r *fromRun) fixed(s *language.Step, src *fhir.Node) {
+	if s.Ref != nil {
+		for _, ref := range references(src, s.Place.Steps) {
+			r.consume(ref, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
+		}
+		return
+	}
 	text, n := r.source(&s.Place, src)
 	if n == nil {
 		return
@@ -308,21 +315,11 @@ func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
 		if _, claimed := r.seen[item]; claimed || item.Kind != fhir.KindObject || !meets(last, item) {
 			continue
 		}
-		if r.block(s, base, item) {
+		if r.within(item, func() bool { return r.block(s, base, item) }) {
 			r.claim(s, item)
 			for j := range last.Filters {
 				r.consume(lookup(item, last.Filters[j].Path), account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
 			}
-		}
-	}
-}
-
-func (r *fromRun) eachResource(s *language.Step, base *message.Node) {
-	d := &r.m.Resources[s.Resource]
-	for i := range r.c.Resources {
-		n := &r.c.Resources[i]
-		if isRepetition(n.Name, d.Name) && n.Resource != nil {
-			r.block(s, base, n.Resource)
 		}
 	}
 }

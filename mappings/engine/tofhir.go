@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strconv"
 	"strings"
 
 	"stafett/fhir"
@@ -29,6 +28,9 @@ func ToFHIR(m *language.Program, msg *message.Message, ctx Context) (account.Can
 		report.Fates = r.fates()
 		return c, report, &handover.Fault{Kind: handover.FaultUnmapped, Op: opToFHIR, Path: r.tree.path(0),
 			Text: "the document element is not the mapping's", Line: msg.Root.Line, Column: msg.Root.Column}
+	}
+	if m.Linked {
+		r.blocks.names = make([]string, len(m.Resources))
 	}
 	for i := range m.Resources {
 		if m.Resources[i].Always {
@@ -58,6 +60,7 @@ type toRun struct {
 	res      []*fhir.Node
 	repeated []account.Named
 	counts   map[int]int
+	blocks   repetitions
 	writes   int // values written, constants not counted
 	stack    []int32
 	slab     []fhir.Node
@@ -294,13 +297,7 @@ func (r *toRun) in(s *language.Step, base int32, dst *fhir.Node) {
 		return
 	}
 	node, fresh := r.open(s, dst)
-	before := r.writes
-	r.run(s.Body, id, node)
-	if r.writes == before {
-		return
-	}
-	r.constants(s.Body, node)
-	if fresh && !r.attach(s, dst, node) {
+	if !r.content(s, id, node) || fresh && !r.attach(s, dst, node) {
 		return
 	}
 	if last := &s.Message.Steps[len(s.Message.Steps)-1]; last.Filters != nil {
@@ -316,35 +313,40 @@ func (r *toRun) each(s *language.Step, base int32, dst *fhir.Node) {
 		if r.tree.nodes[id].claimed {
 			return true
 		}
-		var node *fhir.Node
 		if s.Kind == language.StepEachResource {
-			node = fhir.Obj("resourceType", r.m.Resources[s.Resource].Type)
+			r.resourceOf(s, id, chain)
 		} else {
-			node, _ = r.open(s, dst)
+			r.itemOf(s, id, dst, chain)
 		}
-		before := r.writes
-		r.run(s.Body, id, node)
-		if r.writes == before {
-			return true
-		}
-		r.constants(s.Body, node)
-		if s.Kind == language.StepEachResource {
-			r.addRepeated(s.Resource, node)
-		} else if !r.attach(s, dst, node) {
-			return true
-		}
-		r.tree.nodes[id].claimed = true
-		r.markFilters(s, chain)
-		return true
+		return !s.Once
 	})
 }
 
-func (r *toRun) addRepeated(res int, node *fhir.Node) {
-	if r.counts == nil {
-		r.counts = map[int]int{}
+// itemOf makes an item of a list of one repetition.
+func (r *toRun) itemOf(s *language.Step, id int32, dst *fhir.Node, chain []int32) {
+	outer := r.blocks.enter(len(r.repeated))
+	defer r.blocks.leave(outer)
+	node, _ := r.open(s, dst)
+	if r.content(s, id, node) && r.attach(s, dst, node) {
+		r.take(s, id, chain)
 	}
-	r.counts[res]++
-	r.repeated = append(r.repeated, account.Named{Name: r.m.Resources[res].Name + "-" + strconv.Itoa(r.counts[res]), Resource: node})
+}
+
+// content runs a block's lines for one repetition and reports whether it had content.
+func (r *toRun) content(s *language.Step, id int32, node *fhir.Node) bool {
+	before := r.writes
+	r.run(s.Body, id, node)
+	if r.writes == before {
+		return false
+	}
+	r.constants(s.Body, node)
+	return true
+}
+
+// take keeps a repetition from later blocks. A resource beside another takes nothing from it.
+func (r *toRun) take(s *language.Step, id int32, chain []int32) {
+	r.tree.nodes[id].claimed = !s.Message.Steps[len(s.Message.Steps)-1].Self || !s.Once
+	r.markFilters(s, chain)
 }
 
 // join makes one text of all repetitions, a line of each.
@@ -415,6 +417,10 @@ func (r *toRun) constants(steps []language.Step, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
 		if s.Kind != language.StepFHIR || s.Condition != nil && !r.holds(s.Condition, dst) {
+			continue
+		}
+		if s.Ref != nil {
+			r.refer(s, dst)
 			continue
 		}
 		r.constant(s, dst)

@@ -198,7 +198,7 @@ func (c *compiler) refer(m *match, name string, st *Step, t target, sc scope) []
 		c.fail(pos.errorf("there is no resource %q that is one alone here%s", name, c.hintResource(name)))
 		return nil
 	}
-	st.Ref = &Ref{}
+	st.Ref, c.m.Linked = &Ref{}, true
 	sc.block.refs = append(sc.block.refs, &reference{pos, name, -1, slices.Concat(sc.steps, t.Steps), st.Ref})
 	return []Step{*st}
 }

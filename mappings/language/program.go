@@ -43,6 +43,8 @@ type Program struct {
 	// Numbers are fields of segments that count the segment's repetitions.
 	Numbers []MsgPath
 	Shape   *Shape
+	// Linked says that blocks refer to each other.
+	Linked bool
 	// Lines pair a message place with a canonical one, for the static coverage.
 	Lines []Correspondence
 }
