@@ -263,7 +263,7 @@ func (c *compiler) link(parent, child *block) {
 		return // the items of a list stand in their parent
 	}
 	for _, r := range child.refs {
-		if r.resource >= 0 && r.resource == parent.resource && r.single() {
+		if r.resource >= 0 && r.resource == parent.resource {
 			*child.link = Link{Steps: r.steps}
 			return
 		}
@@ -276,5 +276,3 @@ func (c *compiler) link(parent, child *block) {
 	}
 	c.fail(child.pos.errorf("%s must say how it refers to %s: a line fhir PLACE.reference = ref(parent) in its block, or fhir PLACE.reference = ref(%s) in the one around it", child.name, parent.name, child.name))
 }
-
-func (r *reference) single() bool { return !r.ref.Many }

@@ -47,7 +47,9 @@ func (c *compiler) correspondence(m *match, kind StepKind, sc scope) []Step {
 	st := Step{Kind: kind, HasPlace: true, Condition: c.condition(m, sc)}
 	var below scope
 	st.Message, below = c.path(m.pos("MESSAGE"), m.text("MESSAGE"), sc)
-	c.holdsValue(m, below)
+	if st.Message.Steps != nil {
+		c.holdsValue(m, below)
+	}
 	t := c.value(m.pos("FHIR"), c.single(m.pos("FHIR"), m.token("FHIR"), sc))
 	st.Place = t.Place
 	if only := m.group("only"); only != nil {
@@ -69,7 +71,7 @@ func (c *compiler) correspondence(m *match, kind StepKind, sc scope) []Step {
 
 // holdsValue refuses a whole segment as the place of a value.
 func (c *compiler) holdsValue(m *match, below scope) {
-	if c.m.Wire == handover.WireHL7v2 && below.origin.spot.level == levelSegment {
+	if below.origin.spot.level == levelSegment {
 		c.fail(m.pos("MESSAGE").errorf("%s is a segment: a value is in a field", m.text("MESSAGE")))
 	}
 }

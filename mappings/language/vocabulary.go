@@ -103,7 +103,11 @@ func xmlName(pos position, s *MsgStep, r *pathReader) error {
 	if s.Space == "" {
 		return pos.errorf("the element %q needs the prefix of its namespace", s.Name)
 	}
-	return listed(pos, "element of "+r.prefixOf(s.Space), s.Name, elementsOf()[s.Space])
+	known := elementsOf()[s.Space]
+	if known == nil {
+		return nil // the line that declares the namespace is told
+	}
+	return listed(pos, "element of "+r.prefixOf(s.Space), s.Name, known)
 }
 
 func listed(pos position, what, name string, known []string) error {
