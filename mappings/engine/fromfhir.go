@@ -60,63 +60,49 @@ type fromRun struct {
 	family family
 }
 
+// fromSteps are what each kind of step does from FHIR; constants writes the message's own.
+var fromSteps [language.StepIgnoreFHIR + 1]func(r *fromRun, s *language.Step, base *message.Node, src *fhir.Node)
+
+func init() {
+	none := func(*fromRun, *language.Step, *message.Node, *fhir.Node) {}
+	fromSteps = [...]func(r *fromRun, s *language.Step, base *message.Node, src *fhir.Node){
+		language.StepLine: (*fromRun).line, language.StepIn: (*fromRun).in, language.StepJoin: (*fromRun).join,
+		language.StepEach: (*fromRun).each, language.StepEachResource: (*fromRun).eachResource,
+		language.StepFHIR: (*fromRun).fixed, language.StepIgnoreFHIR: (*fromRun).ignore,
+		language.StepMessage: none, language.StepIgnore: none,
+	}
+}
+
 func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Condition != nil && s.Kind != language.StepMessage && !r.holds(s.Condition, src) {
-			continue
-		}
-		if s.ToOnly {
+		switch {
+		case s.Kind == language.StepMessage || !r.holds(s.Condition, src):
+		case s.ToOnly:
 			r.consumeOnly(s, src)
-			continue
-		}
-		switch s.Kind {
-		case language.StepLine:
-			r.line(s, base, src)
-		case language.StepIn:
-			r.in(s, base, src)
-		case language.StepEach:
-			r.each(s, base, src)
-		case language.StepEachResource:
-			r.eachResource(s, base)
-		case language.StepJoin:
-			r.join(s, base, src)
-		case language.StepFHIR:
-			r.fixed(s, src)
-		case language.StepIgnoreFHIR:
-			r.ignore(s, src)
+		default:
+			fromSteps[s.Kind](r, s, base, src)
 		}
 	}
 }
 
+// holds decides a condition; none holds always.
 func (r *fromRun) holds(cond *language.Condition, src *fhir.Node) bool {
-	if cond.Place.Root == language.RootResource {
-		src = r.res[cond.Place.Resource]
-	}
-	return test(cond, r.c, src)
+	return cond == nil || test(cond, r.c, rooted(&cond.Place, r.res, src))
 }
 
-func (r *fromRun) present(p *language.Place) bool {
-	if p.Root == language.RootResource {
-		n := r.res[p.Resource]
-		return n != nil && lookup(n, p.Steps) != nil
-	}
-	return readCanonical(r.c, p, nil) != ""
-}
+func (r *fromRun) present(p *language.Place) bool { return present(r.c, p, rooted(p, r.res, nil)) }
 
 // source returns the value at a place; node is nil for what is not in a resource.
 func (r *fromRun) source(p *language.Place, src *fhir.Node) (text string, node *fhir.Node) {
-	switch p.Root {
-	case language.RootRelative:
-	case language.RootResource:
-		src = r.res[p.Resource]
-	default:
+	if p.Root > language.RootResource {
 		return readCanonical(r.c, p, nil), nil
 	}
-	if n := lookup(src, p.Steps); n != nil && n.Kind != fhir.KindObject && n.Kind != fhir.KindArray {
-		return n.Text, n
+	n := lookup(rooted(p, r.res, src), p.Steps)
+	if n == nil || n.Kind <= fhir.KindArray {
+		return "", nil
 	}
-	return "", nil
+	return n.Text, n
 }
 
 // consume notes the fate of a leaf; the first fate stays.
@@ -131,9 +117,7 @@ func (r *fromRun) consume(n *fhir.Node, f account.LeafFate) {
 
 // consumeFilters notes the leaves that chose the items on the way.
 func (r *fromRun) consumeFilters(p *language.Place, src *fhir.Node, target string) {
-	if p.Root == language.RootResource {
-		src = r.res[p.Resource]
-	}
+	src = rooted(p, r.res, src)
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		next := lookup(src, p.Steps[i:i+1])
@@ -203,7 +187,7 @@ func (r *fromRun) otherwise(s *language.Step, base *message.Node, src *fhir.Node
 	}
 }
 
-func (r *fromRun) fixed(s *language.Step, src *fhir.Node) {
+func (r *fromRun) fixed(s *language.Step, _ *message.Node, src *fhir.Node) {
 	if s.Ref != nil {
 		for _, ref := range references(src, s.Place.Steps) {
 			r.consume(ref, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
@@ -220,10 +204,8 @@ func (r *fromRun) fixed(s *language.Step, src *fhir.Node) {
 	}
 }
 
-func (r *fromRun) ignore(s *language.Step, src *fhir.Node) {
-	if s.Place.Root == language.RootResource {
-		src = r.res[s.Place.Resource]
-	}
+func (r *fromRun) ignore(s *language.Step, _ *message.Node, src *fhir.Node) {
+	src = rooted(&s.Place, r.res, src)
 	n := src
 	if last := len(s.Place.Steps) - 1; last >= 0 {
 		n = lookup(src, s.Place.Steps[:last])
@@ -254,11 +236,7 @@ func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
 func (r *fromRun) in(s *language.Step, base *message.Node, src *fhir.Node) {
 	inner := src
 	if s.HasPlace {
-		root := src
-		if s.Place.Root == language.RootResource {
-			root = r.res[s.Place.Resource]
-		}
-		inner = lookup(root, s.Place.Steps)
+		inner = lookup(rooted(&s.Place, r.res, src), s.Place.Steps)
 		if _, claimed := r.seen[inner]; inner != nil && claimed {
 			inner = nil
 		}
@@ -299,16 +277,10 @@ func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bo
 }
 
 func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
-	if s.Place.Root == language.RootResource {
-		src = r.res[s.Place.Resource]
-	}
 	last := &s.Place.Steps[len(s.Place.Steps)-1]
-	holder := lookup(src, s.Place.Steps[:len(s.Place.Steps)-1])
-	if len(s.Place.Steps) == 1 {
-		holder = src
-	}
+	holder := lookup(rooted(&s.Place, r.res, src), s.Place.Steps[:len(s.Place.Steps)-1])
 	arr := holder.Get(last.Name)
-	if arr == nil || arr.Kind != fhir.KindArray {
+	if arr == nil {
 		return
 	}
 	for _, item := range arr.Items {
@@ -352,7 +324,7 @@ func (r *fromRun) join(s *language.Step, base *message.Node, src *fhir.Node) {
 func (r *fromRun) constants(steps []language.Step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Kind == language.StepMessage && (s.Condition == nil || r.holds(s.Condition, src)) {
+		if s.Kind == language.StepMessage && r.holds(s.Condition, src) {
 			r.write(&s.Message, base, s.Value)
 		}
 	}

@@ -102,7 +102,7 @@ func (r *fromRun) within(node *fhir.Node, f func() bool) bool {
 	return made
 }
 
-func (r *fromRun) eachResource(s *language.Step, base *message.Node) {
+func (r *fromRun) eachResource(s *language.Step, base *message.Node, _ *fhir.Node) {
 	for _, n := range r.resourcesOf(s) {
 		made := r.within(n, func() bool { return r.block(s, base, n) })
 		if made && s.Link != nil {
