@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"strings"
 
 	"stafett/fhir"
@@ -107,10 +108,7 @@ func (r *fromRun) source(p *language.Place, src *fhir.Node) (text string, node *
 
 // consume notes the fate of a leaf; the first fate stays.
 func (r *fromRun) consume(n *fhir.Node, f account.LeafFate) {
-	if n == nil {
-		return
-	}
-	if _, done := r.seen[n]; !done {
+	if n != nil && r.unclaimed(n) != nil {
 		r.seen[n] = f
 	}
 }
@@ -142,80 +140,103 @@ func (r *fromRun) consumeOnly(s *language.Step, src *fhir.Node) {
 
 func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
 	text, node := r.source(&s.Place, src)
-	if text == "" {
+	out, how := r.convert(s.Converter, text)
+	if out == "" {
 		r.otherwise(s, base, src)
 		return
 	}
-	out, how, _ := s.Converter.From(r.ctx.Location, text)
-	if how == language.Unconvertible || how == language.Absent || out == "" {
-		r.otherwise(s, base, src)
+	w := r.write(&s.Message, base, out)
+	if w == occupied {
 		return
 	}
-	switch r.write(&s.Message, base, out) {
-	case occupied:
-		return
-	case wrote:
-		r.writes++
-	}
+	r.count(w)
 	if how == language.Converted {
-		r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+		r.consume(node, mappedTo(s))
 	}
 	r.consumeFilters(&s.Place, src, s.Message.Text)
+}
+
+// mappedTo is the fate of what a line has written.
+func mappedTo(s *language.Step) account.LeafFate {
+	return account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text}
+}
+
+// convert is a value as the message has it; empty where it has none.
+func (r *fromRun) convert(conv *language.Converter, text string) (string, language.Verdict) {
+	if text == "" {
+		return "", language.Absent
+	}
+	out, how, _ := conv.From(r.ctx.Location, text)
+	if how > language.Partly {
+		return "", how
+	}
+	return out, how
+}
+
+// count notes what was written: a block without that is not made.
+func (r *fromRun) count(w written) {
+	if w == wrote {
+		r.writes++
+	}
 }
 
 // otherwise writes the first "else" part that has a value. It is not content: it makes
 // no block on its own.
 func (r *fromRun) otherwise(s *language.Step, base *message.Node, src *fhir.Node) {
 	for i := range s.Else {
-		e := &s.Else[i]
-		if e.Place == nil {
-			r.write(&s.Message, base, e.Constant)
-			return
-		}
-		text, node := r.source(e.Place, src)
-		conv := e.Converter
-		if conv == nil {
-			conv = s.Converter
-		}
-		if text == "" {
-			continue
-		}
-		if out, how, _ := conv.From(r.ctx.Location, text); how == language.Converted && out != "" && r.write(&s.Message, base, out) != occupied {
-			r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+		out, node := r.elseValue(s, &s.Else[i], src)
+		if out != "" && r.write(&s.Message, base, out) != occupied {
+			r.consume(node, mappedTo(s))
 			return
 		}
 	}
 }
 
+// elseValue is what stands in for an empty place. A value that is only partly told is none.
+func (r *fromRun) elseValue(s *language.Step, e *language.ElsePart, src *fhir.Node) (string, *fhir.Node) {
+	if e.Place == nil {
+		return e.Constant, nil
+	}
+	text, node := r.source(e.Place, src)
+	conv := cmp.Or(e.Converter, s.Converter)
+	out, how := r.convert(conv, text)
+	if how != language.Converted {
+		return "", nil
+	}
+	return out, node
+}
+
+// fixed: what the mapping itself sets says nothing that the message would have to.
 func (r *fromRun) fixed(s *language.Step, _ *message.Node, src *fhir.Node) {
+	fate := account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"}
 	if s.Ref != nil {
 		for _, ref := range references(src, s.Place.Steps) {
-			r.consume(ref, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
+			r.consume(ref, fate)
 		}
 		return
 	}
 	text, n := r.source(&s.Place, src)
-	if n == nil {
-		return
-	}
-	if s.Source != nil || s.Constant.Text == text {
-		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
+	if n != nil && (s.Source != nil || s.Constant.Text == text) {
+		r.consume(n, fate)
 		r.consumeFilters(&s.Place, src, s.Place.Text)
 	}
 }
 
 func (r *fromRun) ignore(s *language.Step, _ *message.Node, src *fhir.Node) {
-	src = rooted(&s.Place, r.res, src)
-	n := src
-	if last := len(s.Place.Steps) - 1; last >= 0 {
-		n = lookup(src, s.Place.Steps[:last])
-		if st := &s.Place.Steps[last]; !st.Array || st.Append {
-			n = n.Get(st.Name) // all of it, also of an array
-		} else {
-			n = lookup(n, s.Place.Steps[last:])
-		}
+	n, last := rooted(&s.Place, r.res, src), len(s.Place.Steps)-1
+	if last >= 0 {
+		n = whole(lookup(n, s.Place.Steps[:last]), &s.Place.Steps[last])
 	}
 	r.ignoreBelow(n, s.Reason)
+}
+
+// whole is what a last step means to ignore: an item that it chooses, or all of an array.
+func whole(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
+	v := n.Get(s.Name)
+	if v == nil || !s.Array || s.Append || v.Kind != fhir.KindArray {
+		return v
+	}
+	return itemOf(s, v)
 }
 
 func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
@@ -234,20 +255,26 @@ func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
 }
 
 func (r *fromRun) in(s *language.Step, base *message.Node, src *fhir.Node) {
-	inner := src
-	if s.HasPlace {
-		inner = lookup(rooted(&s.Place, r.res, src), s.Place.Steps)
-		if _, claimed := r.seen[inner]; inner != nil && claimed {
-			inner = nil
-		}
-		if inner == nil && !s.Always {
-			return
-		}
+	if !s.HasPlace {
+		r.block(s, base, src)
+		return
 	}
-	if r.block(s, base, inner) && s.HasPlace && inner != nil {
+	inner := r.unclaimed(lookup(rooted(&s.Place, r.res, src), s.Place.Steps))
+	if inner == nil && !s.Always {
+		return
+	}
+	if r.block(s, base, inner) && inner != nil {
 		r.claim(s, inner)
 		r.consumeFilters(&s.Place, src, s.Message.Text)
 	}
+}
+
+// unclaimed is n, or nil where an earlier block has taken it.
+func (r *fromRun) unclaimed(n *fhir.Node) *fhir.Node {
+	if _, claimed := r.seen[n]; claimed {
+		return nil
+	}
+	return n
 }
 
 // claim keeps an item that a block has taken from later groups.
@@ -257,12 +284,17 @@ func (r *fromRun) claim(s *language.Step, item *fhir.Node) {
 	}
 }
 
+// start is what a message place starts from.
+func (r *fromRun) start(p *language.MsgPath, base *message.Node) *message.Node {
+	if p.Absolute {
+		return r.root
+	}
+	return base
+}
+
 // block runs a body for one message node and reports whether it had content.
 func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bool {
-	parent := base
-	if s.Message.Absolute {
-		parent = r.root
-	}
+	parent := r.start(&s.Message, base)
 	node, fresh := r.open(s.Message.Steps, parent, s.Kind != language.StepIn)
 	before := r.writes
 	r.run(s.Body, node, src)
@@ -277,22 +309,28 @@ func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bo
 }
 
 func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
-	last := &s.Place.Steps[len(s.Place.Steps)-1]
-	holder := lookup(rooted(&s.Place, r.res, src), s.Place.Steps[:len(s.Place.Steps)-1])
-	arr := holder.Get(last.Name)
+	steps := s.Place.Steps
+	last := &steps[len(steps)-1]
+	arr := lookup(rooted(&s.Place, r.res, src), steps[:len(steps)-1]).Get(last.Name)
 	if arr == nil {
 		return
 	}
 	for _, item := range arr.Items {
-		if _, claimed := r.seen[item]; claimed || item.Kind != fhir.KindObject || !meets(last, item) {
-			continue
+		if objectOrNil(r.unclaimed(item)) != nil && meets(last, item) {
+			r.item(s, base, item)
 		}
-		if r.within(item, func() bool { return r.block(s, base, item) }) {
-			r.claim(s, item)
-			for j := range last.Filters {
-				r.consume(lookup(item, last.Filters[j].Path), account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
-			}
-		}
+	}
+}
+
+// item writes one item of a list.
+func (r *fromRun) item(s *language.Step, base *message.Node, item *fhir.Node) {
+	if !r.within(item, func() bool { return r.block(s, base, item) }) {
+		return
+	}
+	r.claim(s, item)
+	last := &s.Place.Steps[len(s.Place.Steps)-1]
+	for j := range last.Filters {
+		r.consume(lookup(item, last.Filters[j].Path), mappedTo(s))
 	}
 }
 
@@ -302,21 +340,14 @@ func (r *fromRun) join(s *language.Step, base *message.Node, src *fhir.Node) {
 	if text == "" {
 		return
 	}
-	parent := base
-	if s.Message.Absolute {
-		parent = r.root
-	}
-	for _, line := range strings.Split(text, "\n") {
+	parent := r.start(&s.Message, base)
+	for line := range strings.SplitSeq(text, "\n") {
 		rep := r.newNode(&s.Message.Steps[0])
 		parent.Children = append(parent.Children, rep)
-		leaf := rep
-		for i := range s.Message.Steps[1:] {
-			leaf = r.child(leaf, &s.Message.Steps[1+i], true)
-		}
-		leaf.Value = line
+		r.reach(rep, s.Message.Steps[1:]).Value = line
 	}
 	r.writes++
-	r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+	r.consume(node, mappedTo(s))
 	r.consumeFilters(&s.Place, src, s.Message.Text)
 }
 
