@@ -247,13 +247,17 @@ func (b *block) around() string {
 // reach reports whether a resource is one for a repetition of b, or those inside it.
 func (b *block) reach(resource int) (one, all bool) {
 	for p := b; p != nil; p = p.parent {
-		one = one || p != b && p.resource == resource
-		for _, inside := range p.blocks {
-			one = one || inside.once && inside.resource == resource
-			all = all || p == b && !inside.once && inside.resource == resource
-		}
+		one = one || p.holds(resource, true)
 	}
-	return one, all && !one
+	for p := b.parent; p != nil; p = p.parent {
+		one = one || p.resource == resource
+	}
+	return one, !one && b.holds(resource, false)
+}
+
+// holds reports whether a block has that of a resource inside it, once or for each repetition.
+func (b *block) holds(resource int, once bool) bool {
+	return slices.ContainsFunc(b.blocks, func(in *block) bool { return in.resource == resource && in.once == once })
 }
 
 // link finds how a child and what is around it refer to each other. Without that, the way

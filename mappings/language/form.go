@@ -52,7 +52,7 @@ func forms(spelled ...string) []form {
 }
 
 func formItems(s string) []formItem {
-	parts, _ := splitOutside(s, " ")
+	parts := splitOutside(s, " ")
 	out := make([]formItem, len(parts))
 	for i, part := range parts {
 		out[i] = readFormItem(part)

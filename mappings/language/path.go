@@ -57,7 +57,7 @@ func (r *pathReader) spellSelf(text string) string {
 }
 
 func (r *pathReader) readSteps(pos position, text string, at origin) ([]MsgStep, origin, error) {
-	parts, _ := splitOutside(r.spellSelf(text), r.separators())
+	parts := splitOutside(r.spellSelf(text), r.separators())
 	steps := make([]MsgStep, 0, len(parts))
 	for _, part := range parts {
 		s, below, err := r.readStep(pos, part, at)
@@ -145,7 +145,7 @@ func (r *pathReader) readBracket(pos position, s *MsgStep, bracket string, at or
 }
 
 func splitComma(s string) []string {
-	parts, _ := splitOutside(s, ",")
+	parts := splitOutside(s, ",")
 	for i := range parts {
 		parts[i] = strings.TrimSpace(parts[i])
 	}

@@ -164,7 +164,7 @@ func followFilters(pos position, item conformance.Type, filters []FHIRFilter) er
 }
 
 func readFHIRSteps(pos position, text string) ([]FHIRStep, error) {
-	parts, _ := splitOutside(text, ".")
+	parts := splitOutside(text, ".")
 	var steps []FHIRStep
 	for _, part := range parts {
 		name, brackets, err := splitBrackets(pos, part)
@@ -209,7 +209,7 @@ func (s *FHIRStep) readBracket(pos position, b string) error {
 
 // cutOutside cuts at the first sep outside of brackets.
 func cutOutside(s, sep string) (before, after string, ok bool) {
-	parts, _ := splitOutside(s, sep)
+	parts := splitOutside(s, sep)
 	return parts[0], strings.TrimPrefix(s[len(parts[0]):], sep), len(parts) > 1
 }
 
