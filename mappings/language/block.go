@@ -195,12 +195,21 @@ func (c *compiler) refer(m *match, name string, st *Step, t target, sc scope) []
 		return []Step{*st}
 	}
 	if sc.block == nil || t.Root != RootRelative {
-		c.fail(pos.errorf("there is no resource %q that is one alone here%s", name, c.hintResource(name)))
+		c.fail(c.outOfReach(pos, name))
 		return nil
 	}
 	st.Ref, c.m.Linked = &Ref{}, true
 	sc.block.refs = append(sc.block.refs, &reference{pos, name, -1, slices.Concat(sc.steps, t.Steps), st.Ref})
 	return []Step{*st}
+}
+
+// outOfReach is the mistake of a reference to what is not one alone, outside of its blocks.
+func (c *compiler) outOfReach(pos position, name string) error {
+	if i, ok := c.byName[plainName(name)]; ok {
+		c.lib.use(c.m.Resources[i].pos)
+		return pos.errorf("%s is repeated: what refers to it stands in a block around it, beside it or inside it", name)
+	}
+	return pos.errorf("there is no resource %q%s", name, c.hintResource(name))
 }
 
 // isReference reports whether a place is the reference of a Reference.
