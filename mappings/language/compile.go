@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"stafett/conformance"
+	"stafett/fhir"
 	"stafett/handover"
 )
 
@@ -268,9 +268,7 @@ func (c *compiler) resource(m *match) {
 	if r.Always = m.group("always") != nil; r.Always {
 		c.lib.use(r.pos)
 	}
-	if _, ok := conformance.ResourceType(r.Type); !ok {
-		c.fail(m.pos("TYPE").unknown("resource type", r.Type, conformance.Types()))
-	}
+	c.fail(listed(m.pos("TYPE"), "stored resource type", r.Type, fhir.StoredTypes()))
 	if reserved[r.Name] {
 		c.fail(m.pos("NAME").errorf("the name %q is taken", r.Name))
 	}

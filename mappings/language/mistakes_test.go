@@ -36,7 +36,7 @@ var adtMistakes = []mistake{
 	{"every item in a line", "PID-5.2 = patient.name[].given[0]", `9:11: name[] means every item: it stands in each and with ref() alone`},
 	{"object as a value", "PID-5 = patient.name[0]", `9:9: patient.name[0] is a HumanName, not a value: name one of its elements`},
 	{"value as a block", "in PID-8 = patient.gender {\n.1 = patient.id\n}", `9:12: patient.gender is a value: a block needs what has elements`},
-	{"resource type", "resource task Taks always", `9:15: there is no resource type "Taks"; the nearest is "Task"`},
+	{"resource type", "resource task Taks always", `9:15: there is no stored resource type "Taks"; the nearest is "Task"`},
 	{"resource name", "PID-8 = patinet.gender : concept(sex)", `9:9: "patinet.gender" starts with no declared resource, and no block gives it one; the nearest is "patient"`},
 	{"resource name in a key", "key patinet = id", `9:5: there is no resource "patinet"; the nearest is "patient"`},
 	{"resource name in a condition", `message PID-30 = "Y" if patinet.deceasedDateTime`, `9:25: "patinet.deceasedDateTime" starts with no declared resource, and no block gives it one; the nearest is "patient"`},
