@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"stafett/adapters/kith"
 	"stafett/directory"
 	"stafett/mappings"
 )
@@ -18,7 +19,7 @@ func TestUnknownOverlayIsRefusedAtStart(t *testing.T) {
 		"svarlinje-2": `directory: party dalvik-kommune: there is no overlay "svarlinje-2"; the mappings have svarlinje-1`,
 	} {
 		dir, err := directory.Parse("directory.yaml", []byte("parties:\n  - id: dalvik-kommune\n    name: Dalvik kommune\n    type: municipality\n    overlay: "+overlay+
-			"\n    services: [{name: Saksbehandling, wire: kith, url: \"https://dalvik.example\"}]\n    contacts: [{name: Vakt, service: Saksbehandling}]\n"))
+			"\n    services: [{name: Saksbehandling, wire: kith, url: \"https://dalvik.example\"}]\n    contacts: [{name: Vakt, service: Saksbehandling}]\n"), kith.Codec{})
 		if err != nil {
 			t.Fatal(err)
 		}
