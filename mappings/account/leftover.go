@@ -77,9 +77,17 @@ func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
 	for i := range n.Members {
 		m := &n.Members[i]
 		if !notContent(bare == "", m.Name) {
-			a.walk(m.Value, path+"."+m.Name, strings.TrimPrefix(bare+"."+m.Name, "."), depth+1)
+			a.walk(m.Value, path+"."+m.Name, below(bare, m.Name), depth+1)
 		}
 	}
+}
+
+// below spells a member of what bare spells.
+func below(bare, name string) string {
+	if bare == "" {
+		return name
+	}
+	return bare + "." + name
 }
 
 // Members that name or type what holds them: of a resource (the narrative repeats it), and

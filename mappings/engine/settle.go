@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	"stafett/fhir"
@@ -115,24 +114,25 @@ func isRepetition(name, base string) bool {
 // key digests the first alternative that is complete.
 func (r *toRun) key(d *language.Resource, res *fhir.Node, keys []string) string {
 	for _, parts := range d.Keys {
-		if text, ok := r.keyText(parts, res, keys); ok {
-			sum := sha256.Sum256([]byte(d.Type + text))
+		if text := r.keyText(d.Type, parts, res, keys); text != nil {
+			sum := sha256.Sum256(text)
 			return hex.EncodeToString(sum[:16])
 		}
 	}
 	return ""
 }
 
-// keyText joins the parts of an alternative; ok is false where one is missing.
-func (r *toRun) keyText(parts []language.KeyPart, res *fhir.Node, keys []string) (text string, ok bool) {
+// keyText joins the parts of an alternative after the type; nil where one is missing.
+func (r *toRun) keyText(typ string, parts []language.KeyPart, res *fhir.Node, keys []string) []byte {
+	text := append(make([]byte, 0, 128), typ...)
 	for i := range parts {
 		v := r.keyPart(&parts[i], res, keys)
 		if v == "" {
-			return "", false
+			return nil
 		}
-		text += "\x00" + v
+		text = append(append(text, 0), v...)
 	}
-	return text, len(parts) > 0
+	return text
 }
 
 func (r *toRun) keyPart(p *language.KeyPart, res *fhir.Node, keys []string) string {
@@ -161,9 +161,21 @@ func (r *toRun) present(p *language.Place) bool { return present(r.c, p, rooted(
 
 // met reports whether all places of one alternative have something.
 func met(q *language.Require, present func(p *language.Place) bool) bool {
-	return slices.ContainsFunc(q.Any, func(parts []language.Place) bool {
-		return !slices.ContainsFunc(parts, func(p language.Place) bool { return !present(&p) })
-	})
+	for _, parts := range q.Any {
+		if allPresent(parts, present) {
+			return true
+		}
+	}
+	return false
+}
+
+func allPresent(parts []language.Place, present func(p *language.Place) bool) bool {
+	for i := range parts {
+		if !present(&parts[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func faultOf(q *language.Require, op string, tree *sourceTree) *handover.Fault {

@@ -149,10 +149,11 @@ func (t *sourceTree) free(id int32, skip bool) int32 {
 // start returns the first node that a step means below base, which may be base itself; -1
 // for none.
 func (t *sourceTree) start(base int32, s *language.MsgStep) int32 {
-	if s.Self || t.isFirstPart(base, s) {
+	first := t.nodes[base].first
+	if s.Self || first < 0 && t.isFirstPart(base, s) {
 		return t.meeting(base, s)
 	}
-	k := t.next(t.nodes[base].first, s)
+	k := t.next(first, s)
 	for n := 1; n < s.Nth && k >= 0; n++ {
 		k = t.next(t.nodes[k].next, s)
 	}
@@ -171,7 +172,7 @@ func (t *sourceTree) after(base, k int32, s *language.MsgStep) int32 {
 func (t *sourceTree) next(k int32, s *language.MsgStep) int32 {
 	for ; k >= 0; k = t.nodes[k].next {
 		n := t.nodes[k].n
-		if n.Name == s.Name && n.Space == s.Space && t.meets(k, s) {
+		if n.Name == s.Name && n.Space == s.Space && (s.Filters == nil || t.meets(k, s)) {
 			return k
 		}
 	}
@@ -189,7 +190,7 @@ func (t *sourceTree) meeting(id int32, s *language.MsgStep) int32 {
 // isFirstPart reports whether a step means the node itself: a part of ER7 that is not
 // split is its own first component (HL7 v2.5 section 2.5.3).
 func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
-	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].first < 0 && t.nodes[id].parent > 0
+	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].parent > 0
 }
 
 func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {

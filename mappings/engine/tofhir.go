@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"strings"
 
 	"stafett/fhir"
@@ -245,14 +244,21 @@ func compareText(old, text string) written {
 
 // markFilters marks the leaves that chose the repetitions on the way.
 func (r *toRun) markFilters(s *language.Step, chain []int32) {
-	target := cmp.Or(s.Place.Text, "the choice of "+s.Message.Text)
 	for i := range s.Message.Steps {
 		for j := range s.Message.Steps[i].Filters {
 			if leaf := r.tree.leafAt(chain[i], s.Message.Steps[i].Filters[j].Path); leaf >= 0 {
-				r.tree.mark(leaf, target, language.Converted, "")
+				r.tree.mark(leaf, targetOf(s), language.Converted, "")
 			}
 		}
 	}
+}
+
+// targetOf is where a step leads; a block without a place chooses a repetition.
+func targetOf(s *language.Step) string {
+	if s.Place.Text == "" {
+		return "the choice of " + s.Message.Text
+	}
+	return s.Place.Text
 }
 
 // open returns the object at a block's FHIR place, and whether it is new and not attached.
