@@ -1,6 +1,6 @@
 // Package mappings holds the mappings that are shipped with the program: text files in
-// hl7v2 and kith, tables of codes and names in concept, and in testdata a golden case for
-// each message. A mapping is a table of correspondences that is read in both directions;
+// hl7v2 and kith, sections that both include in shared, tables of codes and names in
+// concept, and in testdata a golden case for each message. A mapping is a table of correspondences that is read in both directions;
 // docs/mapping-language.md describes it. The packages beside the files stand in a line:
 //
 //	language  reads the files into programs
@@ -16,7 +16,7 @@ import (
 	"stafett/mappings/language"
 )
 
-//go:embed hl7v2/*.map kith/*.map concept/*.map
+//go:embed hl7v2/*.map kith/*.map shared/*.map concept/*.map
 var files embed.FS
 
 // Embedded returns the shipped mappings; they are compiled once.

@@ -179,6 +179,9 @@ func (c Connect) resolve() (events.Connect, error) {
 
 func (a *app) openGateway(ctx context.Context) error {
 	set, err := mappings.Embedded()
+	if err == nil {
+		err = agreedOverlays(a.dir, set)
+	}
 	if err != nil {
 		return err
 	}

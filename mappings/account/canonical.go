@@ -5,7 +5,8 @@
 package account
 
 import (
-	"strings"
+	"maps"
+	"slices"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -32,49 +33,74 @@ type Address struct {
 	Name, ServiceName     string
 }
 
+// headerValues are the closed set of names after "header." in mapping files.
+var headerValues = withAddresses(map[string]func(*Header) *string{
+	"id":           func(h *Header) *string { return &h.ID },
+	"time":         func(h *Header) *string { return &h.Time },
+	"type":         func(h *Header) *string { return &h.Type },
+	"version":      func(h *Header) *string { return &h.Version },
+	"conversation": func(h *Header) *string { return &h.Conversation },
+	"parent":       func(h *Header) *string { return &h.Parent },
+	"status":       func(h *Header) *string { return &h.Status },
+})
+
+var addressValues = map[string]func(*Address) *string{
+	"her":         func(a *Address) *string { return &a.HER },
+	"herService":  func(a *Address) *string { return &a.HERService },
+	"orgNumber":   func(a *Address) *string { return &a.OrgNumber },
+	"application": func(a *Address) *string { return &a.Application },
+	"facility":    func(a *Address) *string { return &a.Facility },
+	"name":        func(a *Address) *string { return &a.Name },
+	"serviceName": func(a *Address) *string { return &a.ServiceName },
+}
+
+func withAddresses(values map[string]func(*Header) *string) map[string]func(*Header) *string {
+	for name, of := range addressValues {
+		values["sender."+name] = func(h *Header) *string { return of(&h.Sender) }
+		values["receiver."+name] = func(h *Header) *string { return of(&h.Receiver) }
+	}
+	return values
+}
+
 // Value returns the value that a mapping file spells header.name, or nil.
 func (h *Header) Value(name string) *string {
-	switch name {
-	case "id":
-		return &h.ID
-	case "time":
-		return &h.Time
-	case "type":
-		return &h.Type
-	case "version":
-		return &h.Version
-	case "conversation":
-		return &h.Conversation
-	case "parent":
-		return &h.Parent
-	case "status":
-		return &h.Status
-	}
-	a, rest := &h.Sender, strings.TrimPrefix(name, "sender.")
-	if rest == name {
-		a, rest = &h.Receiver, strings.TrimPrefix(name, "receiver.")
-	}
-	if rest == name {
+	of, ok := headerValues[name]
+	if !ok {
 		return nil
 	}
-	switch rest {
-	case "her":
-		return &a.HER
-	case "herService":
-		return &a.HERService
-	case "orgNumber":
-		return &a.OrgNumber
-	case "application":
-		return &a.Application
-	case "facility":
-		return &a.Facility
-	case "name":
-		return &a.Name
-	case "serviceName":
-		return &a.ServiceName
-	}
-	return nil
+	return of(h)
 }
+
+// HeaderNames lists the names that Value knows, sorted.
+func HeaderNames() []string { return slices.Sorted(maps.Keys(headerValues)) }
+
+// facts are the closed set of names after "fact." in mapping files, each with the FHIR
+// type that its text has.
+var facts = map[string]string{
+	"visit": "string", "unit": "string", "kommunenummer": "string", "postalCode": "string",
+	"status": "string", "answer": "string",
+	"knownRecipient": "boolean", "assessedNeed": "boolean", "reserved": "boolean", "died": "boolean",
+	"admittedAt": "instant", "readyAt": "instant", "dischargedAt": "instant", "diedAt": "instant", "occurredAt": "instant",
+}
+
+// FactNames lists the names of facts, sorted.
+func FactNames() []string { return slices.Sorted(maps.Keys(facts)) }
+
+// FactType is the FHIR type of a fact's text; ok is false for a name that is no fact.
+func FactType(name string) (typ string, ok bool) {
+	typ, ok = facts[name]
+	return typ, ok
+}
+
+// codes are the values that a header value or a fact of few values can have.
+var codes = map[string][]string{
+	"header.status": {"N", "M", "C"}, // Volven 7309
+	"fact.status":   {"N", "M", "C"},
+	"fact.answer":   {"KAN_MOTTA", "KAN_IKKE_MOTTA"},
+}
+
+// Codes lists the values that header.NAME or fact.NAME can have; nil where any may be.
+func Codes(place string) []string { return codes[place] }
 
 // Canonical is one message in the form between all wires.
 type Canonical struct {
@@ -83,9 +109,8 @@ type Canonical struct {
 	Kind   handover.Kind
 	// Day is the promised day of an answer, as yyyy-mm-dd; empty when it names none.
 	Day string
-	// Facts are what intake decides on without reading resources: visit, kommunenummer,
-	// postalCode, knownRecipient, assessedNeed, reserved, unit, status, answer, and the times
-	// admittedAt, readyAt, dischargedAt, diedAt, occurredAt (RFC 3339).
+	// Facts are what intake decides on without reading resources, by the names of FactNames;
+	// times are RFC 3339.
 	Facts     map[string]string
 	Resources []Named
 }

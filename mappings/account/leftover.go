@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -52,27 +53,7 @@ func (a *accountant) walk(n *fhir.Node, path, bare string, depth int) {
 	switch {
 	case n == nil || n.Kind == fhir.KindNull || depth > maxWalkDepth:
 	case n.Kind == fhir.KindObject:
-		if strings.HasSuffix(bare, "ttachment") {
-			a.contentType = n.Str("contentType")
-		}
-		if a.extension == "" && strings.HasSuffix(bare, "xtension") {
-			a.extension = n.Str("url")
-			defer func() { a.extension = "" }()
-		}
-		if bare != "" && a.whole(n, path, bare) {
-			return
-		}
-		for i := range n.Members {
-			m := &n.Members[i]
-			if notContent(bare, m.Name) {
-				continue
-			}
-			inner := m.Name
-			if bare != "" {
-				inner = bare + "." + m.Name
-			}
-			a.walk(m.Value, path+"."+m.Name, inner, depth+1)
-		}
+		a.object(n, path, bare, depth)
 	case n.Kind == fhir.KindArray:
 		for i, it := range n.Items {
 			a.walk(it, path+"["+strconv.Itoa(i)+"]", bare, depth+1)
@@ -82,20 +63,42 @@ func (a *accountant) walk(n *fhir.Node, path, bare string, depth int) {
 	}
 }
 
-// notContent reports members that name or type what holds them.
-func notContent(bare, name string) bool {
-	switch name {
-	case "resourceType", "id", "meta", "implicitRules":
-		return bare == "" || name == "id"
-	case "text":
-		return bare == "" // the narrative repeats the resource
-	case "reference":
-		return bare != ""
-	case "type":
-		// Reference.type beside a reference; other members of that name are content.
-		return false
+func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
+	if strings.HasSuffix(bare, "ttachment") {
+		a.contentType = n.Str("contentType")
 	}
-	return false
+	if a.extension == "" && strings.HasSuffix(bare, "xtension") {
+		a.extension = n.Str("url")
+		defer func() { a.extension = "" }()
+	}
+	if bare != "" && a.whole(n, path, bare) {
+		return
+	}
+	for i := range n.Members {
+		m := &n.Members[i]
+		if !notContent(bare == "", m.Name) {
+			a.walk(m.Value, path+"."+m.Name, below(bare, m.Name), depth+1)
+		}
+	}
+}
+
+// below spells a member of what bare spells.
+func below(bare, name string) string {
+	if bare == "" {
+		return name
+	}
+	return bare + "." + name
+}
+
+// Members that name or type what holds them: of a resource (the narrative repeats it), and
+// of what is in one, where a reference is an id.
+var (
+	nameResource = map[string]bool{"resourceType": true, "id": true, "meta": true, "implicitRules": true, "text": true}
+	nameElement  = map[string]bool{"id": true, "reference": true}
+)
+
+func notContent(inResource bool, name string) bool {
+	return inResource && nameResource[name] || !inResource && nameElement[name]
 }
 
 func (a *accountant) leaf(n *fhir.Node, path, bare string) {
@@ -133,7 +136,7 @@ func attachmentText(contentType, data string) string {
 	if err == nil {
 		size = len(raw)
 	}
-	return "Vedlegg av type " + either(contentType, "ukjent") + ", " + strconv.Itoa(size) + " byte, følger ikke med her"
+	return "Vedlegg av type " + cmp.Or(contentType, "ukjent") + ", " + strconv.Itoa(size) + " byte, følger ikke med her"
 }
 
 func (a *accountant) add(path, bare, value string) {
@@ -148,57 +151,46 @@ func (a *accountant) add(path, bare, value string) {
 	a.left = append(a.left, Leftover{Path: path, Label: nb, Value: value, labelEN: en, group: group, groupEN: groupEN})
 }
 
+// partOfWhole are the members of a Coding, Quantity or Identifier.
+var partOfWhole = map[string]bool{"code": true, "value": true, "system": true, "display": true,
+	"unit": true, "use": true, "version": true, "userSelected": true, "comparator": true}
+
 // whole makes one leftover of a Coding, Quantity or Identifier none of which was mapped:
 // apart, their members tell a reader nothing.
 func (a *accountant) whole(n *fhir.Node, path, bare string) bool {
-	var main, system, display string
 	for i := range n.Members {
-		m := &n.Members[i]
-		if m.Value == nil || m.Value.Kind < fhir.KindString {
-			return false
-		}
-		if _, done := a.told[m.Value]; done {
-			return false
-		}
-		switch m.Name {
-		case "code", "value":
-			if main != "" {
-				if m.Name == "value" {
-					main = m.Value.Text
-				}
-				continue
-			}
-			main = m.Value.Text
-		case "system":
-			system = m.Value.Text
-		case "display":
-			display = m.Value.Text
-		case "unit", "use", "version", "userSelected", "comparator":
-		default:
+		if !a.untoldPart(&n.Members[i]) {
 			return false
 		}
 	}
+	main := cmp.Or(n.Str("value"), n.Str("code"))
 	if main == "" || len(n.Members) < 2 {
 		return false
 	}
-	text := main
-	switch {
-	case n.Get("value") != nil && (n.Get("unit") != nil || n.Get("code") != nil):
-		text = strings.TrimSpace(n.Str("comparator") + n.Str("value") + " " + either(n.Str("unit"), n.Str("code")))
-	case display != "":
-		text = display + " (" + main + ")"
-	case system != "" && n.Get("code") != nil:
-		text = main + " (" + system + ")"
-	}
-	a.add(path, bare, text)
+	a.add(path, bare, wholeText(n, main))
 	return true
 }
 
-func either(a, b string) string {
-	if a != "" {
-		return a
+// untoldPart reports a value of a Coding, Quantity or Identifier that was not mapped.
+func (a *accountant) untoldPart(m *fhir.Member) bool {
+	if m.Value == nil || m.Value.Kind < fhir.KindString {
+		return false
 	}
-	return b
+	_, done := a.told[m.Value]
+	return !done && partOfWhole[m.Name]
+}
+
+// wholeText is how people read a Quantity, a Coding with its name, or one without.
+func wholeText(n *fhir.Node, main string) string {
+	switch {
+	case n.Get("value") != nil && (n.Get("unit") != nil || n.Get("code") != nil):
+		return strings.TrimSpace(n.Str("comparator") + n.Str("value") + " " + cmp.Or(n.Str("unit"), n.Str("code")))
+	case n.Str("display") != "":
+		return n.Str("display") + " (" + main + ")"
+	case n.Str("system") != "" && n.Get("code") != nil:
+		return main + " (" + n.Str("system") + ")"
+	}
+	return main
 }
 
 // carried turns each line of the carried document into a leftover of its own.

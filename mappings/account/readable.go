@@ -2,6 +2,7 @@ package account
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ func Readable(l []Leftover, lang string) []byte {
 	for i := range l {
 		g, label, value := l[i].group, l[i].Label, l[i].Value
 		if en && l[i].groupEN != "" {
-			g, label, value = l[i].groupEN, l[i].labelEN, either(l[i].valueEN, value)
+			g, label, value = l[i].groupEN, l[i].labelEN, cmp.Or(l[i].valueEN, value)
 		}
 		if i == 0 || g != group {
 			b.WriteString("\n" + g + "\n")

@@ -17,28 +17,49 @@ func (r *fromRun) open(steps []language.MsgStep, parent *message.Node, fresh boo
 		if n := r.find(parent, steps); n != nil {
 			return n, false
 		}
-		if last.Self {
-			return &message.Node{Name: "self"}, true
-		}
+	}
+	if last.Self {
+		return &message.Node{Name: "self"}, true
 	}
 	return r.newNode(last), true
 }
 
 // graft puts a node that was made apart into the tree.
 func (r *fromRun) graft(steps []language.MsgStep, parent, node *message.Node) {
-	for i := range steps[:len(steps)-1] {
-		parent = r.child(parent, &steps[i], true)
-	}
+	parent = r.reach(parent, steps[:len(steps)-1])
 	last := &steps[len(steps)-1]
 	if last.Self {
 		for i := range last.Filters {
 			r.setFilter(parent, &last.Filters[i])
 		}
-		parent.Children = append(parent.Children, node.Children...)
+		for _, c := range node.Children {
+			merge(parent, c)
+		}
 		return
 	}
 	r.split(parent)
 	parent.Children = append(parent.Children, node)
+}
+
+// merge puts a child below n: into one of its name that has parts as well, else beside.
+func merge(n, child *message.Node) {
+	old := sameName(n, child)
+	if old == nil || len(old.Children) == 0 || len(child.Children) == 0 {
+		n.Children = append(n.Children, child)
+		return
+	}
+	for _, c := range child.Children {
+		merge(old, c)
+	}
+}
+
+func sameName(n, child *message.Node) *message.Node {
+	for _, c := range n.Children {
+		if c.Name == child.Name && c.Space == child.Space {
+			return c
+		}
+	}
+	return nil
 }
 
 func (r *fromRun) newNode(s *language.MsgStep) *message.Node {
@@ -50,22 +71,21 @@ func (r *fromRun) newNode(s *language.MsgStep) *message.Node {
 }
 
 func (r *fromRun) setFilter(n *message.Node, f *language.MsgFilter) {
-	for i := range f.Path {
-		n = r.child(n, &f.Path[i], true)
+	r.reach(n, f.Path).Value = f.Value
+}
+
+// reach follows steps, making what is missing.
+func (r *fromRun) reach(n *message.Node, steps []language.MsgStep) *message.Node {
+	for i := range steps {
+		n = r.made(n, &steps[i])
 	}
-	n.Value = f.Value
+	return n
 }
 
 // find follows steps and returns the node, or nil.
 func (r *fromRun) find(n *message.Node, steps []language.MsgStep) *message.Node {
 	for i := range steps {
-		if steps[i].Self {
-			if !r.meets(n, &steps[i]) {
-				return nil
-			}
-			continue
-		}
-		if n = r.child(n, &steps[i], false); n == nil {
+		if n = r.child(n, &steps[i]); n == nil {
 			return nil
 		}
 	}
@@ -82,29 +102,49 @@ func (r *fromRun) meets(n *message.Node, s *language.MsgStep) bool {
 	return true
 }
 
-// child returns the child that a step means, and makes it when it is to be made.
-func (r *fromRun) child(n *message.Node, s *language.MsgStep, make bool) *message.Node {
+// child returns the child that a step means, or nil.
+func (r *fromRun) child(n *message.Node, s *language.MsgStep) *message.Node {
+	if s.Self {
+		return r.ifMeets(n, s)
+	}
+	skip := s.Nth
+	for _, c := range n.Children {
+		if c.Name != s.Name || c.Space != s.Space || !r.meets(c, s) {
+			continue
+		}
+		if skip--; skip <= 0 {
+			return c
+		}
+	}
+	if r.firstPart(n, s) {
+		return n
+	}
+	return nil
+}
+
+func (r *fromRun) ifMeets(n *message.Node, s *language.MsgStep) *message.Node {
+	if r.meets(n, s) {
+		return n
+	}
+	return nil
+}
+
+// firstPart reports an ER7 leaf that is its own first component.
+func (r *fromRun) firstPart(n *message.Node, s *language.MsgStep) bool {
+	return r.m.Wire == handover.WireHL7v2 && s.Name == "1" && len(n.Children) == 0 && n.Value != ""
+}
+
+// made is the child that a step means, made when it is missing.
+func (r *fromRun) made(n *message.Node, s *language.MsgStep) *message.Node {
 	if s.Self {
 		return n
 	}
-	er7 := r.m.Wire == handover.WireHL7v2
-	matched := 0
-	for _, c := range n.Children {
-		if c.Name == s.Name && c.Space == s.Space && r.meets(c, s) {
-			if matched++; s.Nth == 0 || matched == s.Nth {
-				return c
-			}
-		}
+	c := r.child(n, s)
+	if c == nil {
+		r.split(n)
+		c = r.newNode(s)
+		n.Children = append(n.Children, c)
 	}
-	if er7 && s.Name == "1" && len(n.Children) == 0 && n.Value != "" {
-		return n
-	}
-	if !make {
-		return nil
-	}
-	r.split(n)
-	c := r.newNode(s)
-	n.Children = append(n.Children, c)
 	return c
 }
 
@@ -118,49 +158,41 @@ func (r *fromRun) split(n *message.Node) {
 
 // write sets the leaf at p, unless it has another value.
 func (r *fromRun) write(p *language.MsgPath, base *message.Node, text string) written {
-	n := base
-	if p.Absolute {
-		n = r.root
-	}
-	for i := range p.Steps {
-		n = r.child(n, &p.Steps[i], true)
-	}
+	n := r.reach(r.start(p, base), p.Steps)
 	for r.m.Wire == handover.WireHL7v2 && len(n.Children) > 0 {
-		first := n.Child("1")
-		if first == nil {
-			first = &message.Node{Name: "1"}
-			n.Children = append(n.Children, first)
-		}
-		n = first
+		n = r.made(n, &firstComponent)
 	}
-	if n.Value != "" {
-		return compareText(n.Value, text)
-	}
-	n.Value = text
-	return wrote
+	return fill(&n.Value, text)
 }
+
+// firstComponent is where a part's value stands once the part has others.
+var firstComponent = language.MsgStep{Name: "1"}
 
 // finish numbers repetitions and puts children in the mapping's order.
 func (r *fromRun) finish() {
 	for i := range r.m.Numbers {
-		p := &r.m.Numbers[i]
-		count := 0
-		for _, c := range r.root.Children {
-			if c.Name == p.Steps[0].Name {
-				count++
-				field := &message.Node{Name: p.Steps[1].Name, Value: strconv.Itoa(count)}
-				c.Children = append([]*message.Node{field}, c.Children...)
-			}
-		}
+		r.number(&r.m.Numbers[i])
 	}
-	if r.m.Wire == handover.WireHL7v2 {
-		sortByRank(r.root, r.m.Shape)
-		for _, segment := range r.root.Children {
-			tidyParts(segment, false)
-		}
+	if r.m.Wire != handover.WireHL7v2 {
+		sortShape(r.root, r.m.Shape)
 		return
 	}
-	sortShape(r.root, r.m.Shape)
+	sortByRank(r.root, r.m.Shape)
+	for _, segment := range r.root.Children {
+		tidyParts(segment, false)
+	}
+}
+
+// number writes into a segment's field which of its repetitions it is.
+func (r *fromRun) number(p *language.MsgPath) {
+	count := 0
+	for _, c := range r.root.Children {
+		if c.Name == p.Steps[0].Name {
+			count++
+			field := &message.Node{Name: p.Steps[1].Name, Value: strconv.Itoa(count)}
+			c.Children = append([]*message.Node{field}, c.Children...)
+		}
+	}
 }
 
 // sortShape orders an XML tree as the mapping's lines stand.

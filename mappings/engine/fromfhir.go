@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"strings"
 
 	"stafett/fhir"
@@ -57,82 +58,64 @@ type fromRun struct {
 	res    []*fhir.Node
 	seen   map[*fhir.Node]account.LeafFate
 	writes int
+	family family
+}
+
+// fromSteps are what each kind of step does from FHIR; constants writes the message's own.
+var fromSteps [language.StepIgnoreFHIR + 1]func(r *fromRun, s *language.Step, base *message.Node, src *fhir.Node)
+
+func init() {
+	none := func(*fromRun, *language.Step, *message.Node, *fhir.Node) {}
+	fromSteps = [...]func(r *fromRun, s *language.Step, base *message.Node, src *fhir.Node){
+		language.StepLine: (*fromRun).line, language.StepIn: (*fromRun).in, language.StepJoin: (*fromRun).join,
+		language.StepEach: (*fromRun).each, language.StepEachResource: (*fromRun).eachResource,
+		language.StepFHIR: (*fromRun).fixed, language.StepIgnoreFHIR: (*fromRun).ignore,
+		language.StepMessage: none, language.StepIgnore: none,
+	}
 }
 
 func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Condition != nil && s.Kind != language.StepMessage && !r.holds(s.Condition, src) {
-			continue
-		}
-		if s.ToOnly {
+		switch {
+		case s.Kind == language.StepMessage || !r.holds(s.Condition, src):
+		case s.ToOnly:
 			r.consumeOnly(s, src)
-			continue
-		}
-		switch s.Kind {
-		case language.StepLine:
-			r.line(s, base, src)
-		case language.StepIn:
-			r.in(s, base, src)
-		case language.StepEach:
-			r.each(s, base, src)
-		case language.StepEachResource:
-			r.eachResource(s, base)
-		case language.StepJoin:
-			r.join(s, base, src)
-		case language.StepFHIR:
-			r.fixed(s, src)
-		case language.StepIgnoreFHIR:
-			r.ignore(s, src)
+		default:
+			fromSteps[s.Kind](r, s, base, src)
 		}
 	}
 }
 
+// holds decides a condition; none holds always.
 func (r *fromRun) holds(cond *language.Condition, src *fhir.Node) bool {
-	if cond.Place.Root == language.RootResource {
-		src = r.res[cond.Place.Resource]
-	}
-	return test(cond, r.c, src)
+	return cond == nil || test(cond, r.c, rooted(&cond.Place, r.res, src))
 }
 
-func (r *fromRun) present(p *language.Place) bool {
-	if p.Root == language.RootResource {
-		n := r.res[p.Resource]
-		return n != nil && lookup(n, p.Steps) != nil
-	}
-	return readCanonical(r.c, p, nil) != ""
-}
+func (r *fromRun) present(p *language.Place) bool { return present(r.c, p, rooted(p, r.res, nil)) }
 
 // source returns the value at a place; node is nil for what is not in a resource.
 func (r *fromRun) source(p *language.Place, src *fhir.Node) (text string, node *fhir.Node) {
-	switch p.Root {
-	case language.RootRelative:
-	case language.RootResource:
-		src = r.res[p.Resource]
-	default:
+	if p.Root > language.RootResource {
 		return readCanonical(r.c, p, nil), nil
 	}
-	if n := lookup(src, p.Steps); n != nil && n.Kind != fhir.KindObject && n.Kind != fhir.KindArray {
-		return n.Text, n
+	n := lookup(rooted(p, r.res, src), p.Steps)
+	if n == nil || n.Kind <= fhir.KindArray {
+		return "", nil
 	}
-	return "", nil
+	return n.Text, n
 }
 
 // consume notes the fate of a leaf; the first fate stays.
 func (r *fromRun) consume(n *fhir.Node, f account.LeafFate) {
-	if n == nil {
-		return
-	}
-	if _, done := r.seen[n]; !done {
+	if n != nil && r.unclaimed(n) != nil {
 		r.seen[n] = f
 	}
 }
 
 // consumeFilters notes the leaves that chose the items on the way.
 func (r *fromRun) consumeFilters(p *language.Place, src *fhir.Node, target string) {
-	if p.Root == language.RootResource {
-		src = r.res[p.Resource]
-	}
+	src = rooted(p, r.res, src)
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		next := lookup(src, p.Steps[i:i+1])
@@ -157,76 +140,103 @@ func (r *fromRun) consumeOnly(s *language.Step, src *fhir.Node) {
 
 func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
 	text, node := r.source(&s.Place, src)
-	if text == "" {
+	out, how := r.convert(s.Converter, text)
+	if out == "" {
 		r.otherwise(s, base, src)
 		return
 	}
-	out, how, _ := s.Converter.From(r.ctx.Location, text)
-	if how == language.Unconvertible || how == language.Absent || out == "" {
-		r.otherwise(s, base, src)
+	w := r.write(&s.Message, base, out)
+	if w == occupied {
 		return
 	}
-	switch r.write(&s.Message, base, out) {
-	case occupied:
-		return
-	case wrote:
-		r.writes++
-	}
+	r.count(w)
 	if how == language.Converted {
-		r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+		r.consume(node, mappedTo(s))
 	}
 	r.consumeFilters(&s.Place, src, s.Message.Text)
+}
+
+// mappedTo is the fate of what a line has written.
+func mappedTo(s *language.Step) account.LeafFate {
+	return account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text}
+}
+
+// convert is a value as the message has it; empty where it has none.
+func (r *fromRun) convert(conv *language.Converter, text string) (string, language.Verdict) {
+	if text == "" {
+		return "", language.Absent
+	}
+	out, how, _ := conv.From(r.ctx.Location, text)
+	if how > language.Partly {
+		return "", how
+	}
+	return out, how
+}
+
+// count notes what was written: a block without that is not made.
+func (r *fromRun) count(w written) {
+	if w == wrote {
+		r.writes++
+	}
 }
 
 // otherwise writes the first "else" part that has a value. It is not content: it makes
 // no block on its own.
 func (r *fromRun) otherwise(s *language.Step, base *message.Node, src *fhir.Node) {
 	for i := range s.Else {
-		e := &s.Else[i]
-		if e.Place == nil {
-			r.write(&s.Message, base, e.Constant)
-			return
-		}
-		text, node := r.source(e.Place, src)
-		conv := e.Converter
-		if conv == nil {
-			conv = s.Converter
-		}
-		if text == "" {
-			continue
-		}
-		if out, how, _ := conv.From(r.ctx.Location, text); how == language.Converted && out != "" && r.write(&s.Message, base, out) != occupied {
-			r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+		out, node := r.elseValue(s, &s.Else[i], src)
+		if out != "" && r.write(&s.Message, base, out) != occupied {
+			r.consume(node, mappedTo(s))
 			return
 		}
 	}
 }
 
-func (r *fromRun) fixed(s *language.Step, src *fhir.Node) {
-	text, n := r.source(&s.Place, src)
-	if n == nil {
+// elseValue is what stands in for an empty place. A value that is only partly told is none.
+func (r *fromRun) elseValue(s *language.Step, e *language.ElsePart, src *fhir.Node) (string, *fhir.Node) {
+	if e.Place == nil {
+		return e.Constant, nil
+	}
+	text, node := r.source(e.Place, src)
+	conv := cmp.Or(e.Converter, s.Converter)
+	out, how := r.convert(conv, text)
+	if how != language.Converted {
+		return "", nil
+	}
+	return out, node
+}
+
+// fixed: what the mapping itself sets says nothing that the message would have to.
+func (r *fromRun) fixed(s *language.Step, _ *message.Node, src *fhir.Node) {
+	fate := account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"}
+	if s.Ref != nil {
+		for _, ref := range references(src, s.Place.Steps) {
+			r.consume(ref, fate)
+		}
 		return
 	}
-	if s.Source != nil || s.Constant.Text == text {
-		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: "fixed by the mapping"})
+	text, n := r.source(&s.Place, src)
+	if n != nil && (s.Source != nil || s.Constant.Text == text) {
+		r.consume(n, fate)
 		r.consumeFilters(&s.Place, src, s.Place.Text)
 	}
 }
 
-func (r *fromRun) ignore(s *language.Step, src *fhir.Node) {
-	if s.Place.Root == language.RootResource {
-		src = r.res[s.Place.Resource]
-	}
-	n := src
-	if last := len(s.Place.Steps) - 1; last >= 0 {
-		n = lookup(src, s.Place.Steps[:last])
-		if st := &s.Place.Steps[last]; !st.Array || st.Append {
-			n = n.Get(st.Name) // all of it, also of an array
-		} else {
-			n = lookup(n, s.Place.Steps[last:])
-		}
+func (r *fromRun) ignore(s *language.Step, _ *message.Node, src *fhir.Node) {
+	n, last := rooted(&s.Place, r.res, src), len(s.Place.Steps)-1
+	if last >= 0 {
+		n = whole(lookup(n, s.Place.Steps[:last]), &s.Place.Steps[last])
 	}
 	r.ignoreBelow(n, s.Reason)
+}
+
+// whole is what a last step means to ignore: an item that it chooses, or all of an array.
+func whole(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
+	v := n.Get(s.Name)
+	if v == nil || !s.Array || s.Append || v.Kind != fhir.KindArray {
+		return v
+	}
+	return itemOf(s, v)
 }
 
 func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
@@ -245,24 +255,26 @@ func (r *fromRun) ignoreBelow(n *fhir.Node, reason string) {
 }
 
 func (r *fromRun) in(s *language.Step, base *message.Node, src *fhir.Node) {
-	inner := src
-	if s.HasPlace {
-		root := src
-		if s.Place.Root == language.RootResource {
-			root = r.res[s.Place.Resource]
-		}
-		inner = lookup(root, s.Place.Steps)
-		if _, claimed := r.seen[inner]; inner != nil && claimed {
-			inner = nil
-		}
-		if inner == nil && !s.Always {
-			return
-		}
+	if !s.HasPlace {
+		r.block(s, base, src)
+		return
 	}
-	if r.block(s, base, inner) && s.HasPlace && inner != nil {
+	inner := r.unclaimed(lookup(rooted(&s.Place, r.res, src), s.Place.Steps))
+	if inner == nil && !s.Always {
+		return
+	}
+	if r.block(s, base, inner) && inner != nil {
 		r.claim(s, inner)
 		r.consumeFilters(&s.Place, src, s.Message.Text)
 	}
+}
+
+// unclaimed is n, or nil where an earlier block has taken it.
+func (r *fromRun) unclaimed(n *fhir.Node) *fhir.Node {
+	if _, claimed := r.seen[n]; claimed {
+		return nil
+	}
+	return n
 }
 
 // claim keeps an item that a block has taken from later groups.
@@ -272,12 +284,17 @@ func (r *fromRun) claim(s *language.Step, item *fhir.Node) {
 	}
 }
 
+// start is what a message place starts from.
+func (r *fromRun) start(p *language.MsgPath, base *message.Node) *message.Node {
+	if p.Absolute {
+		return r.root
+	}
+	return base
+}
+
 // block runs a body for one message node and reports whether it had content.
 func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bool {
-	parent := base
-	if s.Message.Absolute {
-		parent = r.root
-	}
+	parent := r.start(&s.Message, base)
 	node, fresh := r.open(s.Message.Steps, parent, s.Kind != language.StepIn)
 	before := r.writes
 	r.run(s.Body, node, src)
@@ -292,38 +309,28 @@ func (r *fromRun) block(s *language.Step, base *message.Node, src *fhir.Node) bo
 }
 
 func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
-	if s.Place.Root == language.RootResource {
-		src = r.res[s.Place.Resource]
-	}
-	last := &s.Place.Steps[len(s.Place.Steps)-1]
-	holder := lookup(src, s.Place.Steps[:len(s.Place.Steps)-1])
-	if len(s.Place.Steps) == 1 {
-		holder = src
-	}
-	arr := holder.Get(last.Name)
-	if arr == nil || arr.Kind != fhir.KindArray {
+	steps := s.Place.Steps
+	last := &steps[len(steps)-1]
+	arr := lookup(rooted(&s.Place, r.res, src), steps[:len(steps)-1]).Get(last.Name)
+	if arr == nil {
 		return
 	}
 	for _, item := range arr.Items {
-		if _, claimed := r.seen[item]; claimed || item.Kind != fhir.KindObject || !meets(last, item) {
-			continue
-		}
-		if r.block(s, base, item) {
-			r.claim(s, item)
-			for j := range last.Filters {
-				r.consume(lookup(item, last.Filters[j].Path), account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
-			}
+		if objectOrNil(r.unclaimed(item)) != nil && meets(last, item) {
+			r.item(s, base, item)
 		}
 	}
 }
 
-func (r *fromRun) eachResource(s *language.Step, base *message.Node) {
-	d := &r.m.Resources[s.Resource]
-	for i := range r.c.Resources {
-		n := &r.c.Resources[i]
-		if isRepetition(n.Name, d.Name) && n.Resource != nil {
-			r.block(s, base, n.Resource)
-		}
+// item writes one item of a list.
+func (r *fromRun) item(s *language.Step, base *message.Node, item *fhir.Node) {
+	if !r.within(item, func() bool { return r.block(s, base, item) }) {
+		return
+	}
+	r.claim(s, item)
+	last := &s.Place.Steps[len(s.Place.Steps)-1]
+	for j := range last.Filters {
+		r.consume(lookup(item, last.Filters[j].Path), mappedTo(s))
 	}
 }
 
@@ -333,21 +340,14 @@ func (r *fromRun) join(s *language.Step, base *message.Node, src *fhir.Node) {
 	if text == "" {
 		return
 	}
-	parent := base
-	if s.Message.Absolute {
-		parent = r.root
-	}
-	for _, line := range strings.Split(text, "\n") {
+	parent := r.start(&s.Message, base)
+	for line := range strings.SplitSeq(text, "\n") {
 		rep := r.newNode(&s.Message.Steps[0])
 		parent.Children = append(parent.Children, rep)
-		leaf := rep
-		for i := range s.Message.Steps[1:] {
-			leaf = r.child(leaf, &s.Message.Steps[1+i], true)
-		}
-		leaf.Value = line
+		r.reach(rep, s.Message.Steps[1:]).Value = line
 	}
 	r.writes++
-	r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: s.Message.Text})
+	r.consume(node, mappedTo(s))
 	r.consumeFilters(&s.Place, src, s.Message.Text)
 }
 
@@ -355,7 +355,7 @@ func (r *fromRun) join(s *language.Step, base *message.Node, src *fhir.Node) {
 func (r *fromRun) constants(steps []language.Step, base *message.Node, src *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Kind == language.StepMessage && (s.Condition == nil || r.holds(s.Condition, src)) {
+		if s.Kind == language.StepMessage && r.holds(s.Condition, src) {
 			r.write(&s.Message, base, s.Value)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -58,29 +59,29 @@ func (t *sourceTree) add(n *message.Node, parent int32) int32 {
 	return id
 }
 
+// few is how many children are compared with each other rather than counted in a map.
+const few = 16
+
 // number gives repeated siblings their numbers.
 func (t *sourceTree) number(parent int32) {
-	kids := len(t.nodes[parent].n.Children)
-	if kids < 2 {
-		return
-	}
-	if kids > 16 {
+	if len(t.nodes[parent].n.Children) > few {
 		t.numberMany(parent)
 		return
 	}
 	for a := t.nodes[parent].first; a >= 0; a = t.nodes[a].next {
-		if t.nodes[a].rep != 0 {
-			continue
+		if t.nodes[a].rep == 0 {
+			t.numberFrom(a)
 		}
-		count := int32(1)
-		for b := t.nodes[a].next; b >= 0; b = t.nodes[b].next {
-			if t.nodes[b].n.Name == t.nodes[a].n.Name {
-				count++
-				t.nodes[b].rep = count
-			}
-		}
-		if count > 1 {
-			t.nodes[a].rep = 1
+	}
+}
+
+// numberFrom numbers the siblings after a that have its name, and then a itself.
+func (t *sourceTree) numberFrom(a int32) {
+	count := int32(1)
+	for b := t.nodes[a].next; b >= 0; b = t.nodes[b].next {
+		if t.nodes[b].n.Name == t.nodes[a].n.Name {
+			count++
+			t.nodes[a].rep, t.nodes[b].rep = 1, count
 		}
 	}
 }
@@ -112,34 +113,11 @@ func (t *sourceTree) find(base int32, steps []language.MsgStep, chain []int32, y
 		return yield(base)
 	}
 	s := &steps[0]
-	if s.Self {
-		if !t.meets(base, s) {
-			return true
-		}
-		chain[0] = base
-		return t.find(base, steps[1:], chain[1:], yield)
-	}
-	found, matched := false, 0
-	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
-		n := t.nodes[k].n
-		if n.Name != s.Name || n.Space != s.Space {
-			continue
-		}
-		found = true
-		if !t.meets(k, s) {
-			continue
-		}
-		if matched++; s.Nth > 0 && matched != s.Nth {
-			continue
-		}
+	for k := t.start(base, s); k >= 0; k = t.after(base, k, s) {
 		chain[0] = k
 		if !t.find(k, steps[1:], chain[1:], yield) {
 			return false
 		}
-	}
-	if !found && t.isFirstPart(base, s) {
-		chain[0] = base
-		return t.find(base, steps[1:], chain[1:], yield)
 	}
 	return true
 }
@@ -148,40 +126,63 @@ func (t *sourceTree) find(base int32, steps []language.MsgStep, chain []int32, y
 // nodes that a group has taken. It returns -1 where there is none.
 func (t *sourceTree) first(base int32, steps []language.MsgStep, chain []int32, skip bool) int32 {
 	if len(steps) == 0 {
-		if skip && t.nodes[base].claimed {
-			return -1
-		}
-		return base
+		return t.free(base, skip)
 	}
 	s := &steps[0]
-	if s.Self {
-		if !t.meets(base, s) {
-			return -1
-		}
-		chain[0] = base
-		return t.first(base, steps[1:], chain[1:], skip)
-	}
-	found, matched := false, 0
-	for k := t.nodes[base].first; k >= 0; k = t.nodes[k].next {
-		n := t.nodes[k].n
-		if n.Name != s.Name || n.Space != s.Space {
-			continue
-		}
-		found = true
-		if !t.meets(k, s) {
-			continue
-		}
-		if matched++; s.Nth > 0 && matched != s.Nth {
-			continue
-		}
+	for k := t.start(base, s); k >= 0; k = t.after(base, k, s) {
 		chain[0] = k
 		if id := t.first(k, steps[1:], chain[1:], skip); id >= 0 {
 			return id
 		}
 	}
-	if !found && t.isFirstPart(base, s) {
-		chain[0] = base
-		return t.first(base, steps[1:], chain[1:], skip)
+	return -1
+}
+
+// free is id, or -1 where a group has taken it and that counts.
+func (t *sourceTree) free(id int32, skip bool) int32 {
+	if skip && t.nodes[id].claimed {
+		return -1
+	}
+	return id
+}
+
+// start returns the first node that a step means below base, which may be base itself; -1
+// for none.
+func (t *sourceTree) start(base int32, s *language.MsgStep) int32 {
+	first := t.nodes[base].first
+	if s.Self || first < 0 && t.isFirstPart(base, s) {
+		return t.meeting(base, s)
+	}
+	k := t.next(first, s)
+	for n := 1; n < s.Nth && k >= 0; n++ {
+		k = t.next(t.nodes[k].next, s)
+	}
+	return k
+}
+
+// after returns the next repetition that a step means below base, -1 for none.
+func (t *sourceTree) after(base, k int32, s *language.MsgStep) int32 {
+	if k == base || s.Nth > 0 {
+		return -1
+	}
+	return t.next(t.nodes[k].next, s)
+}
+
+// next returns k or the sibling after it that has the step's name and meets its conditions.
+func (t *sourceTree) next(k int32, s *language.MsgStep) int32 {
+	for ; k >= 0; k = t.nodes[k].next {
+		n := t.nodes[k].n
+		if n.Name == s.Name && n.Space == s.Space && (s.Filters == nil || t.meets(k, s)) {
+			return k
+		}
+	}
+	return -1
+}
+
+// meeting is id where it meets the step's conditions, else -1.
+func (t *sourceTree) meeting(id int32, s *language.MsgStep) int32 {
+	if t.meets(id, s) {
+		return id
 	}
 	return -1
 }
@@ -189,7 +190,7 @@ func (t *sourceTree) first(base int32, steps []language.MsgStep, chain []int32, 
 // isFirstPart reports whether a step means the node itself: a part of ER7 that is not
 // split is its own first component (HL7 v2.5 section 2.5.3).
 func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
-	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].first < 0 && t.nodes[id].parent > 0 && t.meets(id, s)
+	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].parent > 0
 }
 
 func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {
@@ -277,6 +278,19 @@ func (t *sourceTree) text(id int32) string {
 	return strings.TrimSpace(b.String())
 }
 
+// valueOf is a leaf's value, or with subtree an element's text. Around an XML value, white
+// space is layout.
+func (t *sourceTree) valueOf(leaf int32, subtree bool) string {
+	v := t.nodes[leaf].n.Value
+	if subtree {
+		v = t.text(leaf)
+	}
+	if t.er7 {
+		return v
+	}
+	return strings.TrimSpace(v)
+}
+
 func (t *sourceTree) gather(id int32, b *strings.Builder) {
 	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
 		n := t.nodes[k].n
@@ -301,6 +315,29 @@ func (t *sourceTree) verbatim(id int32) string {
 		}
 	}
 	return n.Value
+}
+
+// ignore gives a leaf that has no fate this one.
+func (t *sourceTree) ignore(leaf int32, reason string) {
+	if n := &t.nodes[leaf]; n.fate == "" {
+		n.fate, n.reason = message.FateIgnored, reason
+	}
+}
+
+// because notes why a leaf could not be mapped; the first reason stays.
+func (t *sourceTree) because(leaf int32, reason string) {
+	if n := &t.nodes[leaf]; n.fate == "" {
+		n.reason = cmp.Or(n.reason, reason)
+	}
+}
+
+// markWhole marks what a line has read: a leaf, or all of an element.
+func (t *sourceTree) markWhole(id int32, s *language.Step, how language.Verdict, reason string) {
+	if s.Converter.Subtree {
+		t.markBelow(id, s.Place.Text)
+		return
+	}
+	t.mark(id, s.Place.Text, how, reason)
 }
 
 // mark notes that a leaf reached target. A leaf that only partly fits stays carried

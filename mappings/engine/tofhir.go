@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strconv"
 	"strings"
 
 	"stafett/fhir"
@@ -30,9 +29,12 @@ func ToFHIR(m *language.Program, msg *message.Message, ctx Context) (account.Can
 		return c, report, &handover.Fault{Kind: handover.FaultUnmapped, Op: opToFHIR, Path: r.tree.path(0),
 			Text: "the document element is not the mapping's", Line: msg.Root.Line, Column: msg.Root.Column}
 	}
+	if m.Linked {
+		r.blocks.names = make([]string, len(m.Resources))
+	}
 	for i := range m.Resources {
 		if m.Resources[i].Always {
-			r.res[i] = fhir.Obj("resourceType", m.Resources[i].Type)
+			r.resource(i)
 		}
 	}
 	r.run(m.Steps, 0, nil)
@@ -58,36 +60,44 @@ type toRun struct {
 	res      []*fhir.Node
 	repeated []account.Named
 	counts   map[int]int
+	blocks   repetitions
 	writes   int // values written, constants not counted
 	stack    []int32
 	slab     []fhir.Node
 }
 
+// toSteps are what each kind of step does towards FHIR; nil for nothing while lines are read.
+var toSteps [language.StepIgnoreFHIR + 1]func(r *toRun, s *language.Step, base int32, dst *fhir.Node)
+
+func init() {
+	toSteps = [...]func(r *toRun, s *language.Step, base int32, dst *fhir.Node){
+		language.StepLine: (*toRun).line, language.StepIn: (*toRun).in, language.StepJoin: (*toRun).join,
+		language.StepEach: (*toRun).each, language.StepEachResource: (*toRun).each,
+		language.StepMessage: (*toRun).fixed, language.StepIgnore: (*toRun).ignore,
+		language.StepFHIR: (*toRun).later, language.StepIgnoreFHIR: (*toRun).later,
+	}
+}
+
+// later is for what constants does when the lines are read, and what concerns FHIR alone.
+func (r *toRun) later(*language.Step, int32, *fhir.Node) {}
+
+// asksFirst are the kinds whose condition is asked before they are read: what is fixed in a
+// message is so whether it would be written or not.
+var asksFirst = [language.StepIgnoreFHIR + 1]bool{language.StepLine: true, language.StepIn: true, language.StepEach: true,
+	language.StepEachResource: true, language.StepJoin: true, language.StepIgnore: true}
+
 // run executes steps for the message node base; dst is what relative FHIR places start from.
 func (r *toRun) run(steps []language.Step, base int32, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Condition != nil && s.Kind != language.StepFHIR && s.Kind != language.StepMessage && !r.holds(s.Condition, dst) {
+		if asksFirst[s.Kind] && !r.holds(s.Condition, dst) {
 			continue
 		}
 		if s.FromOnly {
 			r.repeats(s, base)
 			continue
 		}
-		switch s.Kind {
-		case language.StepLine:
-			r.line(s, base, dst)
-		case language.StepIn:
-			r.in(s, base, dst)
-		case language.StepEach, language.StepEachResource:
-			r.each(s, base, dst)
-		case language.StepJoin:
-			r.join(s, base, dst)
-		case language.StepMessage:
-			r.fixed(s, base)
-		case language.StepIgnore:
-			r.ignore(s, base)
-		}
+		toSteps[s.Kind](r, s, base, dst)
 	}
 }
 
@@ -119,18 +129,12 @@ func (r *toRun) line(s *language.Step, base int32, dst *fhir.Node) {
 	if !s.Converter.Subtree {
 		leaf = r.tree.value(leaf)
 	}
-	how, reason := r.value(s, leaf, dst)
-	switch {
-	case how == language.Unconvertible:
-		if n := &r.tree.nodes[leaf]; n.fate == "" && n.reason == "" {
-			n.reason = reason
-		}
-	case how == language.Absent:
-	case s.Converter.Subtree:
-		r.tree.markBelow(leaf, s.Place.Text)
-		r.markFilters(s, chain)
+	switch how, reason := r.value(s, leaf, dst); how {
+	case language.Absent:
+	case language.Unconvertible:
+		r.tree.because(leaf, reason)
 	default:
-		r.tree.mark(leaf, s.Place.Text, how, reason)
+		r.tree.markWhole(leaf, s, how, reason)
 		r.markFilters(s, chain)
 	}
 }
@@ -143,28 +147,22 @@ func (r *toRun) repeats(s *language.Step, base int32) {
 	if id < 0 {
 		return
 	}
-	if n := &r.tree.nodes[r.tree.value(id)]; n.fate == "" && n.n.Value != "" {
-		n.fate, n.reason = message.FateIgnored, s.Reason
+	if leaf := r.tree.value(id); r.tree.nodes[leaf].n.Value != "" {
+		r.tree.ignore(leaf, s.Reason)
 	}
 }
 
 // value converts one leaf and writes it.
 func (r *toRun) value(s *language.Step, leaf int32, dst *fhir.Node) (language.Verdict, string) {
-	v := r.tree.nodes[leaf].n.Value
-	if s.Converter.Subtree {
-		v = r.tree.text(leaf)
-	}
-	if !r.tree.er7 {
-		v = strings.TrimSpace(v) // around an XML value, white space is layout
-	}
-	if v == "" {
+	v := r.tree.valueOf(leaf, s.Converter.Subtree)
+	switch {
+	case v == "":
 		return language.Absent, ""
-	}
-	if r.tree.er7 && v == `""` {
+	case v == `""` && r.tree.er7:
 		return language.Unconvertible, "an explicit null (HL7 v2.5 section 2.5.3.3)"
 	}
 	out, how, reason := s.Converter.To(r.ctx.Location, v)
-	if how != language.Converted && how != language.Partly {
+	if how > language.Partly {
 		return how, reason
 	}
 	if r.write(&s.Place, dst, s.Converter.Kind, out) == occupied {
@@ -173,48 +171,58 @@ func (r *toRun) value(s *language.Step, leaf int32, dst *fhir.Node) (language.Ve
 	return how, reason
 }
 
-// write puts text at a place of the canonical form.
+// write puts text at a place of the canonical form, and counts what is new.
 func (r *toRun) write(p *language.Place, dst *fhir.Node, kind fhir.NodeKind, text string) written {
 	if text == "" {
 		return occupied
 	}
-	slot := (*string)(nil)
-	switch p.Root {
-	case language.RootHeader:
-		*r.c.Header.Value(p.Name) = text
-		r.writes++
-		return wrote
-	case language.RootDay:
-		slot = &r.c.Day
-	case language.RootFact:
-		if old, ok := r.c.Facts[p.Name]; ok {
-			return compareText(old, text)
-		}
-		r.c.Facts[p.Name] = text
-		r.writes++
-		return wrote
-	case language.RootEvent:
-		return occupied
-	case language.RootResource:
-		if r.res[p.Resource] == nil {
-			r.res[p.Resource] = fhir.Obj("resourceType", r.m.Resources[p.Resource].Type)
-		}
-		dst = r.res[p.Resource]
-	}
-	if slot != nil {
-		if *slot != "" {
-			return compareText(*slot, text)
-		}
-		*slot = text
-		return wrote
-	}
-	v := r.node()
-	v.Kind, v.Text = kind, text
-	w := put(dst, p.Steps, v)
+	w := r.writeTo(p, dst, kind, text)
 	if w == wrote {
 		r.writes++
 	}
 	return w
+}
+
+func (r *toRun) writeTo(p *language.Place, dst *fhir.Node, kind fhir.NodeKind, text string) written {
+	switch p.Root {
+	case language.RootHeader:
+		return replace(r.c.Header.Value(p.Name), text)
+	case language.RootDay:
+		return fill(&r.c.Day, text)
+	case language.RootFact:
+		fact := r.c.Facts[p.Name]
+		w := fill(&fact, text)
+		r.c.Facts[p.Name] = fact
+		return w
+	case language.RootEvent:
+		return occupied
+	case language.RootResource:
+		dst = r.resource(p.Resource)
+	}
+	return r.putText(dst, p.Steps, kind, text)
+}
+
+// replace writes a header value: the mapping knows better than the codec.
+func replace(slot *string, text string) written {
+	*slot = text
+	return wrote
+}
+
+// fill writes what is empty.
+func fill(slot *string, text string) written {
+	if *slot == "" {
+		*slot = text
+		return wrote
+	}
+	return compareText(*slot, text)
+}
+
+// resource returns a resource, made when it is not there.
+func (r *toRun) resource(i int) *fhir.Node {
+	if r.res[i] == nil {
+		r.res[i] = fhir.Obj("resourceType", r.m.Resources[i].Type)
+	}
+	return r.res[i]
 }
 
 // node takes a node from a chunk: a resource has many, and they live and die together.
@@ -239,14 +247,18 @@ func (r *toRun) markFilters(s *language.Step, chain []int32) {
 	for i := range s.Message.Steps {
 		for j := range s.Message.Steps[i].Filters {
 			if leaf := r.tree.leafAt(chain[i], s.Message.Steps[i].Filters[j].Path); leaf >= 0 {
-				target := s.Place.Text
-				if target == "" {
-					target = "the choice of " + s.Message.Text
-				}
-				r.tree.mark(leaf, target, language.Converted, "")
+				r.tree.mark(leaf, targetOf(s), language.Converted, "")
 			}
 		}
 	}
+}
+
+// targetOf is where a step leads; a block without a place chooses a repetition.
+func targetOf(s *language.Step) string {
+	if s.Place.Text == "" {
+		return "the choice of " + s.Message.Text
+	}
+	return s.Place.Text
 }
 
 // open returns the object at a block's FHIR place, and whether it is new and not attached.
@@ -254,34 +266,27 @@ func (r *toRun) open(s *language.Step, dst *fhir.Node) (node *fhir.Node, fresh b
 	if !s.HasPlace {
 		return dst, false
 	}
-	root := dst
-	if s.Place.Root == language.RootResource {
-		if root = r.res[s.Place.Resource]; len(s.Place.Steps) == 0 {
-			if root == nil {
-				return fhir.Obj("resourceType", r.m.Resources[s.Place.Resource].Type), true
-			}
-			return root, false
-		}
+	root, last := rooted(&s.Place, r.res, dst), len(s.Place.Steps)-1
+	if last < 0 && root == nil {
+		return fhir.Obj("resourceType", r.m.Resources[s.Place.Resource].Type), true
 	}
-	if s.Kind == language.StepIn {
-		if n := lookup(root, s.Place.Steps); n != nil {
-			return n, false
-		}
+	if s.Kind == language.StepIn || last < 0 {
+		node = lookup(root, s.Place.Steps)
 	}
-	return newItem(&s.Place.Steps[len(s.Place.Steps)-1]), true
+	if node == nil {
+		return newItem(&s.Place.Steps[last]), true
+	}
+	return node, false
 }
 
 // attach puts a fresh object where the block's FHIR place is.
 func (r *toRun) attach(s *language.Step, dst, node *fhir.Node) bool {
+	if len(s.Place.Steps) == 0 {
+		r.res[s.Place.Resource] = node
+		return true
+	}
 	if s.Place.Root == language.RootResource {
-		if len(s.Place.Steps) == 0 {
-			r.res[s.Place.Resource] = node
-			return true
-		}
-		if r.res[s.Place.Resource] == nil {
-			r.res[s.Place.Resource] = fhir.Obj("resourceType", r.m.Resources[s.Place.Resource].Type)
-		}
-		dst = r.res[s.Place.Resource]
+		dst = r.resource(s.Place.Resource)
 	}
 	return attach(dst, s.Place.Steps, node)
 }
@@ -294,13 +299,7 @@ func (r *toRun) in(s *language.Step, base int32, dst *fhir.Node) {
 		return
 	}
 	node, fresh := r.open(s, dst)
-	before := r.writes
-	r.run(s.Body, id, node)
-	if r.writes == before {
-		return
-	}
-	r.constants(s.Body, node)
-	if fresh && !r.attach(s, dst, node) {
+	if !r.content(s, id, node) || fresh && !r.attach(s, dst, node) {
 		return
 	}
 	if last := &s.Message.Steps[len(s.Message.Steps)-1]; last.Filters != nil {
@@ -316,87 +315,84 @@ func (r *toRun) each(s *language.Step, base int32, dst *fhir.Node) {
 		if r.tree.nodes[id].claimed {
 			return true
 		}
-		var node *fhir.Node
 		if s.Kind == language.StepEachResource {
-			node = fhir.Obj("resourceType", r.m.Resources[s.Resource].Type)
+			r.resourceOf(s, id, chain)
 		} else {
-			node, _ = r.open(s, dst)
+			r.itemOf(s, id, dst, chain)
 		}
-		before := r.writes
-		r.run(s.Body, id, node)
-		if r.writes == before {
-			return true
-		}
-		r.constants(s.Body, node)
-		if s.Kind == language.StepEachResource {
-			r.addRepeated(s.Resource, node)
-		} else if !r.attach(s, dst, node) {
-			return true
-		}
-		r.tree.nodes[id].claimed = true
-		r.markFilters(s, chain)
-		return true
+		return !s.Once
 	})
 }
 
-func (r *toRun) addRepeated(res int, node *fhir.Node) {
-	if r.counts == nil {
-		r.counts = map[int]int{}
+// itemOf makes an item of a list of one repetition.
+func (r *toRun) itemOf(s *language.Step, id int32, dst *fhir.Node, chain []int32) {
+	outer := r.blocks.enter(len(r.repeated))
+	defer r.blocks.leave(outer)
+	node, _ := r.open(s, dst)
+	if r.content(s, id, node) && r.attach(s, dst, node) {
+		r.take(s, id, chain)
 	}
-	r.counts[res]++
-	r.repeated = append(r.repeated, account.Named{Name: r.m.Resources[res].Name + "-" + strconv.Itoa(r.counts[res]), Resource: node})
+}
+
+// content runs a block's lines for one repetition and reports whether it had content.
+func (r *toRun) content(s *language.Step, id int32, node *fhir.Node) bool {
+	before := r.writes
+	r.run(s.Body, id, node)
+	if r.writes == before {
+		return false
+	}
+	r.constants(s.Body, node)
+	return true
+}
+
+// take keeps a repetition from later blocks. A resource beside another takes nothing from it.
+func (r *toRun) take(s *language.Step, id int32, chain []int32) {
+	r.tree.nodes[id].claimed = !s.Message.Steps[len(s.Message.Steps)-1].Self || !s.Once
+	r.markFilters(s, chain)
 }
 
 // join makes one text of all repetitions, a line of each.
 func (r *toRun) join(s *language.Step, base int32, dst *fhir.Node) {
 	chain := r.chain(&s.Message)
 	defer r.release(chain)
-	var text strings.Builder
+	var lines []string
 	var leaves, anchors []int32
 	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		if len(chain) > 1 && r.tree.nodes[chain[0]].claimed {
-			return true
+		if len(chain) == 1 || !r.tree.nodes[chain[0]].claimed {
+			leaf := r.tree.value(id)
+			lines = append(lines, r.tree.nodes[leaf].n.Value)
+			leaves, anchors = append(leaves, leaf), append(anchors, chain[0])
 		}
-		leaf := r.tree.value(id)
-		if len(leaves) > 0 {
-			text.WriteByte('\n')
-		}
-		text.WriteString(r.tree.nodes[leaf].n.Value)
-		leaves, anchors = append(leaves, leaf), append(anchors, chain[0])
 		return true
 	})
-	if r.write(&s.Place, dst, fhir.KindString, text.String()) == occupied {
+	if r.write(&s.Place, dst, fhir.KindString, strings.Join(lines, "\n")) == occupied {
 		return
 	}
+	anchor := language.Step{Message: language.MsgPath{Steps: s.Message.Steps[:1], Text: s.Message.Text}, Place: s.Place}
 	for i, leaf := range leaves {
 		r.tree.mark(leaf, s.Place.Text, language.Converted, "")
-		chain[0] = anchors[i]
-		r.markFilters(&language.Step{Message: language.MsgPath{Steps: s.Message.Steps[:1], Text: s.Message.Text}, Place: s.Place}, chain)
+		r.markFilters(&anchor, anchors[i:])
 		r.tree.nodes[anchors[i]].claimed = true
 	}
 }
 
 // fixed reads a message constant: it is ignored where it is as expected, or where the
 // mapping says why any value may be.
-func (r *toRun) fixed(s *language.Step, base int32) {
+func (r *toRun) fixed(s *language.Step, base int32, _ *fhir.Node) {
 	chain := r.chain(&s.Message)
 	defer r.release(chain)
 	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		n := &r.tree.nodes[r.tree.value(id)]
-		if n.fate != "" {
-			return true
-		}
-		switch {
-		case n.n.Value == s.Value:
-			n.fate, n.reason = message.FateIgnored, "fixed by the format"
-		case s.Reason != "":
-			n.fate, n.reason = message.FateIgnored, s.Reason
+		leaf := r.tree.value(id)
+		if r.tree.nodes[leaf].n.Value == s.Value {
+			r.tree.ignore(leaf, "fixed by the format")
+		} else if s.Reason != "" {
+			r.tree.ignore(leaf, s.Reason)
 		}
 		return true
 	})
 }
 
-func (r *toRun) ignore(s *language.Step, base int32) {
+func (r *toRun) ignore(s *language.Step, base int32, _ *fhir.Node) {
 	fate := message.FateIgnored
 	if s.Always {
 		fate = message.FateCarried
@@ -414,69 +410,79 @@ func (r *toRun) ignore(s *language.Step, base int32) {
 func (r *toRun) constants(steps []language.Step, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Kind != language.StepFHIR || s.Condition != nil && !r.holds(s.Condition, dst) {
-			continue
+		if s.Kind == language.StepFHIR && r.holds(s.Condition, dst) {
+			r.constant(s, rooted(&s.Place, r.res, dst))
 		}
-		r.constant(s, dst)
 	}
 }
 
 func (r *toRun) constant(s *language.Step, dst *fhir.Node) {
-	if s.Place.Root == language.RootResource {
-		dst = r.res[s.Place.Resource]
-	}
-	if dst == nil {
-		return
-	}
-	v := s.Constant
-	if s.Source != nil {
-		text := r.read(s.Source, dst)
-		if text != "" && s.Converter != nil {
-			text, _, _ = s.Converter.To(r.ctx.Location, text)
+	switch {
+	case dst == nil:
+	case s.Ref != nil:
+		r.refer(s, dst)
+	default:
+		if kind, text := r.constantOf(s, dst); text != "" {
+			r.putText(dst, s.Place.Steps, kind, text)
 		}
-		if text == "" {
-			return
-		}
-		v = fhir.Str(text)
 	}
-	n := r.node()
-	n.Kind, n.Text = v.Kind, v.Text
-	put(dst, s.Place.Steps, n)
+}
+
+// constantOf is the value of a fixed place: the constant, or what another place holds.
+func (r *toRun) constantOf(s *language.Step, dst *fhir.Node) (kind fhir.NodeKind, text string) {
+	if s.Constant != nil {
+		return s.Constant.Kind, s.Constant.Text
+	}
+	text = r.read(s.Source, dst)
+	if s.Converter != nil && text != "" {
+		text, _, _ = s.Converter.To(r.ctx.Location, text)
+	}
+	return fhir.KindString, text
+}
+
+// putText writes a leaf.
+func (r *toRun) putText(dst *fhir.Node, steps []language.FHIRStep, kind fhir.NodeKind, text string) written {
+	v := r.node()
+	v.Kind, v.Text = kind, text
+	return put(dst, steps, v)
 }
 
 // read returns the text at a place of the canonical form as built so far.
 func (r *toRun) read(p *language.Place, rel *fhir.Node) string {
-	if p.Root == language.RootResource {
-		return textAt(r.res[p.Resource], p.Steps)
-	}
-	return readCanonical(r.c, p, rel)
+	return readCanonical(r.c, p, rooted(p, r.res, rel))
 }
 
+// holds decides a condition; none holds always.
 func (r *toRun) holds(cond *language.Condition, dst *fhir.Node) bool {
-	if cond.Place.Root == language.RootResource {
-		dst = r.res[cond.Place.Resource]
-	}
-	return test(cond, r.c, dst)
+	return cond == nil || test(cond, r.c, rooted(&cond.Place, r.res, dst))
 }
 
-// test decides a condition; n is the resource, or the block's object, that it is about.
+// rooted is the node that a place starts from: its resource, or what relative places do.
+func rooted(p *language.Place, resources []*fhir.Node, relative *fhir.Node) *fhir.Node {
+	if p.Root == language.RootResource {
+		return resources[p.Resource]
+	}
+	return relative
+}
+
+// test decides a condition; n is what its place starts from.
 func test(cond *language.Condition, c *account.Canonical, n *fhir.Node) bool {
-	switch cond.Place.Root {
-	case language.RootRelative, language.RootResource:
-		if !cond.Equals {
-			return (n != nil && lookup(n, cond.Place.Steps) != nil) != cond.Negate
-		}
-		return (textAt(n, cond.Place.Steps) == cond.Value) != cond.Negate
-	}
-	text := readCanonical(c, &cond.Place, nil)
 	if cond.Equals {
-		return (text == cond.Value) != cond.Negate
+		return (readCanonical(c, &cond.Place, n) == cond.Value) != cond.Negate
 	}
-	return (text != "") != cond.Negate
+	return present(c, &cond.Place, n) != cond.Negate
 }
 
-// readCanonical reads header, facts, day, event or a relative place.
-func readCanonical(c *account.Canonical, p *language.Place, rel *fhir.Node) string {
+// present reports whether something stands at a place; n is what it starts from.
+func present(c *account.Canonical, p *language.Place, n *fhir.Node) bool {
+	if p.Root <= language.RootResource {
+		return lookup(n, p.Steps) != nil
+	}
+	return readCanonical(c, p, nil) != ""
+}
+
+// readCanonical is the text at a place; n is what a place in a resource starts from.
+func readCanonical(c *account.Canonical, p *language.Place, n *fhir.Node) string {
 	switch p.Root {
 	case language.RootHeader:
 		return *c.Header.Value(p.Name)
@@ -487,7 +493,7 @@ func readCanonical(c *account.Canonical, p *language.Place, rel *fhir.Node) stri
 	case language.RootEvent:
 		return string(c.Event)
 	}
-	return textAt(rel, p.Steps)
+	return textAt(n, p.Steps)
 }
 
 func textAt(n *fhir.Node, steps []language.FHIRStep) string {

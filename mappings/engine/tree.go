@@ -62,47 +62,89 @@ const (
 
 // put writes a leaf at steps below n, making what is missing.
 func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
-	for i := range steps {
-		s, last := &steps[i], i == len(steps)-1
-		if n == nil || n.Kind != fhir.KindObject {
-			return occupied
-		}
-		old := n.Get(s.Name)
-		if s.Array {
-			if old == nil {
-				old = &fhir.Node{Kind: fhir.KindArray}
-				n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
-			}
-			if old.Kind != fhir.KindArray {
-				return occupied
-			}
-			item := itemOf(s, old)
-			switch {
-			case item == nil && last && s.Filters == nil:
-				old.Items = append(old.Items, v)
-				return wrote
-			case item == nil:
-				item = newItem(s)
-				old.Items = append(old.Items, item)
-			case last:
-				return compare(item, v)
-			}
-			n = item
-			continue
-		}
-		switch {
-		case old == nil && last:
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: v})
-			return wrote
-		case old == nil:
-			old = &fhir.Node{}
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
-		case last:
-			return compare(old, v)
-		}
-		n = old
+	last := len(steps) - 1
+	holder := reach(n, steps[:max(0, last)])
+	if holder == nil || last < 0 {
+		return occupied
 	}
-	return occupied
+	s := &steps[last]
+	old := holder.Get(s.Name)
+	switch {
+	case old == nil && s.Array:
+		setMember(holder, s.Name, fhir.Arr(v))
+		return wrote
+	case old == nil:
+		setMember(holder, s.Name, v)
+		return wrote
+	case !s.Array:
+		return compare(old, v)
+	}
+	return putItem(old, s, v)
+}
+
+// putItem writes a value into an array, unless the item that is meant is there.
+func putItem(arr *fhir.Node, s *language.FHIRStep, v *fhir.Node) written {
+	item := itemOf(s, arr)
+	switch {
+	case item != nil:
+		return compare(item, v)
+	case arr.Kind != fhir.KindArray || s.Filters != nil:
+		return occupied
+	}
+	arr.Items = append(arr.Items, v)
+	return wrote
+}
+
+// reach follows steps to an object, making what is missing; nil where something else stands.
+func reach(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
+	for i := range steps {
+		if n == nil || n.Kind != fhir.KindObject {
+			return nil
+		}
+		s := &steps[i]
+		old := n.Get(s.Name)
+		if old == nil {
+			old = empty(s)
+			setMember(n, s.Name, old)
+		}
+		n = into(old, s)
+	}
+	return objectOrNil(n)
+}
+
+// empty is what a step finds when it is made: an object, or an array.
+func empty(s *language.FHIRStep) *fhir.Node {
+	if s.Array {
+		return &fhir.Node{Kind: fhir.KindArray}
+	}
+	return &fhir.Node{}
+}
+
+// into is the node itself, or the item of an array that a step means, made when it is missing.
+func into(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
+	if !s.Array {
+		return n
+	}
+	if n.Kind != fhir.KindArray {
+		return nil
+	}
+	item := itemOf(s, n)
+	if item == nil {
+		item = newItem(s)
+		n.Items = append(n.Items, item)
+	}
+	return item
+}
+
+func objectOrNil(n *fhir.Node) *fhir.Node {
+	if n == nil || n.Kind != fhir.KindObject {
+		return nil
+	}
+	return n
+}
+
+func setMember(n *fhir.Node, name string, v *fhir.Node) {
+	n.Members = appendMember(n.Members, fhir.Member{Name: name, Value: v})
 }
 
 // appendMember starts with room for a few members, as most objects have.
@@ -129,46 +171,18 @@ func newItem(s *language.FHIRStep) *fhir.Node {
 	return item
 }
 
-// attach puts an object that was made apart at steps below n.
+// attach puts an object that was made apart at steps below n, in an array after the others.
 func attach(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) bool {
 	last := len(steps) - 1
-	for i := range steps[:last] {
-		s := &steps[i]
-		old := n.Get(s.Name)
-		if old == nil {
-			old = &fhir.Node{}
-			if s.Array {
-				old.Kind = fhir.KindArray
-			}
-			n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: old})
-		}
-		if (old.Kind == fhir.KindArray) != s.Array {
-			return false
-		}
-		if s.Array {
-			item := itemOf(s, old)
-			if item == nil {
-				item = newItem(s)
-				old.Items = append(old.Items, item)
-			}
-			old = item
-		}
-		if old.Kind != fhir.KindObject {
-			return false
-		}
-		n = old
-	}
 	s := &steps[last]
-	old := n.Get(s.Name)
-	switch {
-	case s.Array && old == nil:
-		n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: fhir.Arr(v)})
-	case s.Array && old.Kind == fhir.KindArray:
-		old.Items = append(old.Items, v)
-	case !s.Array && old == nil:
-		n.Members = appendMember(n.Members, fhir.Member{Name: s.Name, Value: v})
-	default:
+	holder := reach(n, steps[:last])
+	if holder == nil {
 		return false
 	}
-	return true
+	old := holder.Get(s.Name)
+	if s.Array && old != nil {
+		old.Items = append(old.Items, v)
+		return old.Kind == fhir.KindArray
+	}
+	return put(holder, steps[last:], v) == wrote
 }

@@ -2,6 +2,7 @@ package language
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,34 +11,24 @@ import (
 	"stafett/handover"
 )
 
-// source is one parsed mapping file.
-type source struct {
-	file, name, extends string
-	pos                 position
-	statements          []*statement
-}
-
-// library is everything that mapping files refer to by name.
-type library struct {
-	sources  map[string]*source
-	concepts map[string]*conceptMap
-}
-
-const (
-	maxExtends = 8
-	maxUses    = 16
-)
-
 // compiler turns the statements of one mapping, its bases first, into a Program.
 type compiler struct {
-	lib     *library
-	m       *Program
-	reader  pathReader
-	defines map[string]*definition
-	byName  map[string]int
-	isArray map[string]bool // by place, as the lines so far use it
-	errs    []error
-	uses    int
+	lib      *library
+	m        *Program
+	src      *source // the file whose statements are read
+	reader   pathReader
+	vars     map[string]variable
+	prefixes map[string][]position // where each namespace prefix is declared
+	lets     map[string][]position // where each variable is set
+	defines  map[string]*definition
+	byName   map[string]int // resources, without a star
+	blocks   map[int]position
+	mapped   map[string][]*Converter // by FHIR place
+	errs     []error
+	uses     int
+
+	constants        []codedConstant
+	eventsOf, rootOf *source
 }
 
 // variable is a value that $name stands for; quoted, it is a text and never a place.
@@ -47,20 +38,16 @@ type variable struct {
 }
 
 type definition struct {
+	name   string
+	pos    position
 	params []string
 	body   []*statement
 }
 
-// scope is what a block adds: parameters, the inherited namespace, the order of children,
-// and whether FHIR places may be relative.
-type scope struct {
-	vars     map[string]variable
-	space    string
-	shape    *Shape
-	relative bool
-	base     string // what relative FHIR places are spelled after in reports
-	baseKey  string // the same without conditions, for the check of arrays
-}
+const (
+	maxExtends = 8
+	maxUses    = 16
+)
 
 func (c *compiler) fail(err error) {
 	if err != nil {
@@ -70,215 +57,280 @@ func (c *compiler) fail(err error) {
 
 // compile makes the mapping that src declares.
 func (l *library) compile(src *source) (*Program, error) {
+	chain, err := l.chain(src)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{lib: l, m: &Program{Name: src.name, Shape: &Shape{}}, vars: map[string]variable{},
+		prefixes: map[string][]position{}, lets: map[string][]position{}, defines: map[string]*definition{},
+		byName: map[string]int{}, blocks: map[int]position{}, mapped: map[string][]*Converter{}}
+	c.reader = pathReader{namespaces: map[string]string{}, used: func(prefix string) { l.use(c.prefixes[prefix]...) }}
+	for _, s := range chain {
+		c.declareAll(s)
+	}
+	if typePatterns[c.m.Wire] == nil {
+		return nil, errors.Join(c.errs...) // nothing can be read of an unknown wire
+	}
+	for _, s := range chain {
+		c.src = s
+		c.m.Steps = append(c.m.Steps, c.body(s.statements, scope{shape: c.m.Shape})...)
+	}
+	c.whole(src)
+	return c.m, errors.Join(c.errs...)
+}
+
+// chain lists a mapping's bases, the outermost first, and the mapping itself.
+func (l *library) chain(src *source) ([]*source, error) {
 	chain := []*source{src}
-	for s := src; s.extends != ""; {
-		base := l.sources[s.extends]
+	for s := src; s.extends.text != ""; s = chain[0] {
+		base := l.sources[s.extends.text]
 		if base == nil {
-			return nil, s.pos.errorf("it extends %q, which does not exist", s.extends)
+			return nil, s.extends.pos.errorf("it extends %q, which does not exist%s", s.extends.text, hint(s.extends.text, keys(l.sources)))
 		}
 		if len(chain) == maxExtends || slices.Contains(chain, base) {
-			return nil, s.pos.errorf("it extends itself, or more than %d mappings deep", maxExtends)
+			return nil, s.extends.pos.errorf("it extends itself, or more than %d mappings deep", maxExtends)
 		}
-		chain = append(chain, base)
-		s = base
+		l.use(base.pos)
+		chain = append([]*source{base}, chain...)
 	}
-	slices.Reverse(chain)
-	c := &compiler{lib: l, m: &Program{Name: src.name, Shape: &Shape{}},
-		defines: map[string]*definition{}, isArray: map[string]bool{}, byName: map[string]int{}}
-	c.reader.namespaces = map[string]string{}
-	vars := map[string]variable{}
-	for _, s := range chain {
-		c.declare(s, vars)
-	}
-	c.reader.wire = c.m.Wire
-	if c.m.Wire == "" {
-		c.fail(src.pos.errorf("takes WIRE [TYPE] is missing"))
-	}
-	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
-	}
-	sc := scope{vars: vars, shape: c.m.Shape}
-	for _, s := range chain {
-		c.head(s, sc)
-	}
-	for _, s := range chain {
-		c.m.Steps = append(c.m.Steps, c.body(s.statements, sc)...)
-	}
+	return chain, nil
+}
+
+// whole checks what only the end tells.
+func (c *compiler) whole(src *source) {
 	if c.m.Wire == handover.WireKITH && c.m.Root.Name == "" {
 		c.fail(src.pos.errorf("an XML mapping needs: root ELEMENT"))
 	}
-	return c.m, errors.Join(c.errs...)
+	c.codes()
+	for _, d := range c.defines {
+		c.lib.declare(d.pos, "nothing uses the definition %q", d.name)
+	}
+	for i := range c.m.Resources {
+		r := &c.m.Resources[i]
+		c.lib.declare(r.pos, "nothing is mapped to or from the resource %q", r.spelled())
+	}
 }
 
 var variablePattern = regexp.MustCompile(`\$[A-Za-z][A-Za-z0-9]*`)
 
 // expand replaces $names in s's tokens.
 func (c *compiler) expand(s *statement, vars map[string]variable) *statement {
-	var out []token
-	for i, t := range s.tokens {
+	e := *s
+	e.tokens = slices.Clone(s.tokens)
+	for i := range e.tokens {
+		t := &e.tokens[i]
 		if !strings.Contains(t.text, "$") {
 			continue
 		}
-		if out == nil {
-			out = append(out, s.tokens...)
+		if v, whole := c.variable(strings.TrimPrefix(t.text, "$"), vars); whole && t.text[0] == '$' {
+			t.text, t.quoted = v.text, v.quoted
+			continue
 		}
-		out[i].text = variablePattern.ReplaceAllStringFunc(t.text, func(name string) string {
-			v, ok := vars[name[1:]]
+		t.text = variablePattern.ReplaceAllStringFunc(t.text, func(name string) string {
+			v, ok := c.variable(name[1:], vars)
 			if !ok {
-				c.fail(s.at(i).errorf("the variable %s is not set", name))
+				c.fail(s.at(i).errorf("the variable %s is not set%s", name, c.hintVariable(name, vars)))
 			}
 			return v.text
 		})
-		if v, ok := vars[strings.TrimPrefix(t.text, "$")]; ok && t.text[0] == '$' {
-			out[i].quoted = v.quoted
-		}
 	}
-	if out == nil {
-		return s
-	}
-	e := *s
-	e.tokens = out
 	return &e
 }
 
-// declare reads what later statements depend on, wherever it stands in the chain, so that
-// a base's lines see what an extending mapping sets.
-func (c *compiler) declare(src *source, vars map[string]variable) {
-	ownEvents := false
-	for _, s := range src.statements {
-		switch s.word() {
-		case "let":
-			if c.want(s, 3, "let NAME VALUE") {
-				v := c.expand(s, vars).tokens[2]
-				vars[s.tokens[1].text] = variable{v.text, v.quoted}
+// wordPattern is a name in any token.
+var wordPattern = regexp.MustCompile(`[A-Za-z][A-Za-z0-9-]*`)
+
+// forgive counts what a wrong statement names as used: one mistake is told once.
+func (c *compiler) forgive(s *statement) {
+	for _, t := range s.tokens {
+		for _, name := range wordPattern.FindAllString(t.text, -1) {
+			c.lib.use(c.lets[name]...)
+			c.lib.use(c.prefixes[name]...)
+			if i, ok := c.byName[strings.TrimSuffix(name, "-")]; ok {
+				c.lib.use(c.m.Resources[i].pos)
 			}
-		case "namespace":
-			if c.want(s, 3, "namespace PREFIX URI") {
-				c.reader.namespaces[s.tokens[1].text] = c.expand(s, vars).tokens[2].text
+			if d := c.defines[name]; d != nil {
+				c.lib.use(d.pos)
 			}
-		case "takes":
-			c.takes(s)
-		case "overlay":
-			if c.want(s, 2, "overlay NAME") {
-				c.m.Overlay = s.tokens[1].text
-			}
-		case "kind":
-			if c.want(s, 2, "kind KIND") {
-				c.m.Kind = handover.Kind(s.tokens[1].text)
-				if !slices.Contains(handover.Kinds(), c.m.Kind) {
-					c.fail(s.at(1).errorf("there is no kind %q", c.m.Kind))
-				}
-			}
-		case "event":
-			if !ownEvents {
-				c.m.Events, ownEvents = nil, true
-			}
-			c.event(s)
-		case "resource":
-			c.resource(s)
-		case "define":
-			c.define(s)
 		}
 	}
+	for _, inner := range s.body {
+		c.forgive(inner)
+	}
 }
 
-func (c *compiler) event(s *statement) {
-	if len(s.tokens) < 2 || s.block {
-		c.fail(s.pos.errorf("expected: event NAME [if PLACE = VALUE]"))
+// variable finds what a block's parameters or the mapping's lines set.
+func (c *compiler) variable(name string, vars map[string]variable) (variable, bool) {
+	v, ok := vars[name]
+	if !ok {
+		v, ok = c.vars[name]
+		c.lib.use(c.lets[name]...)
+	}
+	return v, ok
+}
+
+func (c *compiler) hintVariable(name string, vars map[string]variable) string {
+	near := nearest(name[1:], append(keys(vars), keys(c.vars)...))
+	if near == "" {
+		return ""
+	}
+	c.lib.use(c.lets[near]...)
+	return hint(name, []string{"$" + near})
+}
+
+// declareAll reads what later statements depend on, wherever it stands in the chain, so
+// that a base's lines see what an extending mapping sets.
+func (c *compiler) declareAll(src *source) {
+	c.src = src
+	once := map[string]position{}
+	for _, s := range src.statements {
+		kind := statementKinds[s.word()]
+		if kind == nil || kind.declare == nil {
+			continue
+		}
+		m, err := read(c.expand(s, nil), kind.forms)
+		if c.fail(err); err != nil {
+			c.forgive(s)
+			continue
+		}
+		if name := kind.names(m); name != "" {
+			c.fail(twice(once, name, s.pos))
+		}
+		kind.declare(c, m)
+	}
+}
+
+// twice refuses a second declaration of one name in a file.
+func twice(once map[string]position, name string, pos position) error {
+	first, dup := once[name]
+	if !dup {
+		once[name] = pos
+		return nil
+	}
+	return pos.errorf("%s is declared twice, first in line %d", name, first.line)
+}
+
+func (c *compiler) let(m *match) {
+	name, v := m.text("NAME"), m.token("VALUE")
+	c.vars[name] = variable{v.text, v.quoted}
+	c.lets[name] = append(c.lets[name], m.s.pos)
+	c.lib.declare(m.s.pos, "nothing uses the variable $%s", name)
+}
+
+func (c *compiler) namespace(m *match) {
+	prefix, uri := m.text("PREFIX"), m.text("VALUE")
+	c.reader.namespaces[prefix] = uri
+	c.prefixes[prefix] = append(c.prefixes[prefix], m.s.pos)
+	c.lib.declare(m.s.pos, "nothing uses the namespace prefix %q", prefix)
+	if elementsOf()[uri] == nil {
+		c.fail(m.pos("VALUE").unknown("namespace", uri, keys(elementsOf())))
+	}
+}
+
+func (c *compiler) overlay(m *match) { c.m.Overlay = m.text("NAME") }
+
+func (c *compiler) kind(m *match) {
+	c.m.Kind = handover.Kind(m.text("KIND"))
+	c.fail(listed(m.pos("KIND"), "kind", m.text("KIND"), texts(handover.Kinds())))
+}
+
+// typePatterns are how the wires with mappings spell message types.
+var typePatterns = map[handover.Wire]*regexp.Regexp{
+	handover.WireHL7v2: regexp.MustCompile(`^[A-Z][A-Z0-9]{2}\^[A-Z][A-Z0-9]{2}$`),
+	handover.WireKITH:  regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`),
+}
+
+var versionPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+
+func (c *compiler) takes(m *match) {
+	c.m.Wire, c.m.Type, c.m.Version = handover.Wire(m.text("WIRE")), m.text("TYPE"), ""
+	c.reader.wire = c.m.Wire
+	pattern := typePatterns[c.m.Wire]
+	if pattern == nil {
+		c.fail(m.pos("WIRE").errorf("the wire %q has no mappings; hl7v2 and kith have", c.m.Wire))
 		return
 	}
-	e := handover.EventName(s.tokens[1].text)
-	if !slices.Contains(handover.EventNames(), e) {
-		c.fail(s.at(1).errorf("there is no event %q", e))
+	if m.has("TYPE") && !pattern.MatchString(c.m.Type) {
+		c.fail(m.pos("TYPE").errorf("%q is no message type of %s", c.m.Type, c.m.Wire))
 	}
-	cond, rest := c.clauseIf(s.tokens[2:], s)
-	if len(rest) > 0 {
-		c.fail(s.at(2).errorf("expected: event NAME [if PLACE = VALUE]"))
-	}
-	c.m.Events = append(c.m.Events, EventRule{e, cond})
-}
-
-func (c *compiler) want(s *statement, n int, form string) bool {
-	if len(s.tokens) != n || s.block {
-		c.fail(s.pos.errorf("expected: %s", form))
-		return false
-	}
-	return true
-}
-
-func (c *compiler) takes(s *statement) {
-	n := len(s.tokens)
-	if s.block || n < 2 || n > 5 || n == 4 || n == 5 && s.tokens[3].text != "version" {
-		c.fail(s.pos.errorf("expected: takes WIRE [TYPE] [version VERSION]"))
+	v := m.group("version")
+	if v == nil {
 		return
 	}
-	c.m.Wire, c.m.Type, c.m.Version = handover.Wire(s.tokens[1].text), "", ""
-	if c.m.Wire != handover.WireHL7v2 && c.m.Wire != handover.WireKITH {
-		c.fail(s.at(1).errorf("the wire %q has no mappings; hl7v2 and kith have", c.m.Wire))
-	}
-	if n > 2 {
-		c.m.Type = s.tokens[2].text
-	}
-	if n == 5 {
-		c.m.Version = s.tokens[4].text
+	if c.m.Version = v.text("VERSION"); !versionPattern.MatchString(c.m.Version) {
+		c.fail(v.pos("VERSION").errorf("%q is no version", c.m.Version))
 	}
 }
 
-var typePattern = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
-
-func (c *compiler) resource(s *statement) {
-	if s.block || len(s.tokens) < 3 || len(s.tokens) > 4 || len(s.tokens) == 4 && s.tokens[3].text != "always" {
-		c.fail(s.pos.errorf("expected: resource NAME TYPE [always]"))
-		return
+func (c *compiler) resource(m *match) {
+	r := Resource{Type: m.text("TYPE"), Always: m.has("always"), pos: m.s.pos}
+	r.Name, r.Repeated = strings.CutSuffix(m.text("NAME"), "-*")
+	if r.Always = m.group("always") != nil; r.Always {
+		c.lib.use(r.pos)
 	}
-	r := Resource{Name: s.tokens[1].text, Type: s.tokens[2].text, Always: len(s.tokens) == 4}
-	r.Name, r.Repeated = strings.CutSuffix(r.Name, "-*")
-	if !typePattern.MatchString(r.Type) {
-		c.fail(s.at(2).errorf("%q is not a FHIR type", r.Type))
-	}
-	if slices.Contains([]string{"header", "fact", "day", "event", "carried"}, r.Name) {
-		c.fail(s.at(1).errorf("the name %q is taken", r.Name))
+	c.fail(listed(m.pos("TYPE"), "stored resource type", r.Type, fhir.StoredTypes()))
+	if reserved[r.Name] {
+		c.fail(m.pos("NAME").errorf("the name %q is taken", r.Name))
 	}
 	if _, dup := c.byName[r.Name]; dup {
-		c.fail(s.at(1).errorf("the resource %q is declared twice", r.Name))
+		c.fail(m.pos("NAME").errorf("the resource %q is declared twice", r.Name))
 		return
 	}
 	c.byName[r.Name] = len(c.m.Resources)
 	c.m.Resources = append(c.m.Resources, r)
 }
 
-func (c *compiler) define(s *statement) {
-	name, args, ok := "", []variable(nil), false
-	if len(s.tokens) == 2 && s.block {
-		name, args, ok = call(s.tokens[1].text)
-	}
-	if !ok {
-		c.fail(s.pos.errorf("expected: define NAME(PARAMETER, …) {"))
+// reserved are names that places use for something else.
+var reserved = map[string]bool{"header": true, "fact": true, "day": true, "event": true, "carried": true, "parent": true}
+
+func (c *compiler) define(m *match) {
+	name, args, ok := call(m.text("CALL"))
+	if !ok || !strings.Contains(m.text("CALL"), "(") {
+		c.fail(m.pos("CALL").errorf("expected: define NAME(PARAMETER, …) {"))
 		return
 	}
-	c.defines[name] = &definition{texts(args), s.body}
+	if c.defines[name] != nil {
+		c.fail(m.pos("CALL").errorf("the definition %q exists already", name))
+	}
+	d := &definition{name, m.s.pos, argTexts(args), m.s.body}
+	c.defines[name] = d
+	spelled := spell(d.body)
+	for _, p := range d.params {
+		if !slices.Contains(spelled, "$"+p) {
+			c.fail(m.pos("CALL").errorf("the lines of %s do not use $%s", name, p))
+		}
+	}
+}
+
+// spell lists the variables that statements name.
+func spell(body []*statement) []string {
+	var out []string
+	for _, s := range body {
+		for _, t := range s.tokens {
+			out = append(out, variablePattern.FindAllString(t.text, -1)...)
+		}
+		out = append(out, spell(s.body)...)
+	}
+	return out
 }
 
 // call splits name(a, b).
 func call(text string) (name string, args []variable, ok bool) {
-	i := strings.IndexByte(text, '(')
-	if i < 0 {
-		return text, nil, text != ""
-	}
-	if i == 0 || !strings.HasSuffix(text, ")") {
+	name, inner, brackets := strings.Cut(text, "(")
+	inner, closed := strings.CutSuffix(inner, ")")
+	if name == "" || brackets != closed {
 		return "", nil, false
 	}
-	inner := strings.TrimSpace(text[i+1 : len(text)-1])
-	if inner == "" {
-		return text[:i], nil, true
+	if strings.TrimSpace(inner) == "" {
+		return name, nil, true
 	}
 	for _, a := range splitComma(inner) {
 		args = append(args, variable{unquote(a), strings.HasPrefix(a, `"`)})
 	}
-	return text[:i], args, true
+	return name, args, true
 }
 
-func texts(args []variable) []string {
+func argTexts(args []variable) []string {
 	var out []string
 	for _, a := range args {
 		out = append(out, a.text)
@@ -286,326 +338,41 @@ func texts(args []variable) []string {
 	return out
 }
 
-// head reads what needs all declarations: the document element, the keys, the order.
-func (c *compiler) head(src *source, sc scope) {
-	for _, s := range src.statements {
-		switch s.word() {
-		case "root":
-			if c.want(s, 2, "root ELEMENT") {
-				steps, err := c.reader.readSteps(s.at(1), s.tokens[1].text, "")
-				if err != nil || len(steps) != 1 {
-					c.fail(errors.Join(err, nil))
-					continue
-				}
-				c.m.Root = steps[0]
-			}
-		case "key":
-			c.key(c.expand(s, sc.vars))
-		}
-	}
-}
-
-// key reads: key NAME = PART + PART | PART …
-func (c *compiler) key(s *statement) {
-	if s.block || len(s.tokens) < 4 || s.tokens[2].text != "=" {
-		c.fail(s.pos.errorf("expected: key NAME = PLACE [+ PLACE] [| PLACE]"))
-		return
-	}
-	res, ok := c.byName[s.tokens[1].text]
-	if !ok {
-		c.fail(s.at(1).errorf("there is no resource %q", s.tokens[1].text))
-		return
-	}
-	var keys [][]KeyPart
-	for _, alternative := range c.alternatives(s, 3, len(s.tokens)) {
-		var parts []KeyPart
-		for _, i := range alternative {
-			t := s.tokens[i]
-			part := KeyPart{KeyOf: -1, Text: t.text}
-			if other, found := strings.CutSuffix(t.text, ".key"); found && !t.quoted {
-				if part.KeyOf, found = c.byName[other]; !found || part.KeyOf >= res {
-					c.fail(s.at(i).errorf("there is no resource %q declared before", other))
-				}
-			} else if !t.quoted {
-				p, err := readPlace(s.at(i), t.text, c.byName)
-				c.fail(err)
-				part.Place = &p
-			}
-			parts = append(parts, part)
-		}
-		keys = append(keys, parts)
-	}
-	c.m.Resources[res].Keys = keys
-}
-
-// alternatives splits the tokens [from, to) at | into alternatives and at + into parts,
-// as token indexes.
-func (c *compiler) alternatives(s *statement, from, to int) [][]int {
-	var out [][]int
-	var parts []int
-	wantPart := true
-	for i := from; i < to; i++ {
-		t := s.tokens[i]
-		switch {
-		case wantPart:
-			parts, wantPart = append(parts, i), false
-		case !t.quoted && t.text == "+":
-			wantPart = true
-		case !t.quoted && t.text == "|":
-			out, parts, wantPart = append(out, parts), nil, true
-		default:
-			c.fail(s.at(i).errorf("expected + or |"))
-			return nil
-		}
-	}
-	if wantPart {
-		c.fail(s.pos.errorf("a part is missing at the end"))
-	}
-	return append(out, parts)
-}
-
-// body compiles the statements of a mapping or a block.
-func (c *compiler) body(statements []*statement, sc scope) []Step {
-	var out []Step
-	for _, raw := range statements {
-		s := c.expand(raw, sc.vars)
-		word := s.word()
-		if s.tokens[0].quoted {
-			word = ""
-		}
-		switch word {
-		case "mapping", "extends", "takes", "overlay", "kind", "event", "let", "namespace", "resource", "define", "root", "key":
-			if sc.relative || sc.shape != c.m.Shape {
-				c.fail(s.pos.errorf("%s cannot stand in a block", word))
-			}
-		case "use":
-			out = append(out, c.use(s, sc)...)
-		case "order":
-			c.order(s, sc)
-		case "in":
-			out = append(out, c.in(s, sc)...)
-		case "each":
-			out = append(out, c.each(s, sc)...)
-		case "join":
-			out = append(out, c.line(s, 1, StepJoin, sc)...)
-		case "number":
-			c.number(s, sc)
-			out = append(out, c.ignore(s, sc)...)
-		case "fhir":
-			out = append(out, c.fhir(s, sc)...)
-		case "message":
-			out = append(out, c.message(s, sc)...)
-		case "ignore", "carry":
-			out = append(out, c.ignore(s, sc)...)
-		case "require", "expect":
-			c.require(s)
-		default:
-			out = append(out, c.line(s, 0, StepLine, sc)...)
-		}
-	}
-	return out
-}
-
-func (c *compiler) use(s *statement, sc scope) []Step {
-	name, args, ok := "", []variable(nil), false
-	if len(s.tokens) == 2 && !s.block {
-		name, args, ok = call(s.tokens[1].text)
-	}
-	if !ok {
-		c.fail(s.pos.errorf("expected: use NAME(ARGUMENT, …)"))
-		return nil
-	}
+// use compiles the lines of a definition with its parameters set.
+func (c *compiler) use(m *match, sc scope) []Step {
+	name, args, _ := call(m.text("CALL"))
 	d := c.defines[name]
-	switch {
-	case d == nil:
-		c.fail(s.at(1).errorf("there is no definition %q", name))
+	if d == nil {
+		c.fail(m.pos("CALL").errorf("there is no definition %q%s", name, c.hintDefinition(name)))
 		return nil
+	}
+	c.lib.use(d.pos)
+	switch {
 	case len(d.params) != len(args):
-		c.fail(s.at(1).errorf("%s takes %d arguments", name, len(d.params)))
+		c.fail(m.pos("CALL").errorf("%s takes %d arguments, not %d", name, len(d.params), len(args)))
 		return nil
 	case c.uses == maxUses:
-		c.fail(s.pos.errorf("definitions use each other more than %d deep", maxUses))
+		c.fail(m.s.pos.errorf("definitions use each other more than %d deep", maxUses))
 		return nil
 	}
-	vars := make(map[string]variable, len(sc.vars)+len(args))
-	for k, v := range sc.vars {
-		vars[k] = v
+	vars := maps.Clone(sc.vars)
+	if vars == nil {
+		vars = map[string]variable{}
 	}
 	for i, p := range d.params {
 		vars[p] = args[i]
 	}
-	sc.vars = vars
+	sc.vars, sc.inner = vars, true
 	c.uses++
-	out := c.body(d.body, sc)
-	c.uses--
-	return out
+	defer func() { c.uses-- }()
+	return c.body(d.body, sc)
 }
 
-// path reads a message place and notes its order.
-func (c *compiler) path(pos position, text string, sc scope) (MsgPath, scope) {
-	p, err := c.reader.readMsgPath(pos, text, sc.space)
-	c.fail(err)
-	inner := sc
-	if p.Absolute {
-		inner.shape, inner.space = c.m.Shape, ""
+func (c *compiler) hintDefinition(name string) string {
+	near := nearest(name, keys(c.defines))
+	if near == "" {
+		return ""
 	}
-	for _, st := range p.Steps {
-		if st.Self {
-			continue
-		}
-		inner.shape = inner.shape.child(st.Name, st.Space)
-		for _, f := range st.Filters {
-			at := inner.shape
-			for _, fs := range f.Path {
-				at = at.child(fs.Name, fs.Space)
-			}
-		}
-		if st.Name[0] != '@' {
-			inner.space = st.Space
-		}
-	}
-	return p, inner
-}
-
-func (c *compiler) place(pos position, t token, sc scope) Place {
-	if t.quoted {
-		c.fail(pos.errorf("expected a FHIR place, not a quoted text"))
-		return Place{Root: RootDay}
-	}
-	p, err := readPlace(pos, t.text, c.byName)
-	c.fail(err)
-	if err == nil && p.Root == RootRelative && !sc.relative {
-		c.fail(pos.errorf("%q starts with no declared resource, and no block gives it one", t.text))
-	}
-	c.arrays(pos, p, sc)
-	if p.Root == RootRelative && sc.base != "" {
-		p.Text = sc.base + "." + strings.TrimPrefix(t.text, ".")
-	}
-	return p
-}
-
-// arrays refuses a member that is an array in one line and none in another: the second
-// would find no room for its value.
-func (c *compiler) arrays(pos position, p Place, sc scope) {
-	key := c.placeKey(p, sc)
-	if key == "" {
-		return
-	}
-	key = key[:len(key)-len(joinNames(p.Steps))]
-	for i := range p.Steps {
-		key += "." + p.Steps[i].Name
-		if was, known := c.isArray[key]; known && was != p.Steps[i].Array {
-			c.fail(pos.errorf("%s is an array in one line and not in another", strings.TrimPrefix(key, ".")))
-			return
-		}
-		c.isArray[key] = p.Steps[i].Array
-	}
-}
-
-// placeKey spells a place of a resource without conditions.
-func (c *compiler) placeKey(p Place, sc scope) string {
-	switch p.Root {
-	case RootResource:
-		return c.m.Resources[p.Resource].Name + joinNames(p.Steps)
-	case RootRelative:
-		return sc.baseKey + joinNames(p.Steps)
-	}
-	return ""
-}
-
-func joinNames(steps []FHIRStep) string {
-	var b strings.Builder
-	for i := range steps {
-		b.WriteString("." + steps[i].Name)
-	}
-	return b.String()
-}
-
-func (c *compiler) order(s *statement, sc scope) {
-	if s.block || len(s.tokens) < 3 {
-		c.fail(s.pos.errorf("expected: order PLACE NAME NAME …"))
-		return
-	}
-	_, inner := c.path(s.at(1), s.tokens[1].text, sc)
-	if s.tokens[1].text == "." {
-		inner = sc
-	}
-	for i := 2; i < len(s.tokens); i++ {
-		steps, err := c.reader.readSteps(s.at(i), s.tokens[i].text, inner.space)
-		c.fail(err)
-		if len(steps) == 1 {
-			inner.shape.child(steps[0].Name, steps[0].Space)
-		}
-	}
-}
-
-// clauseIf reads a trailing "if [not] PLACE [= VALUE]" and returns what stands before it.
-func (c *compiler) clauseIf(tokens []token, s *statement) (*Condition, []token) {
-	for i, t := range tokens {
-		if t.quoted || t.text != "if" {
-			continue
-		}
-		rest := tokens[i+1:]
-		cond := &Condition{}
-		if len(rest) > 0 && !rest[0].quoted && rest[0].text == "not" {
-			cond.Negate, rest = true, rest[1:]
-		}
-		pos := s.pos
-		pos.column = t.column
-		if len(rest) == 3 && !rest[1].quoted && (rest[1].text == "=" || rest[1].text == "!=") {
-			cond.Equals, cond.Value = true, rest[2].text
-			if rest[1].text == "!=" {
-				cond.Negate = !cond.Negate
-			}
-			rest = rest[:1]
-		}
-		if len(rest) != 1 || rest[0].quoted {
-			c.fail(pos.errorf("expected: if [not] PLACE, or if PLACE = VALUE"))
-			return nil, tokens[:i]
-		}
-		p, err := readPlace(pos, rest[0].text, c.byName)
-		c.fail(err)
-		if err == nil && p.Root == RootRelative && rest[0].text[0] != '.' {
-			c.fail(pos.errorf("%q starts with no declared resource; a place of the block starts with a dot", rest[0].text))
-		}
-		cond.Place = p
-		return cond, tokens[:i]
-	}
-	return nil, tokens
-}
-
-func (c *compiler) converter(pos position, text string) *Converter {
-	name, args, ok := call(text)
-	spec := converters[name]
-	if !ok || spec == nil {
-		c.fail(pos.errorf("there is no converter %q", text))
-		return nil
-	}
-	conv, err := spec(texts(args), c.lib.concepts)
-	if err != nil {
-		c.fail(pos.errorf("converter %s: %v", name, err))
-		return nil
-	}
-	conv.Name = name
-	return conv
-}
-
-// textConverters are what a line without a converter uses, by the FHIR type of its place.
-var (
-	textConverter = &Converter{Name: "text", Kind: fhir.KindString, To: same, From: same}
-	codeConverter = &Converter{Name: "code", Kind: fhir.KindString, To: toCode, From: same}
-	uriConverter  = &Converter{Name: "uri", Kind: fhir.KindString, To: toURI, From: same}
-)
-
-// plainConverter chooses by the name that code and uri places have in FHIR.
-func plainConverter(p Place) *Converter {
-	if n := len(p.Steps); n > 0 {
-		switch p.Steps[n-1].Name {
-		case "code", "contentType":
-			return codeConverter
-		case "system":
-			return uriConverter
-		}
-	}
-	return textConverter
+	c.lib.use(c.defines[near].pos)
+	return hint(name, []string{near})
 }

@@ -1,7 +1,10 @@
 package language
 
 import (
+	"cmp"
 	"errors"
+	"maps"
+	"slices"
 
 	"stafett/fhir"
 )
@@ -9,6 +12,8 @@ import (
 // conceptMap is a table of codes, read in both directions, or a table of names.
 type conceptMap struct {
 	name                   string
+	pos                    position
+	names                  bool // a table of names, which are quoted
 	kind                   fhir.NodeKind
 	to, from               map[string]string
 	toDefault, fromDefault string
@@ -27,28 +32,28 @@ func parseConcepts(file, text string, into map[string]*conceptMap) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{err}
 	var m *conceptMap
 	for _, s := range statements {
-		if s.block {
-			errs = append(errs, s.pos.errorf("a concept map has no blocks"))
-			continue
+		if starts := s.word() == "concept" && !s.tokens[0].quoted; starts && !s.block {
+			m, err = newConcept(s, into)
+		} else {
+			err = m.line(s)
 		}
-		if s.word() == "concept" && !s.tokens[0].quoted {
-			if m, err = newConcept(s, into); err != nil {
-				errs = append(errs, err)
-			}
-			continue
-		}
-		if m == nil {
-			errs = append(errs, s.pos.errorf("a table must start with: concept NAME"))
-			continue
-		}
-		if err := m.add(s); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// line adds a line to the table that is being read, nil before the first.
+func (m *conceptMap) line(s *statement) error {
+	switch {
+	case s.block:
+		return s.pos.errorf("a concept map has no blocks")
+	case m == nil:
+		return s.pos.errorf("a table must start with: concept NAME")
+	}
+	return m.add(s)
 }
 
 func newConcept(s *statement, into map[string]*conceptMap) (*conceptMap, error) {
@@ -60,7 +65,7 @@ func newConcept(s *statement, into map[string]*conceptMap) (*conceptMap, error) 
 	default:
 		return m, s.pos.errorf("a table starts with: concept NAME [boolean]")
 	}
-	m.name = s.tokens[1].text
+	m.name, m.pos = s.tokens[1].text, s.pos
 	if into[m.name] != nil {
 		return m, s.at(1).errorf("the concept map %q exists already", m.name)
 	}
@@ -68,39 +73,55 @@ func newConcept(s *statement, into map[string]*conceptMap) (*conceptMap, error) 
 	return m, nil
 }
 
+// conceptOps say in which directions a line holds.
+var conceptOps = map[string]struct{ to, from bool }{"=": {true, true}, ">": {true, false}, "<": {false, true}}
+
 func (m *conceptMap) add(s *statement) error {
 	if len(s.tokens) != 3 {
 		return s.pos.errorf("a line of a concept map is: CODE = CODE, CODE > CODE or CODE < CODE")
 	}
-	wire, op, code := s.tokens[0].text, s.tokens[1].text, s.tokens[2].text
-	if m.kind == fhir.KindBool && code != "true" && code != "false" {
+	wire, code := s.tokens[0], s.tokens[2].text
+	op, known := conceptOps[s.tokens[1].text]
+	m.names = m.names || s.tokens[2].quoted
+	switch {
+	case m.kind == fhir.KindBool && code != "true" && code != "false":
 		return s.at(2).errorf("this table's FHIR side is true or false")
-	}
-	if op != "=" && op != ">" && op != "<" {
+	case !known:
 		return s.at(1).errorf("expected =, > or <")
+	case wire.text == "default" && !wire.quoted:
+		return m.addDefault(s, op.to, op.from, code)
 	}
-	if wire == "default" && !s.tokens[0].quoted {
-		switch op {
-		case ">":
-			m.toDefault = code
-		case "<":
-			m.fromDefault = code
-		default:
-			return s.at(1).errorf("a default has one direction: > or <")
-		}
+	return cmp.Or(
+		addCode(m.to, op.to, wire.text, code, s.pos, "the code has a line towards FHIR already"),
+		addCode(m.from, op.from, code, wire.text, s.at(2), "the code has a line from FHIR already"))
+}
+
+func (m *conceptMap) addDefault(s *statement, to, from bool, code string) error {
+	if to == from {
+		return s.at(1).errorf("a default has one direction: > or <")
+	}
+	*either(to, &m.toDefault, &m.fromDefault) = code
+	return nil
+}
+
+// addCode notes one direction of a line, when it has that.
+func addCode(table map[string]string, holds bool, code, other string, pos position, twice string) error {
+	if !holds {
 		return nil
 	}
-	if op != "<" {
-		if _, dup := m.to[wire]; dup {
-			return s.pos.errorf("the code has a line towards FHIR already")
-		}
-		m.to[wire] = code
+	if _, dup := table[code]; dup {
+		return pos.errorf("%s", twice)
 	}
-	if op != ">" {
-		if _, dup := m.from[code]; dup {
-			return s.at(2).errorf("the code has a line from FHIR already")
-		}
-		m.from[code] = wire
-	}
+	table[code] = other
 	return nil
+}
+
+// wireCodes lists the codes of the wire that a line can write or read.
+func (m *conceptMap) wireCodes() []string {
+	return slices.Concat(keys(m.to), slices.Collect(maps.Values(m.from)), []string{m.fromDefault})
+}
+
+// fhirCodes lists the codes of the FHIR side.
+func (m *conceptMap) fhirCodes() []string {
+	return slices.Concat(keys(m.from), slices.Collect(maps.Values(m.to)), []string{m.toDefault})
 }

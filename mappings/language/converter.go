@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"stafett/conformance"
 	"stafett/fhir"
 )
 
@@ -33,6 +34,8 @@ type Converter struct {
 	Name string
 	// Kind is the JSON kind of the FHIR value.
 	Kind fhir.NodeKind
+	// concept is the table whose codes the values of both sides are; nil for other converters.
+	concept *conceptMap
 	// Subtree: the message side is the text of the whole element, markup included.
 	Subtree bool
 	// To and From say in reason why a value is partly convertible or not at all. zone is
@@ -70,14 +73,52 @@ var converters = map[string]convSpec{
 }
 
 // converterNames lists the named converters, sorted.
-func converterNames() []string {
-	out := make([]string, 0, len(converters))
-	for name := range converters {
-		out = append(out, name)
+func converterNames() []string { return keys(converters) }
+
+// textTypes are the FHIR types that hold text as it is.
+var textTypes = []string{"string", "markdown", "code", "uri", "url", "canonical", "id", "oid", "uuid"}
+
+// makes are the FHIR types of what a converter makes; one whose kind is a boolean makes that.
+var makes = map[string][]string{
+	"text": textTypes, "code": textTypes, "uri": textTypes, "concept": textTypes, "names": textTypes,
+	"markup": textTypes, "prefix": textTypes, "tel": textTypes, "oid": {"uri", "oid"},
+	"ts": {"dateTime"}, "xmlts": {"dateTime"}, "tsdate": {"date", "dateTime"}, "xmldate": {"date", "dateTime"},
+	"tsinstant": {"instant", "dateTime"}, "xmlinstant": {"instant", "dateTime"},
+	"number": {"decimal", "integer", "positiveInt", "unsignedInt"}, "base64": {"base64Binary"},
+	"svarlinje": {"string", "date"}, "answertext": {"date"},
+	"yes": {"boolean"}, "boolean": {"boolean"},
+}
+
+// makes lists the FHIR types that can hold what the converter makes.
+func (conv *Converter) makes() []string {
+	return either(conv.Kind == fhir.KindBool, makes["boolean"], makes[conv.Name])
+}
+
+// fitting lists the converters that make a FHIR type.
+func fitting(typ string) []string {
+	var out []string
+	for _, name := range converterNames() {
+		if slices.Contains(makes[name], typ) {
+			out = append(out, name)
+		}
 	}
-	sort.Strings(out)
 	return out
 }
+
+// plainConverter is what a line without a converter uses, by the FHIR type of its place.
+func plainConverter(typ conformance.Type) *Converter {
+	if conv := plainConverters[typ.Name()]; conv != nil {
+		return conv
+	}
+	return textConverter
+}
+
+var (
+	textConverter   = &Converter{Name: "text", Kind: fhir.KindString, To: same, From: same}
+	codeConverter   = &Converter{Name: "code", Kind: fhir.KindString, To: toCode, From: same}
+	uriConverter    = &Converter{Name: "uri", Kind: fhir.KindString, To: toURI, From: same}
+	plainConverters = map[string]*Converter{"code": codeConverter, "uri": uriConverter, "url": uriConverter, "canonical": uriConverter}
+)
 
 func plain(to, from direction, kind fhir.NodeKind) convSpec {
 	return func(args []string, _ map[string]*conceptMap) (*Converter, error) {
@@ -150,7 +191,10 @@ func concept(args []string, concepts map[string]*conceptMap) (*Converter, error)
 	}
 	m := concepts[args[0]]
 	if m == nil {
-		return nil, fmt.Errorf("there is no concept map %q", args[0])
+		return nil, fmt.Errorf("there is no concept map %q%s", args[0], hint(args[0], keys(concepts)))
+	}
+	if m.names {
+		return nil, fmt.Errorf("%s is a table of names: names(%s)", m.name, m.name)
 	}
 	look := func(table map[string]string, fallback string) direction {
 		reason := "the code is not in concept map " + m.name
@@ -165,7 +209,7 @@ func concept(args []string, concepts map[string]*conceptMap) (*Converter, error)
 			return "", Unconvertible, reason
 		}
 	}
-	return &Converter{Kind: m.kind, To: look(m.to, m.toDefault), From: look(m.from, m.fromDefault)}, nil
+	return &Converter{Kind: m.kind, concept: m, To: look(m.to, m.toDefault), From: look(m.from, m.fromDefault)}, nil
 }
 
 // names gives a code's Norwegian name; the wire's own text goes through as it is. It is
@@ -176,7 +220,10 @@ func names(args []string, concepts map[string]*conceptMap) (*Converter, error) {
 	}
 	m := concepts[args[0]]
 	if m == nil {
-		return nil, fmt.Errorf("there is no table of names %q", args[0])
+		return nil, fmt.Errorf("there is no table of names %q%s", args[0], hint(args[0], keys(concepts)))
+	}
+	if !m.names {
+		return nil, fmt.Errorf("%s is a concept map: concept(%s)", m.name, m.name)
 	}
 	look := func(_ *time.Location, v string) (string, Verdict, string) {
 		if out, ok := m.to[v]; ok {

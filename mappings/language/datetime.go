@@ -20,47 +20,38 @@ func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 		body, offset = v[:i], v[i:]
 	}
 	digits, fraction, hasFraction := strings.Cut(body, ".")
-	if !allDigits(digits) || hasFraction && (len(digits) != 14 || !allDigits(fraction) || len(fraction) > 9) {
-		return "", Unconvertible, notATime
-	}
-	switch len(digits) {
-	case 4, 6, 8:
-		if offset != "" {
-			return "", Unconvertible, notATime
-		}
+	if _, isDay := dayLayouts[len(digits)]; isDay && len(body) == len(v) && !hasFraction {
 		return dateOf(digits)
-	case 12:
+	}
+	if len(digits) == 12 && !hasFraction {
 		digits += "00"
-	case 14:
-	default:
+	}
+	if len(digits) != 14 || !allDigits(digits) || hasFraction && !isFraction(fraction) {
 		return "", Unconvertible, notATime
 	}
-	local := digits[:4] + "-" + digits[4:6] + "-" + digits[6:8] + "T" + digits[8:10] + ":" + digits[10:12] + ":" + digits[12:]
-	if hasFraction {
-		local += "." + fraction
+	local := digits[:4] + "-" + digits[4:6] + "-" + digits[6:8] + "T" + digits[8:10] + ":" + digits[10:12] + ":" + digits[12:] + body[min(len(body), 14):]
+	if offset == "" {
+		return zoned(zone, local, "")
 	}
-	if offset != "" {
-		if len(offset) != 5 || !allDigits(offset[1:]) {
-			return "", Unconvertible, notATime
-		}
-		offset = offset[:3] + ":" + offset[3:]
+	if len(offset) != 5 || !allDigits(offset[1:]) {
+		return "", Unconvertible, notATime
 	}
-	return zoned(zone, local, offset)
+	return zoned(zone, local, offset[:3]+":"+offset[3:])
 }
+
+func isFraction(s string) bool { return allDigits(s) && len(s) <= 9 }
+
+// dayLayouts are those of HL7 and of FHIR for a date, by the number of HL7's digits.
+var dayLayouts = map[int][2]string{4: {"2006", "2006"}, 6: {"200601", "2006-01"}, 8: {"20060102", time.DateOnly}}
 
 // dateOf makes a FHIR date of 4, 6 or 8 digits.
 func dateOf(digits string) (string, Verdict, string) {
-	out, layout := digits[:4], "2006"
-	if len(digits) >= 6 {
-		out, layout = out+"-"+digits[4:6], "2006-01"
-	}
-	if len(digits) == 8 {
-		out, layout = out+"-"+digits[6:], time.DateOnly
-	}
-	if _, err := time.Parse(layout, out); err != nil || digits[:4] == "0000" {
+	layout := dayLayouts[len(digits)]
+	day, err := time.Parse(layout[0], digits)
+	if err != nil || day.Year() == 0 {
 		return "", Unconvertible, notATime
 	}
-	return out, Converted, ""
+	return day.Format(layout[1]), Converted, ""
 }
 
 const localLayout = "2006-01-02T15:04:05"
@@ -96,14 +87,13 @@ func localOf(zone *time.Location, v string) (local, offset string, ok bool) {
 		offset = t.Format("-07:00")
 	}
 	if _, rest, found := strings.Cut(v, "."); found {
-		n := 0
-		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
-			n++
-		}
-		local += "." + rest[:n]
+		local += "." + rest[:leadingDigits(rest)]
 	}
 	return local, offset, true
 }
+
+// leadingDigits is how many digits s starts with.
+func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 func dateTimeToHL7(zone *time.Location, v string) (string, Verdict, string) {
 	if isDate(v) {
@@ -125,7 +115,7 @@ func hl7ToDate(_ *time.Location, v string) (string, Verdict, string) {
 		}
 		return out, how, reason
 	}
-	if !allDigits(v) || len(v) != 4 && len(v) != 6 && len(v) != 8 {
+	if _, isDay := dayLayouts[len(v)]; !isDay {
 		return "", Unconvertible, notATime
 	}
 	return dateOf(v)
@@ -164,9 +154,8 @@ func xmlToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 		return "", Unconvertible, notATime
 	}
 	n := len(localLayout)
-	if n < len(v) && v[n] == '.' {
-		for n++; n < len(v) && v[n] >= '0' && v[n] <= '9'; n++ {
-		}
+	if rest, found := strings.CutPrefix(v[n:], "."); found {
+		n += 1 + leadingDigits(rest)
 	}
 	return zoned(zone, v[:n], v[n:])
 }
@@ -221,26 +210,14 @@ func dateTimeToXMLDate(zone *time.Location, v string) (string, Verdict, string) 
 
 // isDate reports whether v is a FHIR date: yyyy, yyyy-mm or yyyy-mm-dd.
 func isDate(v string) bool {
-	layout := ""
-	switch len(v) {
-	case 4:
-		layout = "2006"
-	case 7:
-		layout = "2006-01"
-	case 10:
-		layout = time.DateOnly
-	default:
+	layouts := [len(time.DateOnly) + 1]string{4: "2006", 7: "2006-01", 10: time.DateOnly}
+	if len(v) >= len(layouts) || layouts[len(v)] == "" {
 		return false
 	}
-	_, err := time.Parse(layout, v)
+	_, err := time.Parse(layouts[len(v)], v)
 	return err == nil
 }
 
 func allDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && leadingDigits(s) == len(s)
 }

@@ -259,9 +259,12 @@ func FuzzConverters(f *testing.F) {
 	for _, s := range []string{"20261120", "2026-11-20T10:15:00", "tel:", "SVAR=", "2.16", "\xff", "+", "....", "-0", "1e9", "M"} {
 		f.Add(s)
 	}
-	concepts := map[string]*conceptMap{"c": {name: "c", kind: fhir.KindString, to: map[string]string{"a": "b"}, from: map[string]string{"b": "a"}}}
+	concepts := map[string]*conceptMap{
+		"c": {name: "c", kind: fhir.KindString, to: map[string]string{"a": "b"}, from: map[string]string{"b": "a"}},
+		"n": {name: "n", names: true, kind: fhir.KindString, to: map[string]string{"a": "b"}},
+	}
 	zone := oslo(f)
-	args := map[string][]string{"concept": {"c"}, "names": {"c"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
+	args := map[string][]string{"concept": {"c"}, "names": {"n"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, spec := range converters {
 			conv, err := spec(args[name], concepts)

@@ -5,100 +5,147 @@ import (
 	"strings"
 
 	"stafett/handover"
-	"stafett/mappings/account"
 )
 
-// pathReader holds what spelled paths depend on.
+// pathReader reads places in messages. What they depend on is the wire and the namespaces
+// that the mapping declares.
 type pathReader struct {
 	wire       handover.Wire
 	namespaces map[string]string
+	used       func(prefix string)
 }
 
-// readMsgPath parses a spelled path. space is the namespace that an XML step without a
-// prefix inherits.
-func (r pathReader) readMsgPath(pos position, text, space string) (MsgPath, error) {
-	p := MsgPath{Text: text}
-	rest := text
-	if strings.HasPrefix(rest, "/") {
-		p.Absolute, rest, space = true, rest[1:], ""
+// origin is where a place in a message starts.
+type origin struct {
+	space string // what an XML step without a prefix inherits
+	spot  spot
+}
+
+// readMsgPath parses a spelled place and checks its names. The origin returned is below it.
+func (r *pathReader) readMsgPath(pos position, text string, from origin) (MsgPath, origin, error) {
+	rest, absolute := strings.CutPrefix(text, "/")
+	p := MsgPath{Text: text, Absolute: absolute}
+	if absolute {
+		from = origin{}
 	}
 	if rest == "" {
-		return p, pos.errorf("a place in the message is missing")
+		return p, from, pos.errorf("a place in the message is missing")
 	}
-	steps, err := r.readSteps(pos, rest, space)
+	steps, below, err := r.readSteps(pos, rest, from)
 	p.Steps = steps
-	return p, err
+	return p, below, err
 }
 
-func (r pathReader) readSteps(pos position, text, space string) ([]MsgStep, error) {
-	seps := "/"
+// separators stand between the steps of a place.
+func (r *pathReader) separators() string {
+	return either(r.wire == handover.WireHL7v2, ".-", "/")
+}
+
+// spellSelf puts a name where a place means its own start: "." and ".[…]", in ER7 also
+// before the number of a part.
+func (r *pathReader) spellSelf(text string) string {
+	own := strings.TrimPrefix(text, ".")
 	if r.wire == handover.WireHL7v2 {
-		seps = ".-"
-		text = strings.TrimPrefix(strings.TrimPrefix(text, "-"), ".")
-		if text == "" || text[0] == '[' {
-			text = "self" + text
-		}
-	} else if text == "." || strings.HasPrefix(text, ".[") {
-		text = "self" + text[1:]
+		own = strings.TrimPrefix(text, "-")
+		own = strings.TrimPrefix(own, ".")
+		text = own
 	}
-	parts, _ := splitOutside(text, seps)
+	if own == "" || own[0] == '[' {
+		return "self" + own
+	}
+	return text
+}
+
+func (r *pathReader) readSteps(pos position, text string, at origin) ([]MsgStep, origin, error) {
+	parts := splitOutside(r.spellSelf(text), r.separators())
 	steps := make([]MsgStep, 0, len(parts))
 	for _, part := range parts {
-		s, err := r.readStep(pos, part, space)
+		s, below, err := r.readStep(pos, part, at)
 		if err != nil {
-			return nil, err
+			return nil, at, err
 		}
-		if s.Name[0] != '@' {
-			space = s.Space
-		}
+		at = below
 		steps = append(steps, s)
 	}
-	return steps, nil
+	return steps, at, nil
 }
 
-func (r pathReader) readStep(pos position, part, space string) (MsgStep, error) {
+func (r *pathReader) readStep(pos position, part string, at origin) (MsgStep, origin, error) {
 	name, brackets, err := splitBrackets(pos, part)
 	if err != nil {
-		return MsgStep{}, err
+		return MsgStep{}, at, err
 	}
-	s := MsgStep{Name: name, Space: space}
-	if prefix, local, ok := strings.Cut(name, ":"); ok && r.wire != handover.WireHL7v2 {
+	s, below, err := r.enter(pos, name, part, at)
+	for i := 0; i < len(brackets) && err == nil; i++ {
+		err = r.readBracket(pos, &s, brackets[i], below)
+	}
+	return s, below, err
+}
+
+// enter names a step and checks that there is such a thing.
+func (r *pathReader) enter(pos position, name, part string, at origin) (MsgStep, origin, error) {
+	s := MsgStep{Name: name, Space: at.space, Self: name == "self"}
+	switch {
+	case name == "":
+		return s, at, pos.errorf("a step of the place %q is empty", part)
+	case s.Self:
+		return s, at, nil
+	case r.wire == handover.WireHL7v2:
+		below, err := at.spot.enter(pos, name)
+		return s, origin{spot: below}, err
+	}
+	return r.enterXML(pos, s, at)
+}
+
+func (r *pathReader) enterXML(pos position, s MsgStep, at origin) (MsgStep, origin, error) {
+	prefix, local, prefixed := strings.Cut(s.Name, ":")
+	if prefixed {
 		uri, known := r.namespaces[prefix]
 		if !known {
-			return s, pos.errorf("the namespace prefix %q is not declared", prefix)
+			return s, at, pos.errorf("the namespace prefix %q is not declared%s", prefix, hint(prefix, keys(r.namespaces)))
 		}
+		r.used(prefix)
 		s.Name, s.Space = local, uri
 	}
-	switch {
-	case s.Name == "":
-		return s, pos.errorf("a step of the place %q is empty", part)
-	case s.Name == "self":
-		s.Self = true
-	case s.Name[0] == '@' && !strings.Contains(name, ":"):
+	if strings.HasPrefix(s.Name, "@") {
 		s.Space = ""
+		return s, at, xmlName(pos, &s, r)
 	}
-	for _, b := range brackets {
-		if n, err := strconv.Atoi(b); err == nil && n > 0 {
-			s.Nth = n
-			continue
-		}
-		for _, f := range splitComma(b) {
-			key, value, ok := strings.Cut(f, "=")
-			if !ok {
-				return s, pos.errorf("the condition [%s] needs the form place=value", f)
-			}
-			path, err := r.readSteps(pos, strings.TrimSpace(key), s.Space)
-			if err != nil {
-				return s, err
-			}
-			s.Filters = append(s.Filters, MsgFilter{path, unquote(value)})
+	return s, origin{space: s.Space}, xmlName(pos, &s, r)
+}
+
+// prefixOf spells a namespace as the mapping does.
+func (r *pathReader) prefixOf(space string) string {
+	for _, prefix := range keys(r.namespaces) {
+		if r.namespaces[prefix] == space {
+			return prefix
 		}
 	}
-	return s, nil
+	return space
+}
+
+// readBracket reads what chooses a repetition: its number, or conditions.
+func (r *pathReader) readBracket(pos position, s *MsgStep, bracket string, at origin) error {
+	if n, err := strconv.Atoi(bracket); err == nil && n > 0 {
+		s.Nth = n
+		return nil
+	}
+	for _, f := range splitComma(bracket) {
+		key, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return pos.errorf("the condition [%s] needs the form place=value", f)
+		}
+		path, _, err := r.readSteps(pos, strings.TrimSpace(key), at)
+		if err != nil {
+			return err
+		}
+		s.Filters = append(s.Filters, MsgFilter{path, unquote(value)})
+	}
+	return nil
 }
 
 func splitComma(s string) []string {
-	parts, _ := splitOutside(s, ",")
+	parts := splitOutside(s, ",")
 	for i := range parts {
 		parts[i] = strings.TrimSpace(parts[i])
 	}
@@ -113,139 +160,35 @@ func unquote(s string) string {
 	return s
 }
 
-// splitBrackets splits name[a][b] into name and the bracketed parts.
+// splitBrackets splits name[a][b] into name and the bracketed parts. A line's brackets are
+// paired when it is split into tokens; a variable may still bring one that is not.
 func splitBrackets(pos position, s string) (name string, brackets []string, err error) {
-	i := strings.IndexByte(s, '[')
-	if i < 0 {
-		return s, nil, nil
-	}
-	name = s[:i]
-	for rest := s[i:]; rest != ""; {
-		if rest[0] != '[' {
-			return "", nil, pos.errorf("text follows the bracket in %q", s)
-		}
-		depth, end := 0, -1
-		for j := 0; j < len(rest) && end < 0; j++ {
-			switch rest[j] {
-			case '[':
-				depth++
-			case ']':
-				if depth--; depth == 0 {
-					end = j
-				}
-			}
-		}
+	name, rest, found := strings.Cut(s, "[")
+	for found {
+		end := closing(rest)
 		if end < 0 {
 			return "", nil, pos.errorf("a bracket in %q is not closed", s)
 		}
-		brackets = append(brackets, rest[1:end])
-		rest = rest[end+1:]
+		brackets = append(brackets, rest[:end])
+		after := rest[end+1:]
+		rest, found = strings.CutPrefix(after, "[")
+		if !found && after != "" {
+			return "", nil, pos.errorf("text follows the bracket in %q", s)
+		}
 	}
 	return name, brackets, nil
 }
 
-// readPlace parses a spelled place. resources are the declared names.
-func readPlace(pos position, text string, resources map[string]int) (Place, error) {
-	p := Place{Text: text}
-	rest := text
-	if strings.HasPrefix(rest, ".") {
-		rest = rest[1:]
-	} else {
-		first, tail, _ := strings.Cut(rest, ".")
-		switch {
-		case first == "header" || first == "fact":
-			p.Root, p.Name = RootFact, tail
-			if first == "header" {
-				p.Root = RootHeader
-				if (&account.Header{}).Value(tail) == nil {
-					return p, pos.errorf("the header has no value named %q", tail)
-				}
-			}
-			if tail == "" {
-				return p, pos.errorf("%s needs a name", first)
-			}
-			return p, nil
-		case rest == "day":
-			p.Root = RootDay
-			return p, nil
-		case rest == "event":
-			p.Root = RootEvent
-			return p, nil
-		default:
-			if i, ok := resources[first]; ok {
-				p.Root, p.Resource, rest = RootResource, i, tail
-			}
+// closing returns where the bracket that is open before s closes, or -1.
+func closing(s string) int {
+	depth := 1
+	for i := range len(s) {
+		depth += bracketStep[s[i]]
+		if depth == 0 {
+			return i
 		}
 	}
-	if rest == "" {
-		if p.Root == RootResource {
-			return p, nil
-		}
-		return p, pos.errorf("a place in the canonical form is missing")
-	}
-	steps, err := readFHIRSteps(pos, rest)
-	p.Steps = steps
-	return p, err
+	return -1
 }
 
-func readFHIRSteps(pos position, text string) ([]FHIRStep, error) {
-	parts, _ := splitOutside(text, ".")
-	var steps []FHIRStep
-	for _, part := range parts {
-		name, brackets, err := splitBrackets(pos, part)
-		if err != nil {
-			return nil, err
-		}
-		if name == "" || len(brackets) > 1 {
-			return nil, pos.errorf("%q is not a step of a FHIR place", part)
-		}
-		s := FHIRStep{Name: name}
-		if len(brackets) == 1 {
-			s.Array = true
-			if err := s.readBracket(pos, brackets[0]); err != nil {
-				return nil, err
-			}
-		}
-		steps = append(steps, s)
-	}
-	return steps, nil
-}
-
-func (s *FHIRStep) readBracket(pos position, b string) error {
-	if b == "" {
-		s.Append = true
-		return nil
-	}
-	if n, err := strconv.Atoi(b); err == nil && n >= 0 && n < 1000 {
-		s.Index = n
-		return nil
-	}
-	for _, f := range splitComma(b) {
-		key, value, ok := cutOutside(f, '=')
-		if !ok {
-			return pos.errorf("the condition [%s] needs the form place=value", f)
-		}
-		path, err := readFHIRSteps(pos, strings.TrimSpace(key))
-		if err != nil {
-			return err
-		}
-		s.Filters = append(s.Filters, FHIRFilter{path, unquote(value)})
-	}
-	return nil
-}
-
-// cutOutside cuts at the first sep outside of brackets.
-func cutOutside(s string, sep byte) (before, after string, ok bool) {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '[':
-			depth++
-		case c == ']':
-			depth--
-		case c == sep && depth == 0:
-			return s[:i], s[i+1:], true
-		}
-	}
-	return s, "", false
-}
+var bracketStep = [256]int{'[': 1, ']': -1}

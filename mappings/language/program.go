@@ -1,13 +1,17 @@
 // Package language reads mapping files into programs. docs/mapping-language.md describes
 // the language for those who write it.
 //
-// syntax.go splits a file into statements with their positions; path.go reads the places
-// that they spell; compile.go and compile_steps.go turn the statements of a mapping, those
-// of its bases first, into a Program (program.go), which is data alone: what a line of the
-// file says, with every name resolved. converter.go and datetime.go hold the converters that
-// a line may name, concept.go the tables of codes. set.go loads a folder of files and finds
-// the program for a message. Every mistake is a SyntaxError with file, line and column, and
-// is found when the files are loaded; all of them are told at once.
+// syntax.go splits a file into statements with their positions, and statements.go is the
+// table of their words: a form (form.go) that says how each is written, and what it means.
+// compile.go reads what a mapping declares, its bases first; line.go and block.go turn the
+// rest into a Program (program.go), which is data alone: what a line of the file says, with
+// every name resolved. path.go reads places in messages and place.go those in FHIR, against
+// closed lists of names: segments and XML elements (vocabulary.go), conformance's element
+// table, and account's facts and header values; names.go finds what a wrong one may mean.
+// converter.go and datetime.go hold the converters that a line may name, concept.go the
+// tables of codes. source.go reads the files and what they include, and set.go makes a set
+// of them and finds the program for a message. Every mistake is a SyntaxError with file,
+// line and column, and is found when the files are loaded; all of them are told at once.
 package language
 
 import (
@@ -39,6 +43,8 @@ type Program struct {
 	// Numbers are fields of segments that count the segment's repetitions.
 	Numbers []MsgPath
 	Shape   *Shape
+	// Linked says that blocks refer to each other.
+	Linked bool
 	// Lines pair a message place with a canonical one, for the static coverage.
 	Lines []Correspondence
 }
@@ -86,7 +92,12 @@ type Resource struct {
 	Repeated   bool // named NAME-1, NAME-2 …
 	// Keys are the alternatives of its business identity; the first complete one counts.
 	Keys [][]KeyPart
+
+	pos position
 }
+
+// spelled is the name as the mapping declares it.
+func (r *Resource) spelled() string { return either(r.Repeated, r.Name+"-*", r.Name) }
 
 // KeyPart is a constant, a place, or another resource's key.
 type KeyPart struct {
@@ -135,6 +146,12 @@ type Step struct {
 	Place    Place
 	HasPlace bool
 	Resource int // StepEachResource: index of the declaration
+	// Once says that the resource is made of the place itself, not of each repetition of it.
+	Once bool
+	// Link says, in a group inside a group, which of the resources are a parent's own.
+	Link *Link
+	// Ref is what a StepFHIR refers to, nil for a constant.
+	Ref *Ref
 	// Converter is nil where a derived constant needs none.
 	Converter        *Converter
 	Condition        *Condition
@@ -146,6 +163,20 @@ type Step struct {
 	Reason           string
 	Always           bool // a block is made without content; StepIgnore: the place is carried
 	Body             []Step
+}
+
+// Ref is a reference to a repeated resource: the one that is around or beside this
+// repetition, or with Many all of those inside it, an item for each.
+type Ref struct {
+	Resource int
+	Many     bool
+}
+
+// Link is where a child refers to its parent, in the child's resource; or with FromParent,
+// where the parent's resource or item refers to its children. [] in Steps is each item.
+type Link struct {
+	FromParent bool
+	Steps      []FHIRStep
 }
 
 // ElsePart stands in for an empty canonical place: a constant, or a place through a

@@ -1,9 +1,11 @@
 package language
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -22,11 +24,31 @@ type typeKey struct {
 }
 
 // Load compiles every *.map file of fsys: those in a folder named concept are concept
-// maps, all others mappings. The error joins one *SyntaxError for each mistake.
+// maps, all others mappings. The error joins one *SyntaxError for each mistake, in the
+// order of files and lines.
 func Load(fsys fs.FS) (*Set, error) {
-	lib := &library{sources: map[string]*source{}, concepts: map[string]*conceptMap{}}
-	var order []*source
-	var errs []error
+	lib := newLibrary()
+	order, errs := lib.readAll(fsys)
+	unreadable := errors.Join(errs...) != nil
+	for _, src := range order {
+		errs = append(errs, lib.includes(src))
+	}
+	set := &Set{byType: map[typeKey][]*Program{}}
+	for _, src := range order {
+		errs = append(errs, lib.add(set, src))
+	}
+	sort.Slice(set.all, func(i, j int) bool { return set.all[i].Name < set.all[j].Name })
+	if !unreadable {
+		errs = append(errs, lib.unused()...)
+	}
+	if err := joinOnce(errs); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// readAll reads the files, in the order of their names.
+func (l *library) readAll(fsys fs.FS) (order []*source, errs []error) {
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(name) != ".map" {
 			return err
@@ -36,100 +58,69 @@ func Load(fsys fs.FS) (*Set, error) {
 			return err
 		}
 		if path.Base(path.Dir(name)) == "concept" {
-			errs = append(errs, parseConcepts(name, string(text), lib.concepts))
+			errs = append(errs, parseConcepts(name, string(text), l.concepts))
 			return nil
 		}
-		src, err := readSource(name, string(text))
-		errs = append(errs, err)
-		if err == nil {
-			if lib.sources[src.name] != nil {
-				errs = append(errs, src.pos.errorf("the mapping %q exists already", src.name))
-			}
-			lib.sources[src.name] = src
-			order = append(order, src)
-		}
+		src, err := l.read(name, string(text))
+		order, errs = append(order, src), append(errs, err)
 		return nil
 	})
-	if err = errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	return lib.compileAll(order)
+	return order, append(errs, err)
 }
 
-// compileAll compiles the files that take messages; others extend the rest, and set what
-// they leave open.
-func (l *library) compileAll(order []*source) (*Set, error) {
-	set := &Set{byType: map[typeKey][]*Program{}}
-	var errs []error
-	for _, src := range order {
-		if !src.takesType() {
-			continue
-		}
-		m, err := l.compile(src)
-		if err == nil {
-			err = set.add(m, src)
-		}
-		errs = append(errs, err)
+// add compiles a file that takes messages; others extend the rest, and set what they leave
+// open.
+func (l *library) add(set *Set, src *source) error {
+	if !src.takes {
+		return nil
 	}
-	sort.Slice(set.all, func(i, j int) bool { return set.all[i].Name < set.all[j].Name })
-	if err := joinOnce(errs); err != nil {
-		return nil, err
-	}
-	return set, nil
-}
-
-// joinOnce joins errors without repeating a mistake in a base for each that extends it.
-func joinOnce(errs []error) error {
-	seen := map[string]bool{}
-	var out []error
-	for _, err := range errs {
-		list := []error{err}
-		if many, ok := err.(interface{ Unwrap() []error }); ok {
-			list = many.Unwrap()
-		}
-		for _, e := range list {
-			if e != nil && !seen[e.Error()] {
-				seen[e.Error()] = true
-				out = append(out, e)
-			}
-		}
-	}
-	return errors.Join(out...)
-}
-
-func readSource(file, text string) (*source, error) {
-	statements, err := parse(file, text)
+	m, err := l.compile(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	src := &source{file: file, statements: statements, pos: position{file, 1, 1}}
-	for _, s := range statements {
-		switch s.word() {
-		case "mapping", "extends":
-			if len(s.tokens) != 2 || s.block {
-				return nil, s.pos.errorf("expected: %s NAME", s.word())
-			}
-			if s.word() == "mapping" {
-				src.name, src.pos = s.tokens[1].text, s.pos
-			} else {
-				src.extends = s.tokens[1].text
-			}
-		}
-	}
-	if src.name == "" {
-		return nil, src.pos.errorf("the file does not say: mapping NAME")
-	}
-	return src, nil
+	return set.add(m, src)
 }
 
-// takesType reports whether the file names a message type to take.
-func (src *source) takesType() bool {
-	for _, s := range src.statements {
-		if s.word() == "takes" && len(s.tokens) > 2 {
-			return true
-		}
+// joinOnce joins the mistakes in the order of files and lines, each once: one in a base is
+// met in all that extend it.
+func joinOnce(errs []error) error {
+	var all []error
+	for _, err := range errs {
+		all = append(all, flat(err)...)
 	}
-	return false
+	slices.SortStableFunc(all, func(a, b error) int { return comparePositions(a, b) })
+	all = slices.CompactFunc(all, func(a, b error) bool { return a.Error() == b.Error() })
+	return errors.Join(all...)
+}
+
+// flat lists what an error joins.
+func flat(err error) []error {
+	many, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var out []error
+	for _, e := range many.Unwrap() {
+		out = append(out, flat(e)...)
+	}
+	return out
+}
+
+func comparePositions(a, b error) int {
+	x, y := placeOf(a), placeOf(b)
+	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Text, y.Text))
+}
+
+// placeOf is a mistake with its place; other errors, as of reading a file, come first.
+func placeOf(err error) SyntaxError {
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		return *syntax
+	}
+	return SyntaxError{Text: err.Error()}
 }
 
 func (s *Set) add(m *Program, src *source) error {
@@ -179,3 +170,15 @@ func (s *Set) For(wire handover.Wire, messageType, version, overlay string) (*Pr
 
 // Programs lists the mappings that take messages, by name.
 func (s *Set) Programs() []*Program { return append([]*Program(nil), s.all...) }
+
+// Overlays lists the names that mappings are made for by agreement, sorted, each once.
+func (s *Set) Overlays() []string {
+	var out []string
+	for _, m := range s.all {
+		if m.Overlay != "" {
+			out = append(out, m.Overlay)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -3,6 +3,7 @@ package language
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -45,6 +46,15 @@ type statement struct {
 
 func (s *statement) word() string { return s.tokens[0].text }
 
+// spelled is the statement as one text.
+func (s *statement) spelled() string {
+	var b strings.Builder
+	for _, t := range s.tokens {
+		b.WriteString(strconv.Quote(t.text) + " ")
+	}
+	return b.String()
+}
+
 func (s *statement) at(i int) position {
 	p := s.pos
 	if i < len(s.tokens) {
@@ -64,45 +74,77 @@ func parse(file string, text string) ([]*statement, error) {
 	if len(text) > maxFileBytes {
 		return nil, position{file, 1, 1}.errorf("the file is larger than %d bytes", maxFileBytes)
 	}
-	var errs []error
 	root := &statement{}
-	open := []*statement{root}
-	for i, line := range strings.Split(text, "\n") {
-		pos := position{file, i + 1, 1}
-		tokens, err := tokens(pos, line)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if len(tokens) == 0 {
-			continue
-		}
-		pos.column = tokens[0].column
-		switch first, last := tokens[0], tokens[len(tokens)-1]; {
-		case !first.quoted && first.text == "}" && len(tokens) > 1:
-			errs = append(errs, pos.errorf("nothing may follow a closing brace"))
-		case !first.quoted && first.text == "}" && len(open) == 1:
-			errs = append(errs, pos.errorf("no block is open here"))
-		case !first.quoted && first.text == "}":
-			open = open[:len(open)-1]
-		case last.quoted || last.text != "{":
-			parent := open[len(open)-1]
-			parent.body = append(parent.body, &statement{pos: pos, tokens: tokens})
-		case len(tokens) == 1:
-			errs = append(errs, pos.errorf("a block needs a heading before its brace"))
-		case len(open) > maxBlockDepth:
-			return nil, pos.errorf("blocks are nested deeper than %d", maxBlockDepth)
-		default:
-			parent, s := open[len(open)-1], &statement{pos: pos, tokens: tokens[:len(tokens)-1], block: true}
-			parent.body = append(parent.body, s)
-			open = append(open, s)
-		}
+	p := &parser{open: []*statement{root}}
+	line := 0
+	for text := range strings.SplitSeq(text, "\n") {
+		line++
+		p.fail(p.line(position{file, line, 1}, text))
 	}
-	for _, s := range open[1:] {
-		errs = append(errs, s.pos.errorf("this block is not closed"))
+	for _, s := range p.open[1:] {
+		p.fail(s.pos.errorf("this block is not closed"))
 	}
-	return root.body, errors.Join(errs...)
+	return root.body, errors.Join(p.errs...)
 }
+
+// parser holds the blocks that are open, the file itself first.
+type parser struct {
+	open []*statement
+	errs []error
+}
+
+func (p *parser) fail(err error) {
+	if err != nil {
+		p.errs = append(p.errs, err)
+	}
+}
+
+// line reads one line: nothing, the end of a block, or a statement.
+func (p *parser) line(pos position, text string) error {
+	tokens, err := tokens(pos, text)
+	if err != nil || len(tokens) == 0 {
+		return err
+	}
+	pos.column = tokens[0].column
+	if tokens[0].is("}") {
+		return p.closes(pos, len(tokens))
+	}
+	s := &statement{pos: pos, tokens: tokens}
+	if n := len(tokens) - 1; tokens[n].is("{") {
+		s.tokens, s.block = tokens[:n], true
+	}
+	return p.add(s)
+}
+
+func (p *parser) closes(pos position, tokens int) error {
+	switch {
+	case tokens > 1:
+		return pos.errorf("nothing may follow a closing brace")
+	case len(p.open) == 1:
+		return pos.errorf("no block is open here")
+	}
+	p.open = p.open[:len(p.open)-1]
+	return nil
+}
+
+// add puts a statement into the block that is open, and opens its own.
+func (p *parser) add(s *statement) error {
+	switch {
+	case len(s.tokens) == 0:
+		return s.pos.errorf("a block needs a heading before its brace")
+	case s.block && len(p.open) > maxBlockDepth:
+		return s.pos.errorf("blocks are nested deeper than %d", maxBlockDepth)
+	}
+	parent := p.open[len(p.open)-1]
+	parent.body = append(parent.body, s)
+	if s.block {
+		p.open = append(p.open, s)
+	}
+	return nil
+}
+
+// is reports whether a token is this word or mark.
+func (t token) is(text string) bool { return t.text == text && !t.quoted }
 
 // tokens splits one line. A # that starts a token starts a comment.
 func tokens(pos position, line string) ([]token, error) {
@@ -158,43 +200,42 @@ func quoted(s string) (text string, n int, ok bool) {
 	return "", 0, false
 }
 
+// closes are the brackets that a closing one closes.
+var closes = map[byte]byte{']': '[', ')': '('}
+
 // bare reads up to a blank outside of brackets.
 func bare(s string) (n int, ok bool) {
 	var open []byte
 	for n = 0; n < len(s); n++ {
-		switch c := s[n]; c {
-		case ' ', '\t', '\r':
-			if len(open) == 0 {
-				return n, true
-			}
-		case '[':
-			open = append(open, ']')
-		case '(':
-			open = append(open, ')')
-		case ']', ')':
-			if len(open) == 0 || open[len(open)-1] != c {
-				return 0, false
-			}
+		c := s[n]
+		opening := closes[c]
+		switch {
+		case c == '[', c == '(':
+			open = append(open, c)
+		case opening != 0 && (len(open) == 0 || open[len(open)-1] != opening):
+			return 0, false
+		case opening != 0:
 			open = open[:len(open)-1]
+		case len(open) == 0 && strings.IndexByte(" \t\r", c) >= 0:
+			return n, true
 		}
 	}
 	return n, len(open) == 0
 }
 
-// splitOutside splits s at each byte of seps that stands outside of brackets. The
-// separators before the parts after the first are returned as well.
-func splitOutside(s, seps string) (parts []string, by []byte) {
+// nesting is how a byte changes the depth of brackets.
+var nesting = [256]int{'[': 1, '(': 1, ']': -1, ')': -1}
+
+// splitOutside splits s at each byte of seps that stands outside of brackets.
+func splitOutside(s, seps string) []string {
+	var parts []string
 	depth, start := 0, 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '[' || c == '(':
-			depth++
-		case c == ']' || c == ')':
-			depth--
-		case depth == 0 && strings.IndexByte(seps, c) >= 0:
-			parts, by = append(parts, s[start:i]), append(by, c)
+	for i := range len(s) {
+		depth += nesting[s[i]]
+		if depth == 0 && strings.IndexByte(seps, s[i]) >= 0 {
+			parts = append(parts, s[start:i])
 			start = i + 1
 		}
 	}
-	return append(parts, s[start:]), by
+	return append(parts, s[start:])
 }
