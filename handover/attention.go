@@ -16,6 +16,12 @@ func (h Handover) NextDue() time.Time {
 	return next
 }
 
+// Due reports whether a deadline of h has passed by now.
+func (h Handover) Due(now time.Time) bool {
+	next := h.NextDue()
+	return !next.IsZero() && !next.After(now)
+}
+
 // attention returns the index of the open attention, or -1.
 func (d *decision) attention(reason AttentionReason) int {
 	return slices.IndexFunc(d.h.Attentions, func(a Attention) bool { return a.Reason == reason })

@@ -180,7 +180,7 @@ func (p Policy) AllowedEvents(kind Kind, h Handover, actor Actor, now time.Time)
 			continue
 		}
 		r := d.match()
-		if r == nil || r.waits || r.repeatsOnly() || (r.special == specialEscalate && !due(h, d.now)) {
+		if r == nil || r.waits || r.repeatsOnly() || (r.special == specialEscalate && !h.Due(d.now)) {
 			continue
 		}
 		out = append(out, name)
@@ -192,9 +192,4 @@ var eventNames = EventNames()
 
 func (r *rule) repeatsOnly() bool {
 	return r.quiet && len(r.facts) == 0 && len(r.raise) == 0 && len(r.clear) == 0 && r.special == ""
-}
-
-func due(h Handover, now time.Time) bool {
-	next := h.NextDue()
-	return !next.IsZero() && !next.After(now)
 }

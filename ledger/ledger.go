@@ -116,6 +116,9 @@ const (
 // Ended reports whether nothing more is due.
 func (s DeliveryState) Ended() bool { return s == DeliveryReceipted || s == DeliveryClosed }
 
+// Parked reports whether a named person must act.
+func (s DeliveryState) Parked() bool { return s == DeliveryParked || s == DeliveryRefused }
+
 // Purpose says why a delivery exists.
 type Purpose string
 

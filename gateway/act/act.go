@@ -1,16 +1,19 @@
 // Package act decides what an act changes: an act is a message, a FHIR write, a receipt, a
 // deadline that passed, or a named person's word. It is pure: no I/O, no clock, no wires.
 //
-//	snapshot.go   what the record says, and what a plan still wants to read
+//	act.go        what the record says (Snapshot), and what a plan still wants to read
 //	plan.go       what an act changes (rows) and whom it tells (tellings)
-//	decision.go   one event on one handover: decide, store, consequences, what follows
+//	decision.go   one event on one handover: decide, plan its effects and what follows
+//	view.go       a handover as the act leaves it: the versions that it writes
+//	  resource.go, project.go, share.go: a message's resources, the Task, who may read what
 //	message.go    ← a message that was read       receipt.go  ← what became of a send
 //	write.go, task.go ← a FHIR write              deadline.go ← a deadline that passed
 //	person.go     ← a named person's word         kept.go     ← a message that does not pass
-//	resource.go, project.go, share.go: resource versions, the Task, who may read what
+//	identity.go   ids that come again, and fresh ones
 //
-// Each entry takes a Snapshot and returns a Plan. A Plan's tellings become deliveries in
-// package tell; package kernel reads the snapshot, commits the rows and repeats on conflict.
+// Each entry takes a Snapshot and returns a Plan; what is called plan… adds rows to one. A
+// Plan's tellings become deliveries in package tell; package kernel reads the snapshot,
+// commits the rows and repeats on conflict.
 package act
 
 import (

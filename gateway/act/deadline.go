@@ -10,16 +10,15 @@ import (
 // Overdue takes the next step of a handover whose deadline has passed; nil when nothing is
 // late any more.
 func Overdue(s *Snapshot, id handover.ID) (*Plan, error) {
-	h, found := s.Handovers.Get(id)
-	if !found {
-		return nil, ledger.ErrNotFound
+	h, err := s.handover(id)
+	if err != nil {
+		return nil, err
 	}
-	if h.NextDue().IsZero() || h.NextDue().After(s.Now) {
+	if !h.Due(s.Now) {
 		return nil, nil
 	}
-	d := &decision{s: s, actor: handover.Actor{Role: handover.RoleClock}, kind: h.Kind, before: h,
-		event: handover.Event{Name: handover.EventDeadlinePassed}}
-	err := d.decide()
+	d := newDecision(s, h, handover.Actor{Role: handover.RoleClock}, handover.Event{Name: handover.EventDeadlinePassed})
+	err = d.decide()
 	d.plan.Handover = d.next
 	return &d.plan, err
 }
@@ -27,10 +26,10 @@ func Overdue(s *Snapshot, id handover.ID) (*Plan, error) {
 // OverdueDelivery takes the next step of a delivery: no receipt by WarnAt raises
 // attention; none by Deadline (96 h from GenDate) counts as negative; a parked one is
 // escalated again.
-func OverdueDelivery(s *Snapshot, d ledger.Delivery) (*Plan, error) {
+func OverdueDelivery(s *Snapshot, d ledger.Delivery) *Plan {
 	switch {
-	case d.State == ledger.DeliveryParked || d.State == ledger.DeliveryRefused:
-		return s.escalateDelivery(d), nil
+	case d.State.Parked():
+		return s.escalateDelivery(d)
 	case !s.Now.Before(d.Deadline):
 		return s.undeliverable(d, "no receipt within the limit")
 	}
@@ -44,7 +43,7 @@ func (s *Snapshot) escalateDelivery(d ledger.Delivery) *Plan {
 	step := d.Step
 	d.Step++
 	d.Deadline = s.Now.Add(s.Policy.EscalationAfter(d.Step))
-	plan := &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
+	plan := deliveryAlone(d)
 	if d.Purpose == ledger.PurposeAlert && (d.Receiver == s.Operator || step > 0) {
 		return plan
 	}

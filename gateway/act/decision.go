@@ -1,6 +1,7 @@
 package act
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -17,29 +18,27 @@ var errBeforeOriginal = errors.New("gateway: the message undoes one that has not
 
 // decision is one event on one handover with all that follows from it, gathered in plan.
 type decision struct {
-	s       *Snapshot
+	view
 	actor   handover.Actor
 	event   handover.Event
-	kind    handover.Kind
 	before  handover.Handover // zero State when it is to be created
 	content account.Canonical
 	message handover.MessageID // the inbound message that caused it; empty for none
 	// task is the Task as its author or owner wrote it now; nil to keep the stored one.
 	task *fhir.Node
-	// written are resources of a FHIR write, in the plan already; shown are stored ones
-	// that the act refers to and lets its parties read.
-	written, shown []*fhir.Node
+	// written are resources of a FHIR write, in the plan already.
+	written []*fhir.Node
 	// successor is the content of the stay that a readmission opens.
 	successor account.Canonical
-	// outer is the decision that opened this one's handover.
-	outer *decision
 
-	next    handover.Handover
 	reason  handover.Reason
-	verdict string     // what was decided and why, for the audit
-	taskNow *fhir.Node // the Task as this decision leaves it
-	opened  *decision  // the handover that this one opened
-	plan    Plan
+	verdict string    // what was decided and why, for the audit
+	opened  *decision // the handover that this one opened
+}
+
+// newDecision is what actor's event means for the handover before.
+func newDecision(s *Snapshot, before handover.Handover, actor handover.Actor, event handover.Event) *decision {
+	return &decision{view: view{s: s}, before: before, actor: actor, event: event}
 }
 
 // decide runs the pure decision and gathers its consequences. Its error is the decision's:
@@ -52,87 +51,93 @@ func (d *decision) decide() error {
 	d.verdict = string(d.event.Name) + ": " + string(d.reason)
 	if d.message == "" {
 		// A message's own audit line says what was decided on it.
-		d.audit(ledger.Audit{Action: ledger.AuditDecided, Party: d.actor.Party, Person: d.actor.Person,
+		d.planAudit(ledger.Audit{Action: ledger.AuditDecided, Party: d.actor.Party, Person: d.actor.Person,
 			Handover: d.next.ID, Outcome: string(d.next.State), Detail: d.verdict})
 	}
 	if d.changesNothing(effects) {
 		return nil
 	}
 	d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
-	d.store()
-	d.consequences(effects)
-	d.follow()
+	d.planContent()
+	d.planEffects(effects)
+	d.planWhatFollows()
 	return nil
 }
 
-func (d *decision) judge() ([]handover.Effect, error) {
-	next, effects, reason, fault := d.s.Policy.Decide(d.kind, d.before, d.event, d.actor, d.s.Now)
-	d.next, d.reason = next, reason
-	switch {
-	case fault != nil && reason == handover.ReasonBeforeOriginal:
-		return nil, fmt.Errorf("%w: %w", errBeforeOriginal, fault)
-	case fault != nil:
-		return nil, fault
+// decideUnlessClosed is decide for what may come when the handover is closed: it takes no
+// receipt and has no clock, and then nothing is planned for it.
+func (d *decision) decideUnlessClosed() {
+	if err := d.decide(); kindOf(err) != handover.FaultIllegal {
+		d.s.Fail(err)
 	}
-	return effects, nil
+}
+
+// kindOf is the kind of a fault; empty for none.
+func kindOf(err error) handover.FaultKind {
+	if err == nil {
+		return ""
+	}
+	return handover.FaultOf(err).Kind
+}
+
+func (d *decision) judge() ([]handover.Effect, error) {
+	next, effects, reason, fault := d.s.Policy.Decide(d.before.Kind, d.before, d.event, d.actor, d.s.Now)
+	d.next, d.reason = next, reason
+	if fault == nil {
+		return effects, nil
+	}
+	if reason == handover.ReasonBeforeOriginal {
+		return nil, fmt.Errorf("%w: %w", errBeforeOriginal, fault)
+	}
+	return nil, fault
 }
 
 func (d *decision) changesNothing(effects []handover.Effect) bool {
 	return len(effects) == 0 && d.task == nil && len(d.content.Resources) == 0 && reflect.DeepEqual(d.next, d.before)
 }
 
-// follow lets the policy's own next event follow in the same transaction.
-func (d *decision) follow() {
+// planWhatFollows lets the policy's own next event follow in the same transaction.
+func (d *decision) planWhatFollows() {
 	event, actor, ok := d.s.Policy.Follows(d.next)
 	if !ok {
 		return
 	}
-	f := &decision{s: d.s, actor: actor, event: event, kind: d.next.Kind, before: d.next, message: d.message}
+	f := newDecision(d.s, d.next, actor, event)
+	f.message = d.message
 	effects, err := f.judge()
 	d.s.Fail(err)
 	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
-	f.putTask(d.taskNow.Clone())
-	f.consequences(effects)
+	f.planTask(d.taskNow.Clone())
+	f.planEffects(effects)
 	d.plan.add(f.plan)
 	d.next = f.next
 }
 
-func (d *decision) audit(line ledger.Audit) {
-	line.At = d.s.Now
-	d.plan.Unit.Audit = append(d.plan.Unit.Audit, line)
-}
-
-// consequences turns effects into rows and tellings. Those about the handover that this
+// planEffects turns effects into rows and tellings. Those about the handover that this
 // decision opens come after the one that opens it.
-func (d *decision) consequences(effects []handover.Effect) {
+func (d *decision) planEffects(effects []handover.Effect) {
 	for _, e := range effects {
 		on := d
 		if e.Handover.ID != "" && d.opened != nil {
 			on = d.opened
 		}
-		on.consequence(e)
+		planEffect[e.Kind](on, e)
 	}
 	if d.opened != nil {
 		d.plan.add(d.opened.plan)
 	}
 }
 
-func (d *decision) consequence(e handover.Effect) {
-	switch e.Kind {
-	case handover.EffectOpen:
-		d.open(e)
-	case handover.EffectPublish:
-		d.publish(e)
-	case handover.EffectTell:
-		d.tell(e)
-	case handover.EffectAlert:
-		d.alert(e)
-	case handover.EffectEndAccess:
-		d.endAccess(e.Party)
-	}
+// planEffect says what each effect plans.
+var planEffect = map[handover.EffectKind]func(*decision, handover.Effect){
+	handover.EffectOpen:      (*decision).planNext,
+	handover.EffectPublish:   (*decision).planEvent,
+	handover.EffectTell:      (*decision).planTelling,
+	handover.EffectAlert:     (*decision).planAlert,
+	handover.EffectEndAccess: func(d *decision, e handover.Effect) { d.planEndOfAccess(e.Party) },
 }
 
-func (d *decision) publish(e handover.Effect) {
+func (d *decision) planEvent(e handover.Effect) {
 	h := d.next
 	d.plan.Unit.Events = append(d.plan.Unit.Events, ledger.Event{Handover: h.ID, Chain: h.Chain, Kind: h.Kind, Name: d.eventOf(e),
 		From: h.Sender, To: h.Receiver, State: h.State, Actor: d.actor.Party, Role: d.actor.Role,
@@ -141,30 +146,27 @@ func (d *decision) publish(e handover.Effect) {
 
 // eventOf is what an effect publishes or tells; the decision's own event where it says none.
 func (d *decision) eventOf(e handover.Effect) handover.EventName {
-	if e.Event != "" {
-		return e.Event
-	}
-	return d.event.Name
+	return cmp.Or(e.Event, d.event.Name)
 }
 
-// open stores the next handover of the chain. After a readmission the message's content is
-// the new stay's; a forwarded request takes the Task it follows with it.
-func (d *decision) open(e handover.Effect) {
-	next := &decision{s: d.s, actor: d.actor, event: handover.Event{Name: e.Event}, kind: e.Handover.Kind, next: e.Handover,
-		message: d.message, reason: d.reason, outer: d}
+// planNext opens the next handover of the chain. After a readmission the message's content
+// is the new stay's; a forwarded request takes the Task it follows with it.
+func (d *decision) planNext(e handover.Effect) {
+	next := &decision{view: view{s: d.s, next: e.Handover, outer: &d.view}, actor: d.actor, event: handover.Event{Name: e.Event},
+		message: d.message, reason: d.reason}
 	d.opened = next
 	next.plan.Unit.Handovers = append(next.plan.Unit.Handovers, next.next)
 	if d.event.Name == handover.EventReadmitted {
 		next.content = d.successor
-		next.store()
+		next.planContent()
 		return
 	}
 	next.content.Facts = d.content.Facts
-	next.storeSuccessor()
+	next.planSuccessorTask()
 }
 
-// tell plans the message by which a party learns what happened.
-func (d *decision) tell(e handover.Effect) {
+// planTelling plans the message by which a party learns what happened.
+func (d *decision) planTelling(e handover.Effect) {
 	from := d.actor.Party
 	if from == "" || from == e.Party {
 		from = Counterpart(d.next, e.Party)
@@ -172,8 +174,8 @@ func (d *decision) tell(e handover.Effect) {
 	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: e.Party, From: from, Event: d.eventOf(e)})
 }
 
-// alert plans the notice by which a contact is escalated to, on a wire of its own party.
-func (d *decision) alert(e handover.Effect) {
+// planAlert plans the notice by which a contact is escalated to, on a wire of its own party.
+func (d *decision) planAlert(e handover.Effect) {
 	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeAlert, To: e.Party,
 		Event: d.eventOf(e), Attention: e.Attention, Number: alertNumber(e)})
 }

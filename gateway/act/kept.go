@@ -2,6 +2,7 @@ package act
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"stafett/handover"
@@ -60,12 +61,11 @@ func Repeat(s *Snapshot, row ledger.Message) (*Plan, ledger.Message, bool) {
 // FirstOf is the message that row repeats: of the same sender, id and digest.
 func (s *Snapshot) FirstOf(row ledger.Message) (ledger.Message, bool) {
 	all, _ := s.First.Get(External{row.Sender, row.ExternalID})
-	for _, m := range all {
-		if m.Digest == row.Digest {
-			return m, true
-		}
+	i := slices.IndexFunc(all, func(m ledger.Message) bool { return m.Digest == row.Digest })
+	if i < 0 {
+		return ledger.Message{}, false
 	}
-	return ledger.Message{}, false
+	return all[i], true
 }
 
 // SetAside is the plan of a waiting message whose next try panicked: counted, and parked
@@ -86,12 +86,10 @@ func Refused(s *Snapshot, row ledger.Message, f *handover.Fault) *Plan {
 	return Incoming{Row: row}.alone(s, row, ledger.AuditRefused, string(f.Kind))
 }
 
-// Accept adds to the plan of a FHIR write the message that caused it.
-func Accept(s *Snapshot, p *Plan, row ledger.Message) {
+// AddMessage adds to the plan of a FHIR write the message that caused it.
+func AddMessage(s *Snapshot, p *Plan, row ledger.Message) {
 	row.Disposition, row.Handover = ledger.DispositionApplied, p.Handover.ID
 	in := Incoming{Row: row}
-	in.put(p, row)
-	line := in.audit(row, ledger.AuditReceived, string(row.Disposition))
-	line.At = s.Now
-	p.Unit.Audit = append(p.Unit.Audit, line)
+	in.addRow(p, row)
+	p.addAudit(s.Now, in.audit(row, ledger.AuditReceived, string(row.Disposition)))
 }

@@ -36,28 +36,30 @@ const waitAgain = time.Minute
 // Message decides what a message means for its handover. A *handover.Fault says that it
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
-	p, verdict, err := place(s, in)
-	switch {
-	case err != nil:
-		return nil, err
-	case verdict == startFeed:
-		return in.applied(s, "feed: no handover for this stay", "feed"), nil
-	case verdict == startWait:
-		return in.wait(s)
-	}
+	p, err := place(s, in)
 	d := in.decisionOn(s, p)
-	err = d.decide()
-	var f *handover.Fault
+	if err == nil {
+		err = d.decide()
+	}
 	switch {
+	case err == nil:
+		return in.decided(d), nil
+	case errors.Is(err, errNoHandover):
+		return in.applied(s, "feed: no handover for this stay", "feed"), nil
 	case errors.Is(err, errBeforeOriginal):
 		return in.wait(s)
-	case errors.As(err, &f) && (f.Kind == handover.FaultIllegal || f.Kind == handover.FaultForbidden):
-		return in.parkIllegal(s, p.before, f)
-	case err != nil:
-		return nil, err
+	case slices.Contains(notAllowed, kindOf(err)):
+		return in.parkIllegal(s, p.before, handover.FaultOf(err))
 	}
-	return in.decided(d), nil
+	return nil, err
 }
+
+// errNoHandover: the message belongs to no handover and begins none.
+var errNoHandover = errors.New("gateway: the message is of a feed")
+
+// notAllowed are the faults of an event that the handover's state, or the actor's part in
+// it, does not allow.
+var notAllowed = []handover.FaultKind{handover.FaultIllegal, handover.FaultForbidden}
 
 // placed is where a message belongs: the handover as it was before, or its parties where
 // the message begins it, and what the message tells of it.
@@ -67,44 +69,31 @@ type placed struct {
 	readmits bool // the message begins a stay that ends the one before
 }
 
-// startVerdict says what becomes of a message that has no handover.
-type startVerdict int
-
-const (
-	startNew startVerdict = iota
-	startFeed
-	startWait
-)
-
-// place finds the handover of the message, or says what becomes of one that has none.
-func place(s *Snapshot, in Incoming) (placed, startVerdict, error) {
+// place finds the handover of the message, or the parties of the one that it begins. Its
+// error is a *handover.Fault, errNoHandover or errBeforeOriginal.
+func place(s *Snapshot, in Incoming) (placed, error) {
 	p := placed{event: in.event()}
 	var err error
 	if p.before, err = in.find(s); err != nil || p.before.State != "" {
-		return p, startNew, err
+		return p, err
 	}
-	if p.event.Name == handover.EventAdmitted {
-		if p.before = in.endedStay(s); p.before.State != "" {
-			p.readmits, p.event.Name = true, handover.EventReadmitted
-			return p, startNew, nil
-		}
+	if p.before = in.endedStay(s); p.before.State != "" {
+		p.readmits, p.event.Name = true, handover.EventReadmitted
+		return p, nil
 	}
-	verdict, err := in.start(s, &p.event)
-	p.before = handover.Handover{Sender: p.event.Sender, Receiver: p.event.Receiver}
-	return p, verdict, err
+	err = in.start(s, &p.event)
+	p.before = handover.Handover{Kind: in.Content.Kind, Sender: p.event.Sender, Receiver: p.event.Receiver}
+	return p, err
 }
 
 // decisionOn is the decision that a placed message asks for.
 func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
-	d := &decision{s: s, actor: ActorOf(in.Row.Sender, p.before), event: p.event, kind: in.Content.Kind, before: p.before,
-		content: in.Content, message: in.Row.ID}
-	if p.before.State != "" {
-		d.kind = p.before.Kind
-	}
+	d := newDecision(s, p.before, ActorOf(in.Row.Sender, p.before), p.event)
+	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, p.before.Kind)
+	d.message, d.content = in.Row.ID, in.Content
 	if p.readmits {
 		d.content, d.successor = account.Canonical{}, in.Content
 	}
-	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, d.kind)
 	return d
 }
 
@@ -130,19 +119,14 @@ func (in Incoming) decided(d *decision) *Plan {
 	plan := d.plan
 	plan.Handover = d.next
 	ended(&row, "")
-	in.put(&plan, row)
+	in.addRow(&plan, row)
 	line := in.audit(row, ledger.AuditReceived, string(d.next.State))
 	line.Detail = d.verdict
-	d.stampAudit(&plan, line)
-	if visit := in.Content.Facts["visit"]; visit != "" && d.actor.Role == handover.RoleSender {
-		plan.Arrived = visit
+	plan.addAudit(d.s.Now, line)
+	if d.actor.Role == handover.RoleSender {
+		plan.Arrived = in.Content.Facts["visit"]
 	}
 	return &plan
-}
-
-func (d *decision) stampAudit(p *Plan, line ledger.Audit) {
-	line.At = d.s.Now
-	p.Unit.Audit = append(p.Unit.Audit, line)
 }
 
 // ended marks a message as read and used; one that was kept before needs nobody any more.
@@ -151,8 +135,8 @@ func ended(row *ledger.Message, detail string) {
 	row.Contact, row.Deadline, row.Step = "", time.Time{}, 0
 }
 
-// put plans the message's row: inserted, or updated when it was kept before.
-func (in Incoming) put(p *Plan, row ledger.Message) {
+// addRow adds the message's row: inserted, or updated when it was kept before.
+func (in Incoming) addRow(p *Plan, row ledger.Message) {
 	if in.Again {
 		p.Unit.Messages = append(p.Unit.Messages, ledger.MessageUpdate{Message: row})
 		return
@@ -176,10 +160,8 @@ func (in Incoming) applied(s *Snapshot, detail, outcome string) *Plan {
 // alone is the plan of a message's row and its audit line.
 func (in Incoming) alone(s *Snapshot, row ledger.Message, action ledger.AuditAction, outcome string) *Plan {
 	plan := &Plan{}
-	in.put(plan, row)
-	line := in.audit(row, action, outcome)
-	line.At = s.Now
-	plan.Unit.Audit = append(plan.Unit.Audit, line)
+	in.addRow(plan, row)
+	plan.addAudit(s.Now, in.audit(row, action, outcome))
 	return plan
 }
 
@@ -204,22 +186,17 @@ func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fau
 	if in.RefusesIllegal {
 		return nil, f
 	}
-	d := &decision{s: s, actor: handover.Actor{Role: handover.RoleSystem}, kind: h.Kind, before: h, message: in.Row.ID,
-		event: handover.Event{Name: handover.EventAttentionRaised, Attention: handover.AttentionIllegalEvent}}
-	if err := d.decide(); err != nil {
-		// A closed handover has no clock: the message's own contact and deadline are the mark.
-		var closed *handover.Fault
-		if !errors.As(err, &closed) || closed.Kind != handover.FaultIllegal {
-			return nil, err
-		}
-		d.plan = Plan{}
-	}
+	d := newDecision(s, h, handover.Actor{Role: handover.RoleSystem},
+		handover.Event{Name: handover.EventAttentionRaised, Attention: handover.AttentionIllegalEvent})
+	d.message = in.Row.ID
+	// Where the handover is closed the message's own contact and deadline are the mark.
+	d.decideUnlessClosed()
 	row := in.Row
 	row.Handover = h.ID
 	s.park(&row, f)
 	plan := d.plan
-	in.put(&plan, row)
-	d.stampAudit(&plan, in.audit(row, ledger.AuditParked, string(f.Kind)))
+	in.addRow(&plan, row)
+	plan.addAudit(s.Now, in.audit(row, ledger.AuditParked, string(f.Kind)))
 	return &plan, nil
 }
 
@@ -227,31 +204,20 @@ func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fau
 func (in Incoming) event() handover.Event {
 	c := in.Content
 	ev := handover.Event{Name: c.Event, NewID: handover.ID(NewID())}
-	at := map[handover.EventName]string{
-		handover.EventAdmitted: "admittedAt", handover.EventReady: "readyAt",
-		handover.EventDischarged: "dischargedAt", handover.EventDied: "diedAt",
-	}[c.Event]
-	ev.At = parseTime(c.Facts[at])
 	if c.Event == handover.EventDischarged && c.Facts["diedAt"] != "" {
-		ev.Name, ev.At = handover.EventDied, parseTime(c.Facts["diedAt"])
+		ev.Name = handover.EventDied
 	}
-	if c.Day != "" {
-		if day, err := time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location()); err == nil {
-			ev.Day = day
-		}
-	}
-	if c.Event == handover.EventVoided {
-		ev.Next = handover.Next{None: handover.NoneError}
-	}
+	at, _ := time.Parse(time.RFC3339, c.Facts[happenedAt[ev.Name]])
+	ev.At = at.UTC()
+	ev.Day, _ = time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location())
 	return ev
 }
 
-func parseTime(s string) time.Time {
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
+// happenedAt names the fact that says when an event happened. A time that says nothing, or
+// that cannot be read, is zero.
+var happenedAt = map[handover.EventName]string{
+	handover.EventAdmitted: "admittedAt", handover.EventReady: "readyAt",
+	handover.EventDischarged: "dischargedAt", handover.EventDied: "diedAt",
 }
 
 // find finds the message's handover: by conversation, else stay number, else Task, else
@@ -274,19 +240,12 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 
 // pick prefers the open handover, else the newest; only those the party takes part in.
 func pick(hs []handover.Handover, p handover.PartyID) (handover.Handover, bool) {
-	var found handover.Handover
-	for _, h := range hs {
-		if !TakesPart(p, h) {
-			continue
-		}
-		if h.State.Open() {
-			return h, true
-		}
-		if found.ID == "" {
-			found = h
-		}
+	own := slices.DeleteFunc(slices.Clone(hs), func(h handover.Handover) bool { return !TakesPart(p, h) })
+	if len(own) == 0 {
+		return handover.Handover{}, false
 	}
-	return found, found.ID != ""
+	open := slices.IndexFunc(own, func(h handover.Handover) bool { return h.State.Open() })
+	return own[max(open, 0)], true
 }
 
 func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
@@ -312,40 +271,50 @@ func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 // open: a new admission at the same sender ends it and opens its successor. Where there
 // are several chains the new stay is one more.
 func (in Incoming) endedStay(s *Snapshot) handover.Handover {
+	if in.Content.Event != handover.EventAdmitted {
+		return handover.Handover{}
+	}
 	h, err := in.findByPatient(s)
-	left := h.State == handover.StateInProgress || h.State == handover.StatePaused || !h.Facts.DischargedAt.IsZero()
-	if err != nil || h.Kind != handover.KindDischarge || h.Sender != in.Row.Sender || !left {
+	if err != nil || h.Kind != handover.KindDischarge || h.Sender != in.Row.Sender || !left(h) {
 		return handover.Handover{}
 	}
 	return h
 }
 
+// left reports whether the patient has left the sender.
+func left(h handover.Handover) bool {
+	return !h.Facts.DischargedAt.IsZero() || slices.Contains(inCare, h.State)
+}
+
+// inCare are the states in which the receiver has the patient.
+var inCare = []handover.State{handover.StateInProgress, handover.StatePaused}
+
 // begins are the events that may begin a handover.
 var begins = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventRequested}
 
-// start says whether a message without a handover begins one, and fills in the event's
-// parties. A feed is not a handover: the sender's policy decides which patients are.
-func (in Incoming) start(s *Snapshot, ev *handover.Event) (startVerdict, error) {
+// start fills in the parties of the handover that a message begins, or says why it begins
+// none. A feed is not a handover: the sender's policy decides which patients are.
+func (in Incoming) start(s *Snapshot, ev *handover.Event) error {
 	const op = "act.start"
 	facts := in.Content.Facts
 	switch {
 	case facts["visit"] == "":
 		// An answer that refers to nothing known: only a named person can place it.
-		return 0, &handover.Fault{Kind: handover.FaultAmbiguous, Op: op, Text: "the message refers to no known handover"}
+		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: op, Text: "the message refers to no known handover"}
 	case !in.policyStarts():
-		return startFeed, nil
+		return errNoHandover
 	case !slices.Contains(begins, ev.Name):
-		return startWait, nil
+		return errBeforeOriginal
 	case facts["reserved"] == "true" && !in.Rerouted:
-		return 0, &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "reservation or protected address: a named person must route it"}
+		return &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "reservation or protected address: a named person must route it"}
 	}
 	to, ok := in.route(s)
 	if !ok {
-		return 0, &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "no route of the sender leads to a receiver"}
+		return &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "no route of the sender leads to a receiver"}
 	}
 	ev.Sender, ev.Receiver = in.Row.Sender, to
 	ev.Chain = handover.ChainID(s.Identity.StableID(in.Row.Sender, "chain", facts["visit"]))
-	return startNew, nil
+	return nil
 }
 
 // route is the receiver: whom the message names, else where the sender's routes lead.

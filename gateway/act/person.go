@@ -24,12 +24,11 @@ func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.
 // free text, always somebody with a name).
 func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
 	event.NewID = handover.ID(NewID())
-	d := &decision{s: s, kind: h.Kind, before: h, event: event,
-		actor: handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}}
+	d := newDecision(s, h, handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}, event)
 	if err := d.decide(); err != nil {
 		return nil, err
 	}
-	d.audit(by.operated(s, string(event.Name), ledger.Audit{Handover: h.ID}))
+	d.planAudit(by.operated(s, string(event.Name), ledger.Audit{Handover: h.ID}))
 	d.plan.Handover = d.next
 	return &d.plan, nil
 }

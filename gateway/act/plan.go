@@ -1,6 +1,8 @@
 package act
 
 import (
+	"time"
+
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
@@ -25,6 +27,11 @@ func (p *Plan) add(further Plan) {
 	p.Unit.Add(further.Unit)
 	p.Tellings = append(p.Tellings, further.Tellings...)
 	p.Receipts = append(p.Receipts, further.Receipts...)
+}
+
+func (p *Plan) addAudit(at time.Time, line ledger.Audit) {
+	line.At = at
+	p.Unit.Audit = append(p.Unit.Audit, line)
 }
 
 // Scene is one event on one handover as it ends: all that may be told of it.

@@ -14,9 +14,9 @@ const (
 	systemBusinessStatus = "urn:stafett:business-status"
 )
 
-// putTask plans the Task that carries the handover: as given, else as stored, else an
+// planTask plans the Task that carries the handover: as given, else as stored, else an
 // empty one, with the elements that the handover decides.
-func (d *decision) putTask(task *fhir.Node) {
+func (d *decision) planTask(task *fhir.Node) {
 	created := d.before.State == ""
 	if task == nil {
 		task = d.storedTask(created)
@@ -24,7 +24,7 @@ func (d *decision) putTask(task *fhir.Node) {
 	fhir.SetID(task, string(d.next.ID))
 	d.s.Project(task, d.next)
 	d.taskNow = task
-	d.write(task, d.next.Sender, created)
+	d.planResource(task, d.next.Sender, created)
 }
 
 func (d *decision) storedTask(created bool) *fhir.Node {
@@ -90,9 +90,9 @@ func (s *Settings) organisation(id handover.PartyID) *fhir.Node {
 	return fhir.LogicalRef("Organization", fhir.SystemOrgNumber, p.OrgNumber, p.Name)
 }
 
-// storeSuccessor plans the Task of a handover that an act opens, as a copy of the Task it
+// planSuccessorTask plans the Task of a handover that an act opens, as a copy of the Task it
 // follows with the new owner, and shows its receiver what the sender had written.
-func (d *decision) storeSuccessor() {
+func (d *decision) planSuccessorTask() {
 	task := d.outer.taskNow.Clone()
 	fhir.SetID(task, string(d.next.ID))
 	for _, own := range []string{"meta", "owner", "output", "identifier", "statusReason"} {
@@ -100,8 +100,8 @@ func (d *decision) storeSuccessor() {
 	}
 	d.s.Project(task, d.next)
 	d.taskNow = task
-	d.write(task, d.next.Sender, true)
-	d.showRequest(d.outer.next)
+	d.planResource(task, d.next.Sender, true)
+	d.planShownRequest(d.outer.next)
 }
 
 // Contact is where a party is escalated to, as it stands in the record.

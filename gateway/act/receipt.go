@@ -1,7 +1,8 @@
 package act
 
 import (
-	"errors"
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,17 +18,12 @@ func Receipt(s *Snapshot, in Incoming, r message.Receipt) (*Plan, error) {
 	if !found {
 		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.Receipt", Text: "the receipt is for no message that was sent to this party"}
 	}
-	plan, err := receipted(s, d, r, in.Row.ID)
-	if err != nil {
-		return nil, err
-	}
+	plan := receipted(s, d, r, in.Row.ID)
 	row := in.Row
 	row.Handover = d.Handover
 	ended(&row, "")
-	in.put(plan, row)
-	line := in.audit(row, ledger.AuditReceipted, receiptWord(r))
-	line.At = s.Now
-	plan.Unit.Audit = append(plan.Unit.Audit, line)
+	in.addRow(plan, row)
+	plan.addAudit(s.Now, in.audit(row, ledger.AuditReceipted, receiptWord(r)))
 	return plan, nil
 }
 
@@ -41,28 +37,29 @@ func receiptWord(r message.Receipt) string {
 // receipted is what a receipt changes: the delivery's outcome, what it means for the
 // handover, and its relay. A second receipt for the same delivery is recorded and changes
 // nothing, except that a late positive one still counts (DOMAIN 3.3).
-func receipted(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.MessageID) (*Plan, error) {
+func receipted(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.MessageID) *Plan {
 	if d.State.Ended() || d.State == ledger.DeliveryRefused && !r.Positive {
-		return &Plan{}, nil
+		return &Plan{}
 	}
 	d.Receipt, d.LeaseOwner, d.LeaseUntil = by, "", time.Time{}
 	d.WarnAt, d.NextAttempt = time.Time{}, time.Time{}
-	if r.Positive {
-		d.State, d.EndedAt, d.Error = ledger.DeliveryReceipted, s.Now, ""
-		d.Contact, d.Deadline, d.Step = "", time.Time{}, 0
-	} else {
-		s.ParkDelivery(&d, s.Responsible(d), "negative receipt: "+codesOf(r))
+	plan := s.delivered(d, s.outcome(&d, r))
+	if d.Purpose == ledger.PurposeTell {
+		plan.addRelay(s, d, r, by)
+	}
+	return plan
+}
+
+// outcome is how a receipt leaves its delivery, and what that means for its handover.
+func (s *Snapshot) outcome(d *ledger.Delivery, r message.Receipt) handover.EventName {
+	if !r.Positive {
+		s.ParkDelivery(d, s.Responsible(*d), "negative receipt: "+codesOf(r))
 		d.State = ledger.DeliveryRefused
+		return handover.EventUnreachable
 	}
-	name := handover.EventUnreachable
-	if r.Positive {
-		name = handover.EventReceipted
-	}
-	plan, err := s.delivered(d, name)
-	if err == nil && d.Purpose == ledger.PurposeTell {
-		s.relay(plan, d, r, by)
-	}
-	return plan, err
+	d.State, d.EndedAt, d.Error = ledger.DeliveryReceipted, s.Now, ""
+	d.Contact, d.Deadline, d.Step = "", time.Time{}, 0
+	return handover.EventReceipted
 }
 
 func codesOf(r message.Receipt) string {
@@ -77,54 +74,46 @@ func codesOf(r message.Receipt) string {
 }
 
 // delivered plans a delivery as it now stands, and lets its handover know that a party
-// has (receipted), or has not (unreachable), what it was sent; an empty event says nothing.
-func (s *Snapshot) delivered(d ledger.Delivery, event handover.EventName) (*Plan, error) {
-	plan := &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
-	if d.Handover == "" || d.Purpose != ledger.PurposeTell || event == "" {
-		return plan, nil
+// has (receipted), or has not (unreachable), what it was sent.
+func (s *Snapshot) delivered(d ledger.Delivery, event handover.EventName) *Plan {
+	plan := deliveryAlone(d)
+	if d.Handover == "" || d.Purpose != ledger.PurposeTell {
+		return plan
 	}
 	h, found := s.Handovers.Get(d.Handover)
 	if !found {
-		return nil, ledger.ErrNotFound
+		s.Fail(ledger.ErrNotFound)
+		return plan
 	}
 	// Decide reads from the actor's party whose receipt, or whose silence, it is.
-	j := &decision{s: s, actor: handover.Actor{Role: handover.RoleSystem, Party: d.Receiver}, kind: h.Kind, before: h,
-		event: handover.Event{Name: event, Notice: d.Event, At: s.Now}}
-	err := j.decide()
-	var f *handover.Fault
-	if errors.As(err, &f) && f.Kind == handover.FaultIllegal {
-		// A closed handover takes no receipt; the delivery still records it.
-		return plan, nil
-	}
+	j := newDecision(s, h, handover.Actor{Role: handover.RoleSystem, Party: d.Receiver},
+		handover.Event{Name: event, Notice: d.Event, At: s.Now})
+	j.decideUnlessClosed()
 	plan.add(j.plan)
-	return plan, err
+	return plan
 }
 
-// relay tells the sender of the original, in its own format, that the receiver has it. A
-// message with several receivers gets one receipt, the first.
-func (s *Snapshot) relay(p *Plan, d ledger.Delivery, r message.Receipt, by handover.MessageID) {
+// deliveryAlone is the plan of a delivery's row.
+func deliveryAlone(d ledger.Delivery) *Plan {
+	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
+}
+
+// addRelay lets the sender of the original be told, in its own format, that the receiver
+// has it. A message with several receivers gets one receipt, the first.
+func (p *Plan) addRelay(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.MessageID) {
 	if d.Message == "" {
 		return
 	}
-	original, found := s.Messages.Get(d.Message)
+	original, _ := s.Messages.Get(d.Message)
 	caused, _ := s.Caused.Get(d.Message)
-	if !found || len(original.Envelope) == 0 || receiptedBefore(caused) {
+	if len(original.Envelope) == 0 || slices.ContainsFunc(caused, receiptedNotice) {
 		return
 	}
-	cause := by
-	if cause == "" {
-		cause = original.ID
-	}
-	p.Receipts = append(p.Receipts, Receipting{Original: original, Cause: cause, Handover: d.Handover, Receipt: &r})
+	p.Receipts = append(p.Receipts, Receipting{Original: original, Cause: cmp.Or(by, original.ID), Handover: d.Handover, Receipt: &r})
 }
 
-func receiptedBefore(ds []ledger.Delivery) bool {
-	for _, d := range ds {
-		if d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryReceipted {
-			return true
-		}
-	}
-	return false
+func receiptedNotice(d ledger.Delivery) bool {
+	return d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryReceipted
 }
 
 // Responsible is whose contact follows up what could not be delivered: the party on whose
@@ -155,7 +144,7 @@ type Attempt struct {
 }
 
 // Attempted decides what became of a send.
-func Attempted(s *Snapshot, d ledger.Delivery, a Attempt) (*Plan, error) {
+func Attempted(s *Snapshot, d ledger.Delivery, a Attempt) *Plan {
 	d.LeaseOwner, d.LeaseUntil = "", time.Time{}
 	switch {
 	case a.Fault == nil:
@@ -167,7 +156,7 @@ func Attempted(s *Snapshot, d ledger.Delivery, a Attempt) (*Plan, error) {
 	return s.undeliverable(d, string(a.Fault.Kind)+": "+Detail(a.Fault))
 }
 
-func sent(s *Snapshot, d ledger.Delivery, a Attempt) (*Plan, error) {
+func sent(s *Snapshot, d ledger.Delivery, a Attempt) *Plan {
 	if d.SentAt.IsZero() {
 		d.SentAt = s.Now
 	}
@@ -178,15 +167,17 @@ func sent(s *Snapshot, d ledger.Delivery, a Attempt) (*Plan, error) {
 		return receipted(s, d, message.Receipt{Positive: true}, "")
 	}
 	d.State, d.NextAttempt, d.Error = ledger.DeliveryAwaiting, time.Time{}, ""
-	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}, Audit: []ledger.Audit{{At: s.Now, Action: ledger.AuditDelivered,
-		Party: d.Receiver, Message: d.Message, Handover: d.Handover, Delivery: d.ID, Outcome: string(d.State)}}}}, nil
+	plan := deliveryAlone(d)
+	plan.addAudit(s.Now, ledger.Audit{Action: ledger.AuditDelivered, Party: d.Receiver, Message: d.Message, Handover: d.Handover,
+		Delivery: d.ID, Outcome: string(d.State)})
+	return plan
 }
 
 // unreceipted leaves a delivery to its next attempt or to its receipt. One that has none
 // when it should have had one is attention, whether or not it got away (invariant 4).
-func (s *Snapshot) unreceipted(d ledger.Delivery) (*Plan, error) {
+func (s *Snapshot) unreceipted(d ledger.Delivery) *Plan {
 	if d.WarnAt.IsZero() || s.Now.Before(d.WarnAt) {
-		return s.delivered(d, "")
+		return deliveryAlone(d)
 	}
 	d.WarnAt = time.Time{}
 	return s.delivered(d, handover.EventUnreachable)
@@ -194,7 +185,7 @@ func (s *Snapshot) unreceipted(d ledger.Delivery) (*Plan, error) {
 
 // undeliverable parks a delivery and marks its handover: a technical fault is attention,
 // never an answer (invariant 7).
-func (s *Snapshot) undeliverable(d ledger.Delivery, why string) (*Plan, error) {
+func (s *Snapshot) undeliverable(d ledger.Delivery, why string) *Plan {
 	s.ParkDelivery(&d, s.Responsible(d), why)
 	return s.delivered(d, handover.EventUnreachable)
 }
@@ -202,5 +193,5 @@ func (s *Snapshot) undeliverable(d ledger.Delivery, why string) (*Plan, error) {
 // Abandon parks a delivery without any of the consequences that its outcome panicked in.
 func Abandon(s *Snapshot, d ledger.Delivery) *Plan {
 	s.ParkDelivery(&d, s.Operator, "panic while its outcome was recorded")
-	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
+	return deliveryAlone(d)
 }

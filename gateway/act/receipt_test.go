@@ -58,11 +58,8 @@ func told(h handover.Handover, event handover.EventName) ledger.Delivery {
 func TestFollow_OneTransactionWritesEachRowOnce(t *testing.T) {
 	h := inProgress()
 	s := snapshot(t, h, 5)
-	plan, err := Attempted(s, told(h, handover.EventDischarged), Attempt{Receipt: &message.Receipt{Positive: true}})
-	if err := s.Settle(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil || !s.Complete() {
+	plan := Attempted(s, told(h, handover.EventDischarged), Attempt{Receipt: &message.Receipt{Positive: true}})
+	if err := s.Settle(); err != nil || !s.Complete() {
 		t.Fatalf("complete %v, %v", s.Complete(), err)
 	}
 	u := plan.Unit
@@ -103,8 +100,8 @@ func TestFollow_OneTransactionWritesEachRowOnce(t *testing.T) {
 // as that decision left it, not as the one that followed did.
 func TestFollow_WhatWasToldBeforeStaysAsItWas(t *testing.T) {
 	h := inProgress()
-	d := &decision{s: snapshot(t, h, 5), actor: handover.Actor{Role: handover.RoleSystem, Party: municipality}, kind: h.Kind, before: h,
-		event: handover.Event{Name: handover.EventReceipted, Notice: handover.EventDischarged, At: noon}}
+	d := newDecision(snapshot(t, h, 5), h, handover.Actor{Role: handover.RoleSystem, Party: municipality},
+		handover.Event{Name: handover.EventReceipted, Notice: handover.EventDischarged, At: noon})
 	if err := d.decide(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +117,9 @@ func TestFollow_WhatWasToldBeforeStaysAsItWas(t *testing.T) {
 func TestFollow_NothingFollowsWhatIsNotYetDue(t *testing.T) {
 	h := inProgress()
 	h.Facts.ReportReceipted = false
-	plan, err := Attempted(snapshot(t, h, 5), told(h, handover.EventDischarged), Attempt{Receipt: &message.Receipt{Positive: true}})
-	if err != nil || len(plan.Unit.Handovers) != 1 || plan.Unit.Handovers[0].State != handover.StateInProgress || len(plan.Unit.Events) != 1 {
+	s := snapshot(t, h, 5)
+	plan := Attempted(s, told(h, handover.EventDischarged), Attempt{Receipt: &message.Receipt{Positive: true}})
+	if err := s.Settle(); err != nil || len(plan.Unit.Handovers) != 1 || plan.Unit.Handovers[0].State != handover.StateInProgress || len(plan.Unit.Events) != 1 {
 		t.Errorf("%+v, %v", plan.Unit, err)
 	}
 }
@@ -133,8 +131,9 @@ func TestInvariant7_AFaultIsNoAnswer(t *testing.T) {
 		h.State, h.Facts = handover.StateRequested, handover.Facts{}
 		h.Custodian = hospital
 		d := told(h, handover.EventReady)
-		plan, err := Attempted(snapshot(t, h, 5), d, Attempt{Fault: &handover.Fault{Kind: kind}, Retry: noon.Add(time.Minute)})
-		if err != nil {
+		s := snapshot(t, h, 5)
+		plan := Attempted(s, d, Attempt{Fault: &handover.Fault{Kind: kind}, Retry: noon.Add(time.Minute)})
+		if err := s.Settle(); err != nil {
 			t.Fatal(err)
 		}
 		for _, now := range plan.Unit.Handovers {
@@ -156,16 +155,16 @@ func TestSnapshot_NotReadIsNotAbsent(t *testing.T) {
 	whole := snapshot(t, h, 5)
 	empty := &Snapshot{Settings: whole.Settings, Now: noon}
 	attempt := Attempt{Receipt: &message.Receipt{Positive: true}}
-	want, err := Attempted(whole, told(h, handover.EventDischarged), attempt)
-	if err != nil {
+	want := Attempted(whole, told(h, handover.EventDischarged), attempt)
+	if err := whole.Settle(); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 10 {
-		got, err := Attempted(empty, told(h, handover.EventDischarged), attempt)
+		got := Attempted(empty, told(h, handover.EventDischarged), attempt)
 		failed := empty.Settle()
 		if empty.Complete() {
-			if err != nil || failed != nil || round == 0 {
-				t.Fatalf("after %d rounds: %v, %v", round, err, failed)
+			if failed != nil || round == 0 {
+				t.Fatalf("after %d rounds: %v", round, failed)
 			}
 			if !bytes.Equal(got.Unit.Resources[0].JSON, want.Unit.Resources[0].JSON) || !reflect.DeepEqual(got.Unit.Handovers, want.Unit.Handovers) {
 				t.Errorf("%+v, want %+v", got.Unit, want.Unit)

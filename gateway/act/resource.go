@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"stafett/fhir"
-	"stafett/fhir/search"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/mappings/account"
@@ -20,20 +19,20 @@ const (
 	NamePatient = "patient"
 )
 
-// store plans the decision's resources, the Task as the handover now stands, and the keys
-// by which later messages find it.
-func (d *decision) store() {
+// planContent plans the decision's resources, the Task as the handover now stands, and the
+// keys by which later messages find it.
+func (d *decision) planContent() {
 	task := d.task
 	for _, r := range d.resolve() {
 		switch {
 		case r.Name != NameTask:
-			d.write(r.Resource, d.actor.Party, d.fresh(r))
+			d.planResource(r.Resource, d.actor.Party, d.fresh(r))
 		case d.actor.Role == handover.RoleSender || d.before.State == "":
 			task = r.Resource
 		}
 	}
-	d.putTask(task)
-	d.findBy()
+	d.planTask(task)
+	d.planKeys()
 }
 
 // fresh reports whether a resource can be taken for new without a look: it has an id of
@@ -58,73 +57,28 @@ func (d *decision) resolve() []account.Named {
 	for _, r := range out {
 		fhir.References(r.Resource, func(ref *fhir.Node) {
 			name, named := strings.CutPrefix(ref.Str("reference"), account.ReferencePrefix)
+			if !named {
+				return
+			}
 			to, known := refs[name]
-			switch {
-			case named && known:
-				ref.Set("reference", fhir.Str(to))
-			case named:
+			if !known {
 				d.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.resolve", Path: name,
 					Text: "a reference names a resource that the message does not have"})
 			}
+			ref.Set("reference", fhir.Str(to))
 		})
 	}
 	return out
 }
 
 func (d *decision) idOf(r account.Named) string {
-	switch {
-	case r.Name == NameTask:
+	if r.Name == NameTask {
 		return string(d.next.ID)
-	case r.Key != "":
+	}
+	if r.Key != "" {
 		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key)
 	}
 	return NewID()
-}
-
-// current is a resource as this act leaves it so far.
-func (d *decision) current(key ledger.ResourceKey) (ledger.Resource, bool) {
-	for at := d; at != nil; at = at.outer {
-		if w := at.plan.Unit.Resource(key.Type, key.ID); w != nil {
-			return ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
-				At: w.At, Handover: w.Handover, Visible: w.Visible}, true
-		}
-	}
-	return d.s.Resources.Get(key)
-}
-
-// write plans a resource's new version, unless it says what is stored already.
-func (d *decision) write(n *fhir.Node, author handover.PartyID, fresh bool) {
-	var cur ledger.Resource
-	if !fresh {
-		cur, _ = d.current(keyOf(n))
-	}
-	d.writeAfter(cur, n, author)
-}
-
-// writeAfter plans the version after cur, which the handover's parties may read.
-func (d *decision) writeAfter(cur ledger.Resource, n *fhir.Node, author handover.PartyID) {
-	visible := union(union(cur.Visible, parties(d.next)...), author)
-	if cur.Author != "" {
-		author = cur.Author
-	}
-	if !says(cur, n) || len(visible) > len(cur.Visible) {
-		d.putVersion(cur, n, author, visible, d.next.ID)
-	}
-}
-
-// putVersion plans n as the version after cur, with its search rows. A plan that is made
-// anew needs none.
-func (d *decision) putVersion(cur ledger.Resource, n *fhir.Node, author handover.PartyID, visible []handover.PartyID, home handover.ID) {
-	if !d.s.Complete() {
-		return
-	}
-	stamp(n, cur.Version+1, d.s.Now)
-	rows, err := search.Rows(n, search.Meta{LastUpdated: d.s.Now})
-	if err != nil {
-		d.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.putVersion", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err})
-	}
-	d.plan.Unit.Resources = append(d.plan.Unit.Resources, ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version,
-		Author: author, JSON: n.JSON(), At: d.s.Now, Rows: rows, Visible: visible, Handover: home})
 }
 
 // says reports whether n is what is stored already.
@@ -157,15 +111,11 @@ func stamp(n *fhir.Node, version int64, at time.Time) {
 
 // parties are those who take part in h: a receiver that was the wrong one no longer does.
 func parties(h handover.Handover) []handover.PartyID {
-	var out []handover.PartyID
-	for _, p := range append([]handover.PartyID{h.Sender, h.Receiver}, h.Copies...) {
-		if p != "" && (p != h.Receiver || !h.Facts.AccessEnded) {
-			out = append(out, p)
-		}
-	}
-	return out
+	all := append([]handover.PartyID{h.Sender, h.Receiver}, h.Copies...)
+	return slices.DeleteFunc(all, func(p handover.PartyID) bool { return !TakesPart(p, h) })
 }
 
+// union is a and, each once, what of b it lacks.
 func union(a []handover.PartyID, b ...handover.PartyID) []handover.PartyID {
 	out := slices.Clone(a)
 	for _, p := range b {
@@ -176,8 +126,8 @@ func union(a []handover.PartyID, b ...handover.PartyID) []handover.PartyID {
 	return out
 }
 
-// findBy plans the keys by which later messages find the handover.
-func (d *decision) findBy() {
+// planKeys plans the keys by which later messages find the handover.
+func (d *decision) planKeys() {
 	h := d.next
 	key := func(k ledger.HandoverKey) {
 		k.Handover = h.ID
@@ -195,10 +145,7 @@ func (d *decision) findBy() {
 }
 
 func (d *decision) patient() *fhir.Node {
-	if p := d.content.Resource(NamePatient); p != nil {
-		return p
-	}
-	for _, n := range slices.Concat(d.written, d.shown) {
+	for _, n := range slices.Concat([]*fhir.Node{d.content.Resource(NamePatient)}, d.written, d.shown) {
 		if n.ResourceType() == "Patient" {
 			return n
 		}
@@ -206,15 +153,16 @@ func (d *decision) patient() *fhir.Node {
 	return nil
 }
 
+// nationalNumbers are the systems of numbers that name one person in every party's record.
+var nationalNumbers = []string{fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN}
+
 // persons are the keys of a Patient's national numbers.
 func (i Identity) persons(patient *fhir.Node) []string {
 	var out []string
 	for _, id := range patient.Each("identifier") {
-		switch s := id.Str("system"); s {
-		case fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN:
-			if v := id.Str("value"); v != "" {
-				out = append(out, i.PersonKey(s, v))
-			}
+		system, value := id.Str("system"), id.Str("value")
+		if value != "" && slices.Contains(nationalNumbers, system) {
+			out = append(out, i.PersonKey(system, value))
 		}
 	}
 	return out
@@ -223,13 +171,11 @@ func (i Identity) persons(patient *fhir.Node) []string {
 // Current is a stored resource for the eyes of p; nil where there is none. The node is the
 // caller's own.
 func (s *Snapshot) Current(key ledger.ResourceKey, p handover.PartyID) *fhir.Node {
-	r, found := s.Resources.Get(key)
-	if !found {
-		return nil
-	}
+	r, _ := s.Resources.Get(key)
 	return s.seen(r, p)
 }
 
+// seen is r for the eyes of p; nil where p may not see it.
 func (s *Snapshot) seen(r ledger.Resource, p handover.PartyID) *fhir.Node {
 	if r.Deleted || !slices.Contains(r.Visible, p) {
 		return nil

@@ -61,13 +61,13 @@ func (s *Settings) PartyOf(ref *fhir.Reference) (handover.PartyID, bool) {
 	return "", false
 }
 
-// act is what a created or updated Task means for its handover.
-func (w Writing) act(d *decision, e *Entry, h handover.Handover) error {
+// decideTask decides what a created or updated Task means for its handover.
+func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 	task, err := ReadTask(e.Resource)
 	if err != nil {
 		return err
 	}
-	d.task, d.kind = e.Resource, h.Kind
+	d.task = e.Resource
 	if e.Current.Version > 0 {
 		d.actor, d.before = ActorOf(w.Party, h), h
 		if d.event, err = d.taskEvent(e, task, h); err != nil {
@@ -76,7 +76,7 @@ func (w Writing) act(d *decision, e *Entry, h handover.Handover) error {
 		return d.decide()
 	}
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
-	d.before = handover.Handover{Sender: h.Sender, Receiver: h.Receiver}
+	d.before = handover.Handover{Kind: h.Kind, Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
 		Chain: handover.ChainID(d.s.Identity.StableID(h.Sender, "chain", w.requestKey(e))), Day: dayOf(period(task).End)}
 	return d.decide()
@@ -109,14 +109,8 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 		ev.Day = dayOf(period(task).End)
 	case handover.EventForwarded:
 		err = d.forward(&ev, e, task)
-	case handover.EventWithdrawn:
-		ev.Next = handover.Next{None: handover.NoneWithdrawn}
-	case handover.EventVoided:
-		ev.Next = handover.Next{None: handover.NoneError}
 	}
-	if n := nextOf(task); !n.IsZero() {
-		ev.Next = n
-	}
+	ev.Next = nextOf(task)
 	if ev.Name == handover.EventUpdated && h.State == handover.StateDeclined && !ev.Next.IsZero() {
 		ev.Name = handover.EventNextNamed
 	}
@@ -126,8 +120,7 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 // taskEventName is the event that leads from the Task's status to the new one: updated
 // where the status stays.
 func (d *decision) taskEventName(e *Entry, task fhir.Task, h handover.Handover) (handover.EventName, error) {
-	changed := ChangedMembers(e.Before, e.Resource)
-	if !slices.Contains(changed, "status") && !slices.Contains(changed, "businessStatus") {
+	if !slices.ContainsFunc(ChangedMembers(e.Before, e.Resource), isStatus) {
 		return handover.EventUpdated, nil
 	}
 	_, business := fhir.FirstCoding(task.BusinessStatus)
@@ -138,6 +131,8 @@ func (d *decision) taskEventName(e *Entry, task fhir.Task, h handover.Handover) 
 	}
 	return name, nil
 }
+
+func isStatus(element string) bool { return element == "status" || element == "businessStatus" }
 
 // forward reads to whom the request is passed on. The Task that was passed on keeps its
 // owner: the next one has the new owner.
@@ -154,31 +149,24 @@ func (d *decision) forward(ev *handover.Event, e *Entry, task fhir.Task) error {
 // ChangedMembers names the top-level elements that differ, id and meta left out.
 func ChangedMembers(before, after *fhir.Node) []string {
 	var out []string
-	for _, m := range after.Members {
-		if old := before.Get(m.Name); old == nil || !old.Equal(m.Value) {
+	for _, m := range slices.Concat(after.Members, before.Members) {
+		same := before.Get(m.Name).Equal(after.Get(m.Name))
+		if !same && !slices.Contains(kept, m.Name) && !slices.Contains(out, m.Name) {
 			out = append(out, m.Name)
 		}
 	}
-	for _, m := range before.Members {
-		if after.Get(m.Name) == nil {
-			out = append(out, m.Name)
-		}
-	}
-	return slices.DeleteFunc(out, func(name string) bool { return name == "id" || name == "meta" })
+	return out
 }
+
+// kept are the elements of a resource that the gateway sets.
+var kept = []string{"id", "meta"}
 
 func period(task fhir.Task) fhir.Period { return fhir.Value(task.ExecutionPeriod) }
 
-// dayOf reads an end of Task.executionPeriod as a day; zero when absent.
+// dayOf reads an end of Task.executionPeriod as a day; zero when absent or no day.
 func dayOf(end *string) time.Time {
 	s := fhir.Value(end)
-	if len(s) < len(time.DateOnly) {
-		return time.Time{}
-	}
-	day, err := time.ParseInLocation(time.DateOnly, s[:len(time.DateOnly)], handover.Calendar{}.Location())
-	if err != nil {
-		return time.Time{}
-	}
+	day, _ := time.ParseInLocation(time.DateOnly, s[:min(len(s), len(time.DateOnly))], handover.Calendar{}.Location())
 	return day
 }
 

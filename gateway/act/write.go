@@ -30,8 +30,8 @@ func (e *Entry) deletes() bool {
 	return e.Method == "DELETE" && e.Current.Version > 0 && !e.Current.Deleted
 }
 
-// ChangesTask reports whether the entry acts on a handover.
-func (e *Entry) ChangesTask() bool { return e.Type == "Task" && e.writes() }
+// changesTask reports whether the entry acts on a handover.
+func (e *Entry) changesTask() bool { return e.Type == "Task" && e.writes() }
 
 // Write decides what a FHIR write means: its Task acts on the handover, the other resources
 // are written into the handover's view.
@@ -44,60 +44,61 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decision{s: s, message: w.Message, next: h}
-	w.resources(d, task)
+	d := &decision{view: view{s: s, next: h}, message: w.Message}
+	w.planResources(d, task)
 	switch {
 	case task != nil:
-		err = w.act(d, task, h)
+		err = w.decideTask(d, task, h)
 	case h.State.Open() && len(d.written) > 0:
-		err = w.update(d, h)
+		err = w.decideUpdate(d, h)
 	}
-	w.deletions(d)
+	w.planDeletions(d)
 	d.plan.Handover = d.next
 	return &d.plan, err
 }
 
-// task is the entry that acts on a handover; nil for none.
-func (w Writing) task() (*Entry, error) {
-	var task *Entry
+// which are the entries of which is holds.
+func (w Writing) which(is func(*Entry) bool) []*Entry {
+	var out []*Entry
 	for i := range w.Entries {
-		if !w.Entries[i].ChangesTask() {
-			continue
+		if e := &w.Entries[i]; is(e) {
+			out = append(out, e)
 		}
-		if task != nil {
-			return nil, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "one transaction acts on one Task"}
-		}
-		task = &w.Entries[i]
 	}
-	return task, nil
+	return out
 }
 
-// resources writes all but the Task, each after the version at which it was located, and
-// shows the handover's parties what the caller refers to.
-func (w Writing) resources(d *decision, task *Entry) {
+// task is the entry that acts on a handover; nil for none.
+func (w Writing) task() (*Entry, error) {
+	switch tasks := w.which((*Entry).changesTask); len(tasks) {
+	case 0:
+		return nil, nil
+	case 1:
+		return tasks[0], nil
+	}
+	return nil, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "one transaction acts on one Task"}
+}
+
+// planResources plans all but the Task, each after the version at which it was located, and
+// lets the handover's parties read what the caller refers to.
+func (w Writing) planResources(d *decision, task *Entry) {
 	var from []*fhir.Node
-	for i := range w.Entries {
-		e := &w.Entries[i]
-		if !e.writes() {
-			continue
-		}
+	for _, e := range w.which((*Entry).writes) {
 		from = append(from, e.Resource)
 		if e != task {
-			d.writeAfter(e.Current, e.Resource, w.Party)
+			d.planAfter(e.Current, e.Resource, w.Party)
 			d.written = append(d.written, e.Resource)
 		}
 	}
 	if d.next.ID != "" {
-		d.show(w.Party, from)
+		d.planShown(w.Party, from)
 	}
 }
 
-func (w Writing) deletions(d *decision) {
-	for i := range w.Entries {
-		if e := &w.Entries[i]; e.deletes() {
-			d.plan.Unit.Resources = append(d.plan.Unit.Resources, ledger.ResourceWrite{Type: e.Type, ID: e.ID, Expect: e.Current.Version,
-				Author: e.Current.Author, Deleted: true, At: d.s.Now, Handover: e.Current.Handover})
-		}
+func (w Writing) planDeletions(d *decision) {
+	for _, e := range w.which((*Entry).deletes) {
+		d.plan.Unit.Resources = append(d.plan.Unit.Resources, ledger.ResourceWrite{Type: e.Type, ID: e.ID, Expect: e.Current.Version,
+			Author: e.Current.Author, Deleted: true, At: d.s.Now, Handover: e.Current.Handover})
 	}
 }
 
@@ -110,30 +111,18 @@ func (w Writing) handover(s *Snapshot, task *Entry) (handover.Handover, error) {
 	case task.Current.Version == 0:
 		return w.newReferral(s, task)
 	}
-	h, found := s.Handovers.Get(handover.ID(task.ID))
-	if !found {
-		return h, ledger.ErrNotFound
-	}
-	return h, nil
+	return s.handover(handover.ID(task.ID))
 }
 
 func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 	var found handover.Handover
 	for i := range w.Entries {
 		e := &w.Entries[i]
-		id := e.Current.Handover
-		if id == "" {
-			id = referredHandover(s, e.Resource)
-		}
-		if id == "" {
-			continue
-		}
-		h, stored := s.Handovers.Get(id)
-		if !stored {
-			return h, ledger.ErrNotFound
-		}
+		h, err := e.handover(s)
 		switch {
-		case !TakesPart(w.Party, h), found.ID == h.ID:
+		case err != nil:
+			return h, err
+		case h.ID == found.ID, !TakesPart(w.Party, h):
 		case found.ID == "":
 			found = h
 		case e.Type != "Patient":
@@ -142,6 +131,28 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 		}
 	}
 	return found, nil
+}
+
+// handover is the one that the entry's resource belongs to, or that it refers to; zero for
+// none.
+func (e *Entry) handover(s *Snapshot) (handover.Handover, error) {
+	id := e.Current.Handover
+	if id == "" {
+		id = referredHandover(s, e.Resource)
+	}
+	if id == "" {
+		return handover.Handover{}, nil
+	}
+	return s.handover(id)
+}
+
+// handover is a handover that the record must hold.
+func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
+	h, found := s.Handovers.Get(id)
+	if !found {
+		return h, ledger.ErrNotFound
+	}
+	return h, nil
 }
 
 // referredHandover is the handover of the first resource that n refers to and that has one.
@@ -158,11 +169,11 @@ func referredHandover(s *Snapshot, n *fhir.Node) handover.ID {
 	return ""
 }
 
-// update tells the other party of resources written into an open handover.
-func (w Writing) update(d *decision, h handover.Handover) error {
-	d.actor, d.before, d.kind = ActorOf(w.Party, h), h, h.Kind
+// decideUpdate tells the other party of resources written into an open handover.
+func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
+	d.actor, d.before = ActorOf(w.Party, h), h
 	if d.actor.Role == handover.RoleCopy {
-		return &handover.Fault{Kind: handover.FaultForbidden, Op: "act.update", Text: "a copy receiver reads and does not change"}
+		return &handover.Fault{Kind: handover.FaultForbidden, Op: "act.decideUpdate", Text: "a copy receiver reads and does not change"}
 	}
 	d.event = handover.Event{Name: handover.EventUpdated}
 	return d.decide()

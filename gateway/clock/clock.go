@@ -90,9 +90,9 @@ func (g *Clock) delivery(ctx context.Context, d ledger.Delivery) error {
 		if !ok {
 			return nil, nil
 		}
-		return act.OverdueDelivery(s, fresh)
+		return act.OverdueDelivery(s, fresh), nil
 	})
-	if err == nil && plan != nil && len(plan.Tellings) == 0 && d.Purpose == ledger.PurposeAlert {
+	if plan != nil && len(plan.Tellings) == 0 && d.Purpose == ledger.PurposeAlert {
 		g.k.Log.Error("an alert is parked", "delivery", d.ID, "receiver", d.Receiver, "error", d.Error)
 	}
 	return about("delivery", d.ID, err)

@@ -35,7 +35,7 @@ func (g *Deliverer) record(ctx context.Context, d ledger.Delivery, sent adapters
 		if !ok {
 			return nil, nil // a receipt overtook the transport's answer
 		}
-		return act.Attempted(s, now, attempt)
+		return act.Attempted(s, now, attempt), nil
 	})
 	if err != nil {
 		g.k.Log.Warn("a delivery's outcome could not be stored; its lease will end", "delivery", d.ID, "cause", err.Error())

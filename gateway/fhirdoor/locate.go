@@ -1,6 +1,7 @@
 package fhirdoor
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -14,24 +15,14 @@ import (
 // locate finds what each entry is about, gives new resources their ids and resolves the
 // references between entries.
 func (t *writing) locate(s *act.Snapshot) error {
+	t.entries = make([]act.Entry, len(t.w.Entries))
 	entries := make([]fhir.WriteEntry, len(t.w.Entries))
-	t.entries = make([]act.Entry, len(entries))
 	for i, e := range t.w.Entries {
-		t.entries[i].Named = e.ID != ""
-		if e.Resource != nil {
-			e.Resource = e.Resource.Clone()
-		}
-		id, err := t.condition(s, e)
-		if err != nil {
+		t.entries[i].WriteEntry = e
+		if err := t.resolve(s, &t.entries[i]); err != nil {
 			return err
 		}
-		if id != "" {
-			e.ID, t.entries[i].Matched = id, e.Method == http.MethodPost
-			if e.Resource != nil {
-				fhir.SetID(e.Resource, id)
-			}
-		}
-		entries[i] = e
+		entries[i] = t.entries[i].WriteEntry
 	}
 	fresh := make([]bool, len(entries))
 	if err := fhir.ResolveTransaction(entries, func(i int, _ string) string { fresh[i] = true; return act.NewID() }); err != nil {
@@ -42,32 +33,40 @@ func (t *writing) locate(s *act.Snapshot) error {
 	}
 	for i := range t.entries {
 		t.entries[i].WriteEntry = entries[i]
-		if entries[i].ID == "" || fresh[i] {
-			continue
-		}
-		if err := stored(s, &t.entries[i]); err != nil {
-			return err
+		if entries[i].ID != "" && !fresh[i] {
+			addStored(s, &t.entries[i])
 		}
 	}
 	return nil
 }
 
-// stored adds what is stored at the entry's place.
-func stored(s *act.Snapshot, e *act.Entry) (err error) {
+// addStored adds what is stored at the entry's place.
+func addStored(s *act.Snapshot, e *act.Entry) {
 	cur, found := s.Resources.Get(ledger.ResourceKey{Type: e.Type, ID: e.ID})
-	if !found {
-		return nil
-	}
 	e.Current = cur
-	if !cur.Deleted {
-		e.Before, err = fhir.Parse(cur.JSON, fhir.DefaultLimits())
+	if found && !cur.Deleted {
+		e.Before = s.Parse(cur)
 	}
-	return err
 }
 
-// condition resolves If-None-Exist and conditional update and delete; matches see only
-// what the caller may see.
-func (t *writing) condition(s *act.Snapshot, e fhir.WriteEntry) (string, error) {
+// resolve gives the entry its own copy of the resource, and the id that its condition
+// matches.
+func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
+	e.Named, e.Resource = e.ID != "", e.Resource.Clone()
+	id, err := t.condition(s, e)
+	if err != nil || id == "" {
+		return err
+	}
+	e.ID, e.Matched = id, e.Method == http.MethodPost
+	if e.Resource != nil {
+		fhir.SetID(e.Resource, id)
+	}
+	return nil
+}
+
+// condition is the match of If-None-Exist and of a conditional update or delete; "" for
+// none, and for an entry without a condition.
+func (t *writing) condition(s *act.Snapshot, e *act.Entry) (string, error) {
 	query := e.Query
 	if e.Method == http.MethodPost {
 		query = e.IfNoneExist
@@ -90,15 +89,10 @@ func (t *writing) referred(s *act.Snapshot, typ, query string) (string, error) {
 // match finds the one resource of a condition among those that the caller may see; "" for none.
 func (t *writing) match(s *act.Snapshot, typ, query string) (string, error) {
 	m, _ := s.Matches.Get(act.Match{Party: t.caller.Party, Type: typ, Query: query})
-	switch {
-	case m.Err != nil:
-		return "", m.Err
-	case len(m.IDs) == 0:
-		return "", nil
-	case len(m.IDs) == 1:
-		return m.IDs[0], nil
+	if len(m.IDs) > 1 {
+		return "", &handover.Fault{Kind: handover.FaultPrecondition, Op: "fhirdoor.match", Text: "the condition matches more than one resource"}
 	}
-	return "", &handover.Fault{Kind: handover.FaultPrecondition, Op: "fhirdoor.match", Text: "the condition matches more than one resource"}
+	return cmp.Or(m.IDs...), m.Err
 }
 
 // authorise holds the caller to what it may write, and the versions to what it expects.
@@ -114,25 +108,22 @@ func (t *writing) authorise(s *act.Snapshot) error {
 func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {
 	const op = "fhirdoor.authorise"
 	exists := e.Current.Version > 0
-	if !exists && e.Method == http.MethodPut && e.Named {
-		// An id of the caller's choice could be a person's number, and ids are shown in events.
-		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "ids are assigned here: create with POST"}
-	}
-	if exists && access.MayRead(t.caller, e.Current.Visible) != nil {
-		// What the caller may not see does not exist for it.
-		if e.Method != http.MethodDelete {
-			return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "no such resource"}
-		}
+	// What the caller may not see does not exist for it.
+	hidden := exists && access.MayRead(t.caller, e.Current.Visible) != nil
+	switch {
+	case hidden && e.Method == http.MethodDelete:
 		e.Current, e.Before = ledger.Resource{}, nil
 		return nil // answered as an id that never was
-	}
-	if e.Method == http.MethodGet || e.Matched {
+	case hidden:
+		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "no such resource"}
+	case e.Method == http.MethodGet, e.Matched:
 		return nil
-	}
-	if e.IfMatch != 0 && e.IfMatch != e.Current.Version {
+	case !exists && e.Named && e.Method == http.MethodPut:
+		// An id of the caller's choice could be a person's number, and ids are shown in events.
+		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "ids are assigned here: create with POST"}
+	case e.IfMatch != 0 && e.IfMatch != e.Current.Version:
 		return &handover.Fault{Kind: handover.FaultPrecondition, Op: op, Text: "the current version is not the one in If-Match"}
-	}
-	if e.Type == "Task" {
+	case e.Type == "Task":
 		return t.authoriseTask(s, e)
 	}
 	return access.MayWriteResource(t.caller, e.Current.Author, e.Type, exists)

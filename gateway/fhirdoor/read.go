@@ -40,7 +40,7 @@ func (g *Door) readOne(ctx context.Context, c access.Caller, typ, id string, loa
 		return fhir.Version{}, err
 	}
 	if r.Deleted {
-		return fhir.Version{}, &handover.Fault{Kind: handover.FaultGone, Op: "gateway.Read", Text: "the resource was deleted"}
+		return fhir.Version{}, &handover.Fault{Kind: handover.FaultGone, Op: "fhirdoor.Read", Text: "the resource was deleted"}
 	}
 	return versionOf(r), nil
 }
@@ -56,20 +56,22 @@ func (g *Door) auditRead(ctx context.Context, c access.Caller, action ledger.Aud
 
 // History returns versions newest first of what the caller may see.
 func (g *Door) History(ctx context.Context, c access.Caller, typ, id string, count int, before string) (fhir.VersionPage, error) {
-	if id != "" {
-		if _, err := g.Read(ctx, c, typ, id); err != nil {
-			if f := handover.FaultOf(err); f.Kind != handover.FaultGone {
-				return fhir.VersionPage{}, err
-			}
-		}
-	} else if err := g.auditRead(ctx, c, ledger.AuditSearched, typ+"/_history"); err != nil {
+	if err := g.mayFollow(ctx, c, typ, id); err != nil {
 		return fhir.VersionPage{}, err
 	}
-	page, err := g.k.Ledger.History(ctx, typ, id, viewer(c), count, before)
-	if err != nil {
-		return fhir.VersionPage{}, kernel.NotFound(err)
+	return pageOf(g.k.Ledger.History(ctx, typ, id, viewer(c), count, before))
+}
+
+// mayFollow holds a caller to the history of what it may read; what was deleted has one too.
+func (g *Door) mayFollow(ctx context.Context, c access.Caller, typ, id string) error {
+	if id == "" {
+		return g.auditRead(ctx, c, ledger.AuditSearched, typ+"/_history")
 	}
-	return pageOf(page), nil
+	_, err := g.Read(ctx, c, typ, id)
+	if err != nil && handover.FaultOf(err).Kind == handover.FaultGone {
+		return nil
+	}
+	return err
 }
 
 // Search returns matches that the caller may see.
@@ -77,19 +79,19 @@ func (g *Door) Search(ctx context.Context, c access.Caller, q search.Query) (fhi
 	if err := g.auditRead(ctx, c, ledger.AuditSearched, q.Type); err != nil {
 		return fhir.VersionPage{}, err
 	}
-	page, err := g.k.Ledger.Search(ctx, q, viewer(c))
+	return pageOf(g.k.Ledger.Search(ctx, q, viewer(c)))
+}
+
+// pageOf is what the ledger returned, as the FHIR API shows it.
+func pageOf(p ledger.Page, err error) (fhir.VersionPage, error) {
 	if err != nil {
 		return fhir.VersionPage{}, kernel.NotFound(err)
 	}
-	return pageOf(page), nil
-}
-
-func pageOf(p ledger.Page) fhir.VersionPage {
 	out := fhir.VersionPage{Next: p.Next, Total: p.Total}
 	for _, r := range p.Resources {
 		out.Versions = append(out.Versions, versionOf(r))
 	}
-	return out
+	return out, nil
 }
 
 // Reindex computes search rows of every current resource anew and keeps its visibility.
@@ -106,16 +108,12 @@ func (g *Door) Reindex(ctx context.Context) (int, error) {
 		if r.Deleted {
 			return nil
 		}
-		node, err := fhir.Parse(r.JSON, fhir.DefaultLimits())
-		if err != nil {
-			return err
-		}
-		rows, err := search.Rows(node, search.Meta{LastUpdated: r.At})
+		w, err := indexed(r)
 		if err != nil {
 			return err
 		}
 		n++
-		batch = append(batch, ledger.ResourceWrite{Type: r.Type, ID: r.ID, Expect: r.Version, Rows: rows, Visible: r.Visible})
+		batch = append(batch, w)
 		if len(batch) == 100 {
 			return flush()
 		}
@@ -125,4 +123,14 @@ func (g *Door) Reindex(ctx context.Context) (int, error) {
 		return n, err
 	}
 	return n, flush()
+}
+
+// indexed is a resource with its search rows computed anew.
+func indexed(r ledger.Resource) (ledger.ResourceWrite, error) {
+	node, err := fhir.Parse(r.JSON, fhir.DefaultLimits())
+	if err != nil {
+		return ledger.ResourceWrite{}, err
+	}
+	rows, err := search.Rows(node, search.Meta{LastUpdated: r.At})
+	return ledger.ResourceWrite{Type: r.Type, ID: r.ID, Expect: r.Version, Rows: rows, Visible: r.Visible}, err
 }

@@ -51,10 +51,10 @@ func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) 
 	if err := g.validate(t.w); err != nil {
 		return fhir.WriteResult{}, g.refuse(ctx, t, handover.FaultOf(err))
 	}
-	plan, err := g.k.Do(ctx, "", t.ahead, func(s *act.Snapshot) (*act.Plan, error) { return g.plan(s, t) })
+	plan, err := g.k.Do(ctx, "", t.ahead, t.plan)
 	if errors.Is(err, ledger.ErrRepeat) {
 		// The first one was committed since this one was decided: now it is found.
-		plan, err = g.k.Do(ctx, "", t.ahead, func(s *act.Snapshot) (*act.Plan, error) { return g.plan(s, t) })
+		plan, err = g.k.Do(ctx, "", t.ahead, t.plan)
 	}
 	if err == nil {
 		t.row = *plan.Unit.Message
@@ -68,8 +68,8 @@ func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) 
 }
 
 // plan is the list of a write's stages.
-func (g *Door) plan(s *act.Snapshot, t *writing) (*act.Plan, error) {
-	if plan, repeated, err := t.repeat(s); repeated || err != nil {
+func (t *writing) plan(s *act.Snapshot) (*act.Plan, error) {
+	if plan, err := t.repeat(s); plan != nil || err != nil {
 		return plan, err
 	}
 	if err := t.locate(s); err != nil {
@@ -188,18 +188,18 @@ type answeredEntry struct {
 	Created bool   `json:"created,omitempty"`
 }
 
-// repeat answers a write that was stored before as the first time.
-func (t *writing) repeat(s *act.Snapshot) (*act.Plan, bool, error) {
+// repeat answers a write that was stored before as the first time; nil for another.
+func (t *writing) repeat(s *act.Snapshot) (*act.Plan, error) {
 	if t.row.ExternalID == "" {
-		return nil, false, nil
+		return nil, nil
 	}
 	plan, first, found := act.Repeat(s, t.row)
 	if !found {
-		return nil, false, nil
+		return nil, nil
 	}
 	var places []answeredEntry
 	if err := json.Unmarshal(first.Answer, &places); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	t.status, t.results = first.AnswerCode, nil
 	for _, p := range places {
@@ -210,7 +210,7 @@ func (t *writing) repeat(s *act.Snapshot) (*act.Plan, bool, error) {
 		}
 		t.results = append(t.results, e)
 	}
-	return plan, true, nil
+	return plan, nil
 }
 
 // answer makes the results by the versions that the plan stores, and adds the message.
@@ -235,7 +235,7 @@ func (t *writing) answer(s *act.Snapshot, p *act.Plan) error {
 	}
 	row := t.row
 	row.Answer, row.AnswerCode = answer, t.status
-	act.Accept(s, p, row)
+	act.AddMessage(s, p, row)
 	return nil
 }
 
@@ -256,18 +256,14 @@ func result(p *act.Plan, e *act.Entry) (fhir.EntryResult, error) {
 	return r, nil
 }
 
-// unchanged is the result of an entry that stored nothing.
+// unchanged is the result of an entry that stored nothing. To delete what is not there is
+// no fault.
 func unchanged(r fhir.EntryResult, e *act.Entry) (fhir.EntryResult, error) {
-	deletes := e.Method == http.MethodDelete
-	if deletes {
-		r.Status = http.StatusNoContent
-	}
-	if e.Current.Version == 0 {
-		if !deletes {
-			return r, &handover.Fault{Kind: handover.FaultNotFound, Op: "fhirdoor.result", Text: "no such resource"}
-		}
-		return r, nil
-	}
 	r.Version, r.At, r.JSON = e.Current.Version, e.Current.At, e.Current.JSON
+	if e.Method == http.MethodDelete {
+		r.Status = http.StatusNoContent
+	} else if r.Version == 0 {
+		return r, &handover.Fault{Kind: handover.FaultNotFound, Op: "fhirdoor.result", Text: "no such resource"}
+	}
 	return r, nil
 }
