@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -45,11 +44,8 @@ func (g *Desk) RecordAnswer(ctx context.Context, c access.Caller, in Answer) (ha
 		}
 		return act.Answered(s, person(c), h, party, handover.Event{Name: in.Event, Day: in.Day, Next: in.Next, Attention: in.Attention})
 	})
-	switch {
-	case errors.Is(err, ledger.ErrNotFound):
+	if err != nil {
 		return handover.Handover{}, kernel.NotFound(err)
-	case err != nil:
-		return handover.Handover{}, kernel.FaultOf(err)
 	}
 	return plan.Handover, nil
 }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 
 	"stafett/access"
@@ -92,10 +93,7 @@ func (g *Desk) parkedMessage(ctx context.Context, c access.Caller, id handover.M
 // CloseMessage ends a parked message with a named person's reason.
 func (g *Desk) CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error {
 	m, err := g.parkedMessage(ctx, c, id)
-	if err != nil {
-		return err
-	}
-	if err := said(why); err != nil {
+	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
 	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseMessage(s, person(c), m, why) })
@@ -131,7 +129,7 @@ func (g *Desk) parkedDelivery(ctx context.Context, c access.Caller, id handover.
 	if err := g.mayOperateDelivery(ctx, c, d); err != nil {
 		return d, err
 	}
-	if d.State != ledger.DeliveryParked && d.State != ledger.DeliveryRefused {
+	if !d.State.Parked() {
 		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.parkedDelivery", Text: "the delivery is not parked"}
 	}
 	return d, nil
@@ -140,10 +138,7 @@ func (g *Desk) parkedDelivery(ctx context.Context, c access.Caller, id handover.
 // CloseDelivery ends a parked delivery with a named person's reason.
 func (g *Desk) CloseDelivery(ctx context.Context, c access.Caller, id handover.DeliveryID, why string) error {
 	d, err := g.parkedDelivery(ctx, c, id)
-	if err != nil {
-		return err
-	}
-	if err := said(why); err != nil {
+	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
 	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseDelivery(s, person(c), d, why) })

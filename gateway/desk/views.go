@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"stafett/access"
@@ -103,10 +104,16 @@ func (g *Desk) Inspect(ctx context.Context, c access.Caller, id string) (Message
 		return MessageView{}, err
 	}
 	v, err := g.messageView(ctx, m, ds)
-	if err == nil && v.Handover != nil && c.Party != "" && v.Handover.Sender != c.Party && v.Handover.Receiver == c.Party && v.Handover.Facts.AccessEnded {
-		v.Handover = nil // what became of it is no longer this party's to see
+	if v.Handover.hiddenFrom(c.Party) {
+		v.Handover = nil
 	}
 	return v, err
+}
+
+// hiddenFrom: what becomes of a handover is not its receiver's to see after its access has
+// ended.
+func (v *HandoverView) hiddenFrom(p handover.PartyID) bool {
+	return v != nil && v.Facts.AccessEnded && v.Receiver == p && v.Sender != p
 }
 
 func (g *Desk) findMessage(ctx context.Context, c access.Caller, id string) (ledger.Message, error) {
@@ -114,14 +121,7 @@ func (g *Desk) findMessage(ctx context.Context, c access.Caller, id string) (led
 	if err == nil || !errors.Is(err, ledger.ErrNotFound) {
 		return m, err
 	}
-	senders := []handover.PartyID{c.Party}
-	if c.IsOperator() && c.Party == "" {
-		senders = senders[:0]
-		for _, p := range g.k.Directory.Parties() {
-			senders = append(senders, p.ID)
-		}
-	}
-	for _, p := range senders {
+	for _, p := range g.speaksFor(c) {
 		ms, err := g.k.Ledger.MessagesByExternalID(ctx, p, id)
 		if err != nil {
 			return m, err
@@ -133,22 +133,27 @@ func (g *Desk) findMessage(ctx context.Context, c access.Caller, id string) (led
 	return m, kernel.NotFound(ledger.ErrNotFound)
 }
 
+// speaksFor are the parties whose own ids of messages a caller may use: an operator who
+// works for none uses everybody's.
+func (g *Desk) speaksFor(c access.Caller) []handover.PartyID {
+	if !c.IsOperator() || c.Party != "" {
+		return []handover.PartyID{c.Party}
+	}
+	var all []handover.PartyID
+	for _, p := range g.k.Directory.Parties() {
+		all = append(all, p.ID)
+	}
+	return all
+}
+
+// mayInspect: an operator of the sender, and the parties that sent or were sent something.
 func mayInspect(c access.Caller, m ledger.Message, ds []ledger.Delivery) bool {
-	if c.IsOperator() && access.MayOperate(c, m.Sender) == nil {
-		return true
-	}
-	if c.Party == "" {
-		return false
-	}
-	if c.Party == m.Sender || c.Party == m.Caller {
-		return true
-	}
+	operates := c.IsOperator() && access.MayOperate(c, m.Sender) == nil
+	parties := []handover.PartyID{m.Sender, m.Caller}
 	for _, d := range ds {
-		if d.Receiver == c.Party {
-			return true
-		}
+		parties = append(parties, d.Receiver)
 	}
-	return false
+	return operates || c.Party != "" && slices.Contains(parties, c.Party)
 }
 
 func (g *Desk) messageView(ctx context.Context, m ledger.Message, ds []ledger.Delivery) (MessageView, error) {
@@ -195,11 +200,10 @@ func ViewOf(h handover.Handover) HandoverView {
 // Handovers returns a page of the handovers that the caller takes part in.
 func (g *Desk) Handovers(ctx context.Context, c access.Caller, f ledger.HandoverFilter) (ledger.Listing[HandoverView], error) {
 	out := ledger.Listing[HandoverView]{}
-	if !c.IsOperator() || c.Party != "" {
-		if c.Party == "" {
-			return out, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.Handovers", Text: "no party"}
-		}
+	if c.Party != "" {
 		f.Party = c.Party
+	} else if !c.IsOperator() {
+		return out, &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.Handovers", Text: "no party"}
 	}
 	hs, err := g.k.Ledger.Handovers(ctx, f)
 	if err != nil {

@@ -23,10 +23,10 @@ func (g *Intake) conclude(ctx context.Context, t *taking, err error) adapters.An
 		return unanswered(t, f)
 	}
 	answer, err := g.keep(ctx, t, f)
-	switch {
-	case errors.Is(err, ledger.ErrRepeat):
+	if errors.Is(err, ledger.ErrRepeat) {
 		return g.repeat(ctx, t)
-	case err != nil:
+	}
+	if err != nil {
 		f := kernel.FaultOf(err)
 		g.k.Log.Error("a refusal could not be stored", "correlation", t.in.Correlation, "cause", f.Error())
 		return unanswered(t, f)
@@ -38,10 +38,9 @@ func (g *Intake) conclude(ctx context.Context, t *taking, err error) adapters.An
 // never refused afterwards.
 func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapters.Answer, error) {
 	refused := !t.again && (t.codec == nil || t.codec.Refuses(f.Kind))
-	switch {
-	case !refused:
+	if !refused {
 		t.answer()
-	case t.codec != nil:
+	} else if t.codec != nil {
 		t.row.Answer = t.codec.Answer(t.env, t.row.ID, f, t.now)
 	}
 	in := t.incoming()

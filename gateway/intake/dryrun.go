@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -64,9 +65,7 @@ func (g *Intake) translateTo(_ context.Context, t *taking, to handover.Wire, typ
 	if codec == nil {
 		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "intake.Translate", Text: "no mapping makes this message type"}
 	}
-	if typ == "" {
-		typ = codec.TypeFor(t.content.Kind, t.content.Event, true)
-	}
+	typ = cmp.Or(typ, codec.TypeFor(t.content.Kind, t.content.Event, true))
 	m, ok := g.k.Mappings.For(to, typ, "", "")
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultUnmapped, Op: "intake.Translate", Text: "no mapping makes this message type"}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 
 	"stafett/access"
@@ -18,55 +19,80 @@ func (g *Intake) decode(_ context.Context, t *taking) error {
 	tree, err := t.codec.Decode(t.in.Raw, g.limits)
 	t.tree = tree
 	if tree != nil {
-		env, envErr := t.codec.Envelope(tree)
-		t.env = env
-		if err == nil {
-			err = envErr
-		}
+		env, unread := t.codec.Envelope(tree)
+		t.env, err = env, cmp.Or(err, unread)
 	}
 	if err != nil {
-		// The caller is all that is certain of a message that cannot be read.
-		if p, _, ok := g.partyAt(t.env.Sender); ok && p.ID == t.in.Caller {
-			t.sender, t.row.Sender = p, p.ID
-		}
-		return err
+		g.believeCaller(t)
 	}
-	return nil
+	return err
+}
+
+// believeCaller takes the caller for the sender of a message that cannot be read, where the
+// message says nothing else: the caller is all that is certain of it.
+func (g *Intake) believeCaller(t *taking) {
+	if p, _, ok := g.partyAt(t.env.Sender); ok && p.ID == t.in.Caller {
+		t.sender, t.row.Sender = p, p.ID
+	}
 }
 
 // identify finds who sent the message and for whom, and holds the caller to it.
 func (g *Intake) identify(_ context.Context, t *taking) error {
-	const op = "intake.identify"
+	for _, check := range []func(*taking) error{g.identifySender, checkID, checkByWire, g.identifyReceiver} {
+		if err := check(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Intake) identifySender(t *taking) error {
 	sender, _, ok := g.partyAt(t.env.Sender)
 	if !ok {
-		return &handover.Fault{Kind: handover.FaultSenderUnknown, Op: op, Text: "the sender is no party of the directory"}
+		return &handover.Fault{Kind: handover.FaultSenderUnknown, Op: identifyOp, Text: "the sender is no party of the directory"}
 	}
 	caller := access.Caller{Kind: access.CallerParty, Party: t.in.Caller}
 	if err := access.ConfirmSender(caller, sender.ID); err != nil {
 		return err
 	}
 	t.sender, t.row.Sender = sender, sender.ID
+	return nil
+}
+
+const identifyOp = "intake.identify"
+
+func checkID(t *taking) error {
 	if externalID(t.env.ID, t.in.Raw) != t.env.ID {
-		return &handover.Fault{Kind: handover.FaultBadMessageID, Op: op, Text: "an id must not hold a national number"}
+		return &handover.Fault{Kind: handover.FaultBadMessageID, Op: identifyOp, Text: "an id must not hold a national number"}
 	}
-	if c, ok := t.codec.(adapters.Checker); ok {
-		if f := c.Check(t.tree, t.env); f != nil {
-			return f
-		}
-	}
-	if t.rerouted != "" {
-		t.receiver = t.rerouted
+	return nil
+}
+
+// checkByWire has the wire's own checks made, in its order.
+func checkByWire(t *taking) error {
+	c, ok := t.codec.(adapters.Checker)
+	if !ok {
 		return nil
 	}
-	if !g.namesOther(t.env.Receiver) {
+	if f := c.Check(t.tree, t.env); f != nil {
+		return f
+	}
+	return nil
+}
+
+// identifyReceiver finds whom the message is for: whom a named person chose, else whom it
+// names; nobody where it names only the gateway.
+func (g *Intake) identifyReceiver(t *taking) error {
+	t.receiver = t.rerouted
+	if t.receiver != "" || !g.namesOther(t.env.Receiver) {
 		return nil
 	}
 	receiver, service, ok := g.partyAt(t.env.Receiver)
 	if !ok {
-		return &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: op, Text: "the receiver is no party of the directory"}
+		return &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: identifyOp, Text: "the receiver is no party of the directory"}
 	}
 	if t.env.Receiver.HERService != "" && service == nil {
-		return &handover.Fault{Kind: handover.FaultServiceUnknown, Op: op, Text: "the receiving service is not known"}
+		return &handover.Fault{Kind: handover.FaultServiceUnknown, Op: identifyOp, Text: "the receiving service is not known"}
 	}
 	t.receiver = receiver.ID
 	return nil
@@ -74,7 +100,7 @@ func (g *Intake) identify(_ context.Context, t *taking) error {
 
 // namesOther reports whether an address names an organisation other than this gateway.
 func (g *Intake) namesOther(a adapters.Address) bool {
-	if a.HER == "" && a.HERService == "" && a.OrgNumber == "" {
+	if cmp.Or(a.HER, a.HERService, a.OrgNumber) == "" {
 		return a.Facility != "" && a.Facility != g.k.Self.Facility
 	}
 	return a.HER != g.k.Self.HER || a.HER == ""
@@ -83,25 +109,15 @@ func (g *Intake) namesOther(a adapters.Address) bool {
 // partyAt finds the party that an address names: by HER-id of the service, of the
 // organisation, by organisation number, by MSH facility, in that order.
 func (g *Intake) partyAt(a adapters.Address) (directory.Party, *directory.Service, bool) {
-	if a.HERService != "" {
-		if p, s, ok := g.k.Directory.ByHER(a.HERService); ok && (a.HER == "" || a.HER == p.HER) {
-			return p, s, true
-		}
+	if p, s, ok := g.k.Directory.ByHER(a.HERService); ok && cmp.Or(a.HER, p.HER) == p.HER {
+		return p, s, true
 	}
-	if a.HER != "" {
-		if p, s, ok := g.k.Directory.ByHER(a.HER); ok {
-			return p, s, true
-		}
+	if p, s, ok := g.k.Directory.ByHER(a.HER); ok {
+		return p, s, true
 	}
-	if a.OrgNumber != "" {
-		if p, ok := g.k.Directory.ByOrgNumber(a.OrgNumber); ok {
-			return p, nil, true
-		}
+	if p, ok := g.k.Directory.ByOrgNumber(a.OrgNumber); ok {
+		return p, nil, true
 	}
-	if a.Facility != "" {
-		if p, ok := g.k.Directory.ByFacility(a.Facility); ok {
-			return p, nil, true
-		}
-	}
-	return directory.Party{}, nil, false
+	p, ok := g.k.Directory.ByFacility(a.Facility)
+	return p, nil, ok
 }

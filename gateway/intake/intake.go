@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,11 +112,7 @@ func (t *taking) incoming() act.Incoming {
 	t.describe()
 	in := act.Incoming{Row: t.row, Again: t.again, Person: t.person, Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "",
 		Content: t.content, RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
-	for _, ref := range []string{t.env.Parent, t.env.Conversation} {
-		if ref != "" {
-			in.References = append(in.References, ref)
-		}
-	}
+	in.References = slices.DeleteFunc([]string{t.env.Parent, t.env.Conversation}, func(ref string) bool { return ref == "" })
 	return in
 }
 
@@ -125,13 +122,9 @@ func (t *taking) describe() {
 	if t.codec != nil {
 		t.row.Type = t.codec.TypeCode(t.env.Type)
 	}
-	if b, err := json.Marshal(t.env); err == nil {
-		t.row.Envelope = b
-	}
+	t.row.Envelope, _ = json.Marshal(t.env) // texts always can be marshalled
 	if len(t.report.Fates) > 0 {
-		if b, err := json.Marshal(t.report); err == nil {
-			t.row.Report = b
-		}
+		t.row.Report, _ = json.Marshal(t.report)
 	}
 }
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"stafett/handover"
 	"stafett/ledger"
@@ -21,16 +22,11 @@ func FaultOf(err error) *handover.Fault {
 // NotFound is FaultOf for a reader: what is not there is not found.
 func NotFound(err error) *handover.Fault {
 	if errors.Is(err, ledger.ErrNotFound) {
-		return &handover.Fault{Kind: handover.FaultNotFound, Op: "gateway.Read", Text: "no such resource"}
+		return &handover.Fault{Kind: handover.FaultNotFound, Op: "kernel.NotFound", Text: "no such resource"}
 	}
 	return FaultOf(err)
 }
 
 func isAny(err error, list ...error) bool {
-	for _, e := range list {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(e error) bool { return errors.Is(err, e) })
 }

@@ -210,7 +210,7 @@ func (k *Kernel) decide(ctx context.Context, s *act.Snapshot, plan Plan) (*act.P
 		}
 		p, err := plan(s)
 		if err == nil && p != nil && s.Complete() {
-			err = k.teller.Tell(s, p)
+			k.teller.AddDeliveries(s, p)
 		}
 		failed := s.Settle()
 		if s.Complete() {

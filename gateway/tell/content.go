@@ -2,6 +2,7 @@ package tell
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,6 +172,8 @@ func (o *outgoing) note() *fhir.Node {
 	return note
 }
 
+func isTask(key ledger.ResourceKey) bool { return key.Type == "Task" }
+
 // visible is what this act writes, what its Task refers to and the Task, as far as the
 // party may see it.
 func (o *outgoing) visible() []*fhir.Node {
@@ -182,10 +185,8 @@ func (o *outgoing) visible() []*fhir.Node {
 		keys = append(keys, ledger.ResourceKey{Type: w.Type, ID: w.ID})
 	}
 	var out []*fhir.Node
-	for _, key := range append(keys, act.LocalReferences(o.Task)...) {
-		if key.Type == "Task" {
-			continue
-		}
+	keys = append(keys, act.LocalReferences(o.Task)...)
+	for _, key := range slices.DeleteFunc(keys, isTask) {
 		if n := o.Resource(o.s, key, o.party.ID); n != nil {
 			out = append(out, n)
 		}

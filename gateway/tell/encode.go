@@ -14,8 +14,8 @@ import (
 	"stafett/message"
 )
 
-// make fixes the outgoing bytes and identity, once.
-func (t *Teller) make(d *ledger.Delivery, o *outgoing) error {
+// fix gives a delivery its bytes and its identity, once.
+func (t *Teller) fix(d *ledger.Delivery, o *outgoing) error {
 	d.ExternalID = o.rules.NewID()
 	if b, ok := o.rules.(Bundler); ok {
 		d.Raw = b.Bundle(d.ExternalID, o.s.Now, o.resources())
@@ -24,7 +24,7 @@ func (t *Teller) make(d *ledger.Delivery, o *outgoing) error {
 	}
 	var ok bool
 	if o.codec, ok = o.rules.(adapters.Codec); !ok {
-		return unmapped("tell.make")
+		return unmapped("tell.fix")
 	}
 	o.content = o.contentFor()
 	t.header(d, o)

@@ -11,18 +11,19 @@ import (
 	"stafett/message"
 )
 
-// receipt adds the delivery of a receipt to the sender of a message, in its own format.
+// addReceipt adds the delivery of a receipt to the sender of a message, in its own format.
 // Nothing where the wire shows receipts in another way, or allows no refusal.
-func (t *Teller) receipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) error {
+func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	party, known := s.Directory.Party(r.Original.Sender)
 	codec, ok := t.Rules[r.Original.Wire].(adapters.Codec)
 	if !known || !ok {
-		return nil
+		return
 	}
 	id := codec.NewID()
 	raw, err := receiptBytes(codec, r, id, s, party)
-	if err != nil || raw == nil {
-		return err
+	s.Fail(err)
+	if raw == nil {
+		return
 	}
 	d := ledger.Delivery{ID: handover.DeliveryID(act.NewID()), Message: r.Cause, Purpose: ledger.PurposeReceipt, Receiver: party.ID,
 		Wire: r.Original.Wire, Type: codec.ReceiptType(), ExternalID: id, Raw: raw, Digest: message.DigestOf(raw),
@@ -39,7 +40,6 @@ func (t *Teller) receipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) erro
 	}
 	d.Service = service.Name
 	u.Deliveries = append(u.Deliveries, d)
-	return nil
 }
 
 func receiptBytes(codec adapters.Codec, r act.Receipting, id string, s *act.Snapshot, party directory.Party) ([]byte, error) {

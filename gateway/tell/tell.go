@@ -23,8 +23,8 @@ import (
 	"stafett/mappings/language"
 )
 
-// Teller makes deliveries. Its methods are pure but for the fresh ids, and safe for
-// concurrent use.
+// Teller makes deliveries of tellings. Its methods are pure but for the fresh ids, and safe
+// for concurrent use.
 type Teller struct {
 	Mappings *language.Set
 	Rules    map[handover.Wire]adapters.Rules
@@ -38,19 +38,15 @@ type Bundler interface {
 	Bundle(id string, at time.Time, resources []*fhir.Node) []byte
 }
 
-// Tell adds to the plan's rows the deliveries of its tellings and receipts.
-func (t *Teller) Tell(s *act.Snapshot, p *act.Plan) error {
+// AddDeliveries adds to the plan's rows the deliveries of its tellings and receipts. What
+// no telling can be blamed for is a failure of s.
+func (t *Teller) AddDeliveries(s *act.Snapshot, p *act.Plan) {
 	for _, telling := range p.Tellings {
-		if err := t.tell(s, &p.Unit, telling); err != nil {
-			return err
-		}
+		t.addTelling(s, &p.Unit, telling)
 	}
 	for _, r := range p.Receipts {
-		if err := t.receipt(s, &p.Unit, r); err != nil {
-			return err
-		}
+		t.addReceipt(s, &p.Unit, r)
 	}
-	return nil
 }
 
 // outgoing is one message to make.
@@ -65,27 +61,26 @@ type outgoing struct {
 	content account.Canonical
 }
 
-// tell adds one delivery. What cannot be made is a parked delivery (invariant 2): it is in the record
-// with its reason and its contact, never left out.
-func (t *Teller) tell(s *act.Snapshot, u *ledger.Unit, telling act.Telling) error {
+// addTelling adds one delivery. What cannot be made is a parked delivery (invariant 2): it
+// is in the record with its reason and its contact, never left out.
+func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling) {
 	o := outgoing{Telling: telling, s: s}
 	served := t.address(&o)
 	d := t.delivery(&o)
 	if !served {
 		s.ParkDelivery(&d, responsible(&o), "no service of the receiver takes this message")
 		u.Deliveries = append(u.Deliveries, d)
-		return nil
+		return
 	}
-	if err := t.make(&d, &o); err != nil {
-		var f *handover.Fault
-		if !errors.As(err, &f) {
-			return err
-		}
+	err := t.fix(&d, &o)
+	var f *handover.Fault
+	if errors.As(err, &f) {
 		s.ParkDelivery(&d, responsible(&o), act.Detail(f))
+	} else {
+		s.Fail(err)
 	}
 	u.Deliveries = append(u.Deliveries, d)
 	u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
-	return nil
 }
 
 // responsible is whose contact follows up what could not be made: the party on whose
@@ -124,9 +119,7 @@ func (t *Teller) address(o *outgoing) bool {
 // is told for a party that is not known.
 func (t *Teller) addressContact(o *outgoing, known bool) bool {
 	if !known {
-		if o.party, known = o.s.Directory.Party(o.s.Operator); !known {
-			return false
-		}
+		o.party, _ = o.s.Directory.Party(o.s.Operator)
 	}
 	service, ok := contactService(o.party, o.Number-1)
 	if ok {
