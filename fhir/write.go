@@ -41,6 +41,18 @@ type WriteEntry struct {
 	Query string
 }
 
+// Condition is the query that says which resource a conditional create, update or delete is
+// about; empty for every other entry.
+func (e WriteEntry) Condition() string {
+	switch {
+	case e.Method == "POST" && e.ID == "":
+		return e.IfNoneExist
+	case e.Method != "GET" && e.ID == "":
+		return e.Query
+	}
+	return ""
+}
+
 // WriteResult is what became of a Write.
 type WriteResult struct {
 	// Status is the HTTP status of the whole.

@@ -54,18 +54,14 @@ func (s *Snapshot) escalateDelivery(d ledger.Delivery) *Plan {
 }
 
 // OverdueMessage alerts the next contact about a parked message. patient is the message's,
-// where it could be read: its sender's wire may take no notice without one.
+// nil where its sender is not known or it could not be read: a sender's wire may take no
+// notice without one.
 func OverdueMessage(s *Snapshot, m ledger.Message, patient *fhir.Node) *Plan {
 	step := m.Step
 	m.Step++
 	m.Deadline = s.Now.Add(s.Policy.EscalationAfter(m.Step))
-	to := m.Sender
-	_, known := s.Directory.Party(to)
-	if !known {
-		to = s.Operator
-	}
-	t := s.alertAbout(m.Handover, to, step)
-	if known && patient != nil {
+	t := s.alertAbout(m.Handover, s.orOperator(m.Sender), step)
+	if patient != nil {
 		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
 	}
 	t.ParkedMessage = &m
@@ -80,10 +76,15 @@ func (s *Snapshot) alertAbout(id handover.ID, to handover.PartyID, step int) Tel
 		return t
 	}
 	t.Handover, _ = s.Handovers.Get(id)
-	if _, ok := s.Directory.Party(to); !ok {
-		to = s.Operator
-	}
 	// A Task that the contact may not see is not told.
-	t.Task = s.Current(ledger.ResourceKey{Type: "Task", ID: string(id)}, to)
+	t.Task = s.Current(ledger.ResourceKey{Type: "Task", ID: string(id)}, s.orOperator(to))
 	return t
+}
+
+// orOperator is p, or the operator where p is no party of the directory.
+func (s *Settings) orOperator(p handover.PartyID) handover.PartyID {
+	if _, known := s.Directory.Party(p); known {
+		return p
+	}
+	return s.Operator
 }

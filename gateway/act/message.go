@@ -344,7 +344,7 @@ func (in Incoming) Ahead(s *Snapshot) {
 		s.Keys.Want(Key{ledger.KeyVisit, in.Row.Sender, visit})
 	}
 	for _, r := range in.Content.Resources {
-		if r.Key != "" && r.Name != NameTask && (s.Retry || r.Name != "encounter") {
+		if r.Key != "" && r.Name != NameTask && !s.mayBegin(r) {
 			typ := r.Resource.ResourceType()
 			s.Resources.Want(ledger.ResourceKey{Type: typ, ID: s.Identity.StableID(in.Row.Sender, typ, r.Key)})
 		}

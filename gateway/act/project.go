@@ -106,8 +106,8 @@ func (d *decision) planSuccessorTask() {
 
 // Contact is where a party is escalated to, as it stands in the record.
 func (s *Settings) Contact(id handover.PartyID) string {
-	p, ok := s.Directory.Party(id)
-	if !ok || len(p.Contacts) == 0 {
+	p, _ := s.Directory.Party(id)
+	if len(p.Contacts) == 0 {
 		p, _ = s.Directory.Party(s.Operator)
 	}
 	return string(p.ID) + "/" + p.Contacts[0].Name

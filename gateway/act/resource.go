@@ -24,10 +24,9 @@ const (
 func (d *decision) planContent() {
 	task := d.task
 	for _, r := range d.resolve() {
-		switch {
-		case r.Name != NameTask:
+		if r.Name != NameTask {
 			d.planResource(r.Resource, d.actor.Party, d.fresh(r))
-		case d.actor.Role == handover.RoleSender || d.before.State == "":
+		} else if d.actor.Role == handover.RoleSender || d.before.State == "" {
 			task = r.Resource
 		}
 	}
@@ -39,8 +38,12 @@ func (d *decision) planContent() {
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
 func (d *decision) fresh(r account.Named) bool {
-	return r.Key == "" || d.before.State == "" && !d.s.Retry && r.Name == "encounter"
+	return r.Key == "" || d.before.State == "" && d.s.mayBegin(r)
 }
+
+// mayBegin reports whether a resource is the stay of a handover that may be new: not after
+// a try that met a conflict.
+func (s *Snapshot) mayBegin(r account.Named) bool { return r.Name == "encounter" && !s.Retry }
 
 // resolve gives each resource of a translated message its id and turns the names by which
 // they refer to each other into references.

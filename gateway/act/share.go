@@ -16,7 +16,7 @@ const reachMax = 200
 // another handover's.
 func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.Resource, *fhir.Node)) {
 	seen := map[ledger.ResourceKey]bool{}
-	for len(from) > 0 && len(seen) <= reachMax {
+	for len(from) > 0 {
 		n := from[0]
 		from = from[1:]
 		for _, ref := range LocalReferences(n) {
@@ -32,9 +32,10 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 			f(cur, node)
 			from = append(from, node)
 		}
-	}
-	if len(seen) > reachMax {
-		v.s.Fail(&handover.Fault{Kind: handover.FaultTooLarge, Op: "act.reach", Text: "the request refers to too many resources"})
+		if len(seen) > reachMax {
+			v.s.Fail(&handover.Fault{Kind: handover.FaultTooLarge, Op: "act.reach", Text: "the request refers to too many resources"})
+			return
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package act
 
 import (
+	"cmp"
+	"slices"
+
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
@@ -17,7 +20,7 @@ type Writing struct {
 type Entry struct {
 	fhir.WriteEntry
 	Current ledger.Resource // zero when there is none
-	Before  *fhir.Node      // the current version, parsed
+	Before  *fhir.Node      // the current version, parsed; nil when there is none or it was deleted
 	Matched bool            // a conditional create met an existing resource
 	Named   bool            // the caller gave the id
 }
@@ -27,7 +30,7 @@ func (e *Entry) writes() bool { return e.Resource != nil && !e.Matched }
 
 // deletes reports whether the entry deletes what is there.
 func (e *Entry) deletes() bool {
-	return e.Method == "DELETE" && e.Current.Version > 0 && !e.Current.Deleted
+	return e.Method == "DELETE" && e.Before != nil
 }
 
 // changesTask reports whether the entry acts on a handover.
@@ -136,10 +139,7 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 // handover is the one that the entry's resource belongs to, or that it refers to; zero for
 // none.
 func (e *Entry) handover(s *Snapshot) (handover.Handover, error) {
-	id := e.Current.Handover
-	if id == "" {
-		id = referredHandover(s, e.Resource)
-	}
+	id := cmp.Or(e.Current.Handover, referredHandover(s, e.Resource))
 	if id == "" {
 		return handover.Handover{}, nil
 	}
@@ -158,16 +158,15 @@ func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
 // referredHandover is the handover of the first resource that n refers to and that has one.
 // A Patient may be in many handovers: it says nothing about which one is meant.
 func referredHandover(s *Snapshot, n *fhir.Node) handover.ID {
-	for _, ref := range LocalReferences(n) {
-		if ref.Type == "Patient" {
-			continue
-		}
+	for _, ref := range slices.DeleteFunc(LocalReferences(n), isPatient) {
 		if r, _ := s.Resources.Get(ref); r.Handover != "" {
 			return r.Handover
 		}
 	}
 	return ""
 }
+
+func isPatient(key ledger.ResourceKey) bool { return key.Type == "Patient" }
 
 // decideUpdate tells the other party of resources written into an open handover.
 func (w Writing) decideUpdate(d *decision, h handover.Handover) error {

@@ -103,8 +103,8 @@ func same(s *act.Snapshot, d ledger.Delivery) (ledger.Delivery, bool) {
 	if !s.Retry {
 		return d, true
 	}
-	fresh, found := s.Deliveries.Get(d.ID)
-	return fresh, found && fresh.Version == d.Version
+	fresh, _ := s.Deliveries.Get(d.ID)
+	return fresh, fresh.Version == d.Version
 }
 
 // message tries a waiting message again and escalates a parked one.

@@ -6,6 +6,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,25 +41,23 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
-	}
-	if o.Workers <= 0 {
-		o.Workers = 128
-	}
-	if o.WorkersPerReceiver <= 0 {
-		o.WorkersPerReceiver = 32
-	}
-	set(&o.Timeout, 15*time.Second)
-	set(&o.Lease, 2*time.Minute)
-	o.Lease = max(o.Lease, 2*o.Timeout)
-	set(&o.RetryMin, 2*time.Second)
-	set(&o.RetryMax, 10*time.Minute)
-	set(&o.Poll, time.Second)
-	set(&o.Gather, 20*time.Millisecond)
+	o.Workers = or(o.Workers, 128)
+	o.WorkersPerReceiver = or(o.WorkersPerReceiver, 32)
+	o.Timeout = or(o.Timeout, 15*time.Second)
+	o.Lease = max(or(o.Lease, 2*time.Minute), 2*o.Timeout)
+	o.RetryMin = or(o.RetryMin, 2*time.Second)
+	o.RetryMax = or(o.RetryMax, 10*time.Minute)
+	o.Poll = or(o.Poll, time.Second)
+	o.Gather = or(o.Gather, 20*time.Millisecond)
 	return o
+}
+
+// or is v, or its default where v is not above zero.
+func or[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
 }
 
 // Deliverer sends. Its methods are safe for concurrent use.
@@ -74,10 +73,7 @@ type Deliverer struct {
 // New makes a deliverer that the kernel wakes. owner names this process in leases; empty
 // for a random id.
 func New(k *kernel.Kernel, senders map[handover.Wire]adapters.Sender, owner string, o Options) *Deliverer {
-	if owner == "" {
-		owner = uuid.NewString()
-	}
-	g := &Deliverer{k: k, senders: senders, opts: o.withDefaults(), owner: owner, wake: make(chan struct{}, 1)}
+	g := &Deliverer{k: k, senders: senders, opts: o.withDefaults(), owner: cmp.Or(owner, uuid.NewString()), wake: make(chan struct{}, 1)}
 	k.Serve(g)
 	return g
 }
@@ -215,14 +211,10 @@ func (g *Deliverer) sendOnce(ctx context.Context, d ledger.Delivery) (adapters.S
 }
 
 func (g *Deliverer) target(d ledger.Delivery) (adapters.Target, error) {
-	gone := &handover.Fault{Kind: handover.FaultServiceUnknown, Op: "deliver.target", Text: "the receiver's service is not in the directory"}
-	p, ok := g.k.Directory.Party(d.Receiver)
-	if !ok {
-		return adapters.Target{}, gone
-	}
+	p, _ := g.k.Directory.Party(d.Receiver)
 	s, ok := p.Service(d.Service)
 	if !ok {
-		return adapters.Target{}, gone
+		return adapters.Target{}, &handover.Fault{Kind: handover.FaultServiceUnknown, Op: "deliver.target", Text: "the receiver's service is not in the directory"}
 	}
 	t := adapters.Target{Party: p.ID, Service: s.Name, URL: s.URL}
 	var errs []error

@@ -48,16 +48,16 @@ func claimed(s *act.Snapshot, d ledger.Delivery) (ledger.Delivery, bool) {
 	if !s.Retry {
 		return d, true
 	}
-	fresh, found := s.Deliveries.Get(d.ID)
+	fresh, _ := s.Deliveries.Get(d.ID)
 	d.Version = fresh.Version
-	return d, found && fresh.State == ledger.DeliverySending
+	return d, fresh.State == ledger.DeliverySending
 }
 
 // setAside parks a delivery without any of the consequences that it may have panicked in.
 func (g *Deliverer) setAside(ctx context.Context, d ledger.Delivery) {
 	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
-		fresh, found := s.Deliveries.Get(d.ID)
-		if !found || fresh.State != ledger.DeliverySending {
+		fresh, _ := s.Deliveries.Get(d.ID)
+		if fresh.State != ledger.DeliverySending {
 			return nil, nil
 		}
 		return act.Abandon(s, fresh), nil

@@ -65,6 +65,6 @@ func (in Answer) party(c access.Caller, h handover.Handover) handover.PartyID {
 // readsUnclear: a reader for the sender may record what the receiver has written, for the
 // note is in its hands; without such a note the answer would be its own (invariant 3).
 func readsUnclear(c access.Caller, h handover.Handover, party handover.PartyID) bool {
-	return c.IsOperator() && c.Party == h.Sender && party == h.Receiver &&
+	return c.Party == h.Sender && party == h.Receiver &&
 		slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool { return a.Reason == handover.AttentionAnswerNeedsReading })
 }

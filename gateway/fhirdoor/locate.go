@@ -33,7 +33,7 @@ func (t *writing) locate(s *act.Snapshot) error {
 	}
 	for i := range t.entries {
 		t.entries[i].WriteEntry = entries[i]
-		if entries[i].ID != "" && !fresh[i] {
+		if !fresh[i] {
 			addStored(s, &t.entries[i])
 		}
 	}
@@ -53,7 +53,11 @@ func addStored(s *act.Snapshot, e *act.Entry) {
 // matches.
 func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
 	e.Named, e.Resource = e.ID != "", e.Resource.Clone()
-	id, err := t.condition(s, e)
+	condition := e.Condition()
+	if condition == "" {
+		return nil
+	}
+	id, err := t.match(s, e.Type, condition)
 	if err != nil || id == "" {
 		return err
 	}
@@ -62,19 +66,6 @@ func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
 		fhir.SetID(e.Resource, id)
 	}
 	return nil
-}
-
-// condition is the match of If-None-Exist and of a conditional update or delete; "" for
-// none, and for an entry without a condition.
-func (t *writing) condition(s *act.Snapshot, e *act.Entry) (string, error) {
-	query := e.Query
-	if e.Method == http.MethodPost {
-		query = e.IfNoneExist
-	}
-	if query == "" || e.ID != "" || e.Method == http.MethodGet {
-		return "", nil
-	}
-	return t.match(s, e.Type, query)
 }
 
 // referred is the match of a conditional reference, which must have one (R4 3.1.0.11.2).
@@ -121,7 +112,7 @@ func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {
 	case !exists && e.Named && e.Method == http.MethodPut:
 		// An id of the caller's choice could be a person's number, and ids are shown in events.
 		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "ids are assigned here: create with POST"}
-	case e.IfMatch != 0 && e.IfMatch != e.Current.Version:
+	case cmp.Or(e.IfMatch, e.Current.Version) != e.Current.Version:
 		return &handover.Fault{Kind: handover.FaultPrecondition, Op: op, Text: "the current version is not the one in If-Match"}
 	case e.Type == "Task":
 		return t.authoriseTask(s, e)

@@ -1,6 +1,7 @@
 package fhirdoor
 
 import (
+	"cmp"
 	"context"
 
 	"stafett/access"
@@ -31,10 +32,7 @@ func (g *Door) readOne(ctx context.Context, c access.Caller, typ, id string, loa
 		return fhir.Version{}, kernel.NotFound(err)
 	}
 	if err := access.MayRead(c, r.Visible); err != nil {
-		if e := g.auditRead(ctx, c, ledger.AuditDenied, typ+"/"+id); e != nil {
-			return fhir.Version{}, e
-		}
-		return fhir.Version{}, kernel.NotFound(ledger.ErrNotFound)
+		return fhir.Version{}, cmp.Or[error](g.auditRead(ctx, c, ledger.AuditDenied, typ+"/"+id), kernel.NotFound(ledger.ErrNotFound))
 	}
 	if err := g.auditRead(ctx, c, ledger.AuditRead, typ+"/"+id); err != nil {
 		return fhir.Version{}, err

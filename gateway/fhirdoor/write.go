@@ -133,11 +133,14 @@ func bareWrite(w fhir.Write) []byte {
 }
 
 func writeType(w fhir.Write) string {
-	if w.Mode != fhir.WriteTransaction && len(w.Entries) == 1 {
+	if alone(w) {
 		return w.Entries[0].Method + " " + w.Entries[0].Type
 	}
 	return string(w.Mode)
 }
+
+// alone reports whether a write has one entry and is answered as that.
+func alone(w fhir.Write) bool { return w.Mode != fhir.WriteTransaction && len(w.Entries) == 1 }
 
 // batch takes each entry as a write of its own (R4 3.1.0.11.1).
 func (g *Door) batch(ctx context.Context, c access.Caller, w fhir.Write) (fhir.WriteResult, error) {
@@ -203,12 +206,9 @@ func (t *writing) repeat(s *act.Snapshot) (*act.Plan, error) {
 	}
 	t.status, t.results = first.AnswerCode, nil
 	for _, p := range places {
-		e := fhir.EntryResult{Status: p.Status, Type: p.Type, ID: p.ID, Version: p.Version, Created: p.Created}
-		if p.Version > 0 {
-			v, _ := s.Versions.Get(act.Version{ResourceKey: ledger.ResourceKey{Type: p.Type, ID: p.ID}, Number: p.Version})
-			e.At, e.JSON = v.At, v.JSON
-		}
-		t.results = append(t.results, e)
+		v, _ := s.Versions.Get(act.Version{ResourceKey: ledger.ResourceKey{Type: p.Type, ID: p.ID}, Number: p.Version})
+		t.results = append(t.results, fhir.EntryResult{Status: p.Status, Type: p.Type, ID: p.ID, Version: p.Version, Created: p.Created,
+			At: v.At, JSON: v.JSON})
 	}
 	return plan, nil
 }
@@ -226,15 +226,12 @@ func (t *writing) answer(s *act.Snapshot, p *act.Plan) error {
 		places = append(places, answeredEntry{Status: r.Status, Type: r.Type, ID: r.ID, Version: r.Version, Created: r.Created})
 	}
 	t.status = http.StatusOK
-	if t.w.Mode != fhir.WriteTransaction && len(t.results) == 1 {
+	if alone(t.w) {
 		t.status = t.results[0].Status
 	}
-	answer, err := json.Marshal(places)
-	if err != nil {
-		return err
-	}
 	row := t.row
-	row.Answer, row.AnswerCode = answer, t.status
+	row.Answer, _ = json.Marshal(places) // texts and numbers always can be marshalled
+	row.AnswerCode = t.status
 	act.AddMessage(s, p, row)
 	return nil
 }

@@ -48,7 +48,7 @@ func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapte
 	if err != nil {
 		return adapters.Answer{}, err
 	}
-	t.row = rowOf(plan, t.row)
+	t.row = rowOf(plan)
 	g.k.Log.Warn("message "+string(t.row.Disposition), "correlation", t.in.Correlation, "message", t.row.ID,
 		"wire", t.in.Wire, "type", t.row.Type, "sender", t.row.Sender, "fault", f.Kind, "path", f.Path)
 	if refused {
@@ -72,7 +72,7 @@ func (g *Intake) repeat(ctx context.Context, t *taking) adapters.Answer {
 	if err != nil {
 		return unanswered(t, kernel.FaultOf(err))
 	}
-	t.row = rowOf(plan, t.row)
+	t.row = rowOf(plan)
 	if first.Disposition == ledger.DispositionRefused {
 		return adapters.Answer{Outcome: adapters.OutcomeRefused, Bytes: first.Answer, Message: first.ID,
 			Fault: &handover.Fault{Kind: first.Reason, Text: first.Detail}}

@@ -101,7 +101,7 @@ func (g *Intake) identifyReceiver(t *taking) error {
 // namesOther reports whether an address names an organisation other than this gateway.
 func (g *Intake) namesOther(a adapters.Address) bool {
 	if cmp.Or(a.HER, a.HERService, a.OrgNumber) == "" {
-		return a.Facility != "" && a.Facility != g.k.Self.Facility
+		return cmp.Or(a.Facility, g.k.Self.Facility) != g.k.Self.Facility
 	}
 	return a.HER != g.k.Self.HER || a.HER == ""
 }

@@ -22,7 +22,7 @@ func (g *Intake) settle(ctx context.Context, t *taking) error {
 	if err != nil {
 		return err
 	}
-	t.row = rowOf(plan, t.row)
+	t.row = rowOf(plan)
 	g.waits(ctx, t, plan)
 	return nil
 }
@@ -44,15 +44,13 @@ func (t *taking) aboutDelivery(in act.Incoming) (string, kernel.Ahead, kernel.Pl
 		func(s *act.Snapshot) (*act.Plan, error) { return act.Receipt(s, in, r) }
 }
 
-// rowOf is the message's row as it was committed.
-func rowOf(p *act.Plan, row ledger.Message) ledger.Message {
-	switch {
-	case p.Unit.Message != nil:
+// rowOf is the message's row as it was committed: inserted, or updated when it was kept
+// before.
+func rowOf(p *act.Plan) ledger.Message {
+	if p.Unit.Message != nil {
 		return *p.Unit.Message
-	case len(p.Unit.Messages) > 0:
-		return p.Unit.Messages[0].Message
 	}
-	return row
+	return p.Unit.Messages[0].Message
 }
 
 // waits remembers a message that waits for another of its stay, and tries those again

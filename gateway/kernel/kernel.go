@@ -92,7 +92,8 @@ type Kernel struct {
 
 // New makes a kernel.
 func New(ctx context.Context, o Options) (*Kernel, error) {
-	k := &Kernel{Rules: map[handover.Wire]adapters.Rules{}, Mappings: o.Mappings, Self: o.Self, Log: o.Log, Observe: o.Observe,
+	k := &Kernel{Rules: map[handover.Wire]adapters.Rules{}, Mappings: o.Mappings, Self: o.Self,
+		Log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), Observe: cmp.Or[Observer](o.Observe, observeNothing{}),
 		Ledger: o.Ledger, clock: o.Clock, notify: o.Notify, sending: sendNothing{}}
 	for _, r := range o.Rules {
 		k.Rules[r.Wire()] = r
@@ -102,12 +103,6 @@ func New(ctx context.Context, o Options) (*Kernel, error) {
 	}
 	if k.notify == nil {
 		k.notify = func() {}
-	}
-	if k.Log == nil {
-		k.Log = slog.New(slog.DiscardHandler)
-	}
-	if k.Observe == nil {
-		k.Observe = observeNothing{}
 	}
 	meta, err := o.Ledger.Meta(ctx)
 	if err != nil {

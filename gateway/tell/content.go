@@ -19,18 +19,17 @@ const systemEvent = "urn:stafett:event"
 // named are references of a Task and the name under which a mapping knows what they lead to.
 type named struct {
 	name string
-	refs []fhir.Reference
+	refs []*fhir.Reference
 }
 
 // referredTo is what a Task refers to.
 func referredTo(task fhir.Task) []named {
-	list := []named{{name: act.NamePatient}, {name: "encounter"}, {name: "request"}, {name: "careplan", refs: task.BasedOn}}
-	for i, ref := range []*fhir.Reference{task.For, task.Encounter, task.Focus} {
-		if ref != nil {
-			list[i].refs = []fhir.Reference{*ref}
-		}
+	one := func(ref *fhir.Reference) []*fhir.Reference { return []*fhir.Reference{ref} }
+	var plans []*fhir.Reference
+	for i := range task.BasedOn {
+		plans = append(plans, &task.BasedOn[i])
 	}
-	return list
+	return []named{{act.NamePatient, one(task.For)}, {"encounter", one(task.Encounter)}, {"request", one(task.Focus)}, {"careplan", plans}}
 }
 
 // contentFor is what a party is told: the sender's own message where that is what happened,
@@ -86,8 +85,8 @@ func (o *outgoing) asItStands() account.Canonical {
 	task, err := fhir.Read[fhir.Task](o.Task)
 	o.s.Fail(err)
 	for _, to := range referredTo(task) {
-		for i := range to.refs {
-			n := o.referred(&to.refs[i])
+		for i, ref := range to.refs {
+			n := o.referred(ref)
 			if n == nil {
 				continue
 			}
@@ -158,8 +157,9 @@ func (o *outgoing) note() *fhir.Node {
 	part, patient := act.TakesPart(o.party.ID, o.Handover), o.Task.Str("for", "reference")
 	if !part {
 		note.Delete("about")
+		patient = ""
 	}
-	if !part || patient == "" {
+	if patient == "" {
 		note.Delete("subject")
 	}
 	fhir.References(note, func(ref *fhir.Node) {
