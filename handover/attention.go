@@ -22,104 +22,109 @@ func (h Handover) Due(now time.Time) bool {
 	return !next.IsZero() && !next.After(now)
 }
 
+// watched is a handover under its clocks while a decision is worked out: the attentions
+// that are raised, dropped and escalated, and the notices that this causes.
+type watched struct {
+	p    Policy
+	kind Kind
+	h    Handover // a copy
+	now  time.Time
+
+	touched bool     // an attention was raised, changed or cleared
+	notices []Effect // what the attentions cause
+}
+
 // attention returns the index of the open attention, or -1.
-func (d *decision) attention(reason AttentionReason) int {
-	return slices.IndexFunc(d.h.Attentions, func(a Attention) bool { return a.Reason == reason })
+func (w *watched) attention(reason AttentionReason) int {
+	return slices.IndexFunc(w.h.Attentions, func(a Attention) bool { return a.Reason == reason })
 }
 
 // raise opens an attention and alerts its parties; one that is open already only gains
 // the parties that it lacks, and its clock goes on.
-func (d *decision) raise(reason AttentionReason, parties, about []PartyID) {
-	i := d.attention(reason)
+func (w *watched) raise(reason AttentionReason, parties, about []PartyID) {
+	i := w.attention(reason)
 	if i < 0 {
 		// Invariant 4: every attention has a deadline.
-		after := d.p.EscalationAfter(0)
-		deadline := d.now.Add(after)
+		deadline := w.now.Add(w.p.EscalationAfter(0))
 		if reason == AttentionAnswerNeedsReading {
-			deadline = d.p.AnswerReading.from(d.now)
+			deadline = w.p.AnswerReading.from(w.now)
 		}
-		d.h.Attentions = append(d.h.Attentions, Attention{Reason: reason, RaisedAt: d.now, Deadline: deadline})
-		i = len(d.h.Attentions) - 1
-		d.notices = append(d.notices, Effect{Kind: EffectPublish, Event: EventAttentionRaised, Attention: reason})
+		w.h.Attentions = append(w.h.Attentions, Attention{Reason: reason, RaisedAt: w.now, Deadline: deadline})
+		i = len(w.h.Attentions) - 1
+		w.notices = append(w.notices, Effect{Kind: EffectPublish, Event: EventAttentionRaised, Attention: reason})
 	}
-	a := &d.h.Attentions[i]
+	a := &w.h.Attentions[i]
 	for _, p := range about {
 		if !slices.Contains(a.About, p) {
-			a.About, d.touched = append(a.About, p), true
+			a.About, w.touched = append(a.About, p), true
 		}
 	}
 	for _, p := range parties {
 		if slices.Contains(a.Parties, p) {
 			continue
 		}
-		a.Parties, d.touched = append(a.Parties, p), true
+		a.Parties, w.touched = append(a.Parties, p), true
 		if reason == AttentionNoHealthInfo {
 			// The sender knows what it has not sent: its contact is told when the first hour is over.
 			continue
 		}
-		d.notices = append(d.notices, Effect{Kind: EffectAlert, Event: EventAttentionRaised, Party: p, Attention: reason, Step: a.Step})
+		w.notices = append(w.notices, Effect{Kind: EffectAlert, Event: EventAttentionRaised, Party: p, Attention: reason, Step: a.Step})
 	}
 }
 
 // drop ends an attention. Those who were told that it is late are told of its end, once.
-func (d *decision) drop(reason AttentionReason) {
-	i := d.attention(reason)
+func (w *watched) drop(reason AttentionReason) {
+	i := w.attention(reason)
 	if i < 0 {
 		return
 	}
-	a := d.h.Attentions[i]
-	d.h.Attentions = slices.Delete(d.h.Attentions, i, i+1)
-	if len(d.h.Attentions) == 0 {
-		d.h.Attentions = nil
+	a := w.h.Attentions[i]
+	w.h.Attentions = slices.Delete(w.h.Attentions, i, i+1)
+	if len(w.h.Attentions) == 0 {
+		w.h.Attentions = nil
 	}
-	d.touched = true
-	d.notices = append(d.notices, Effect{Kind: EffectPublish, Event: EventAttentionResolved, Attention: reason})
-	if a.Step == 0 {
-		return
-	}
-	for _, p := range a.Parties {
-		if p == d.h.Receiver && d.h.Facts.AccessEnded {
-			continue
-		}
-		d.notices = append(d.notices, Effect{Kind: EffectAlert, Event: EventAttentionResolved, Party: p, Attention: reason, Step: a.Step})
+	w.touched = true
+	w.notices = append(w.notices, Effect{Kind: EffectPublish, Event: EventAttentionResolved, Attention: reason})
+	if a.Step > 0 {
+		w.alertAll(a.Parties, Effect{Event: EventAttentionResolved, Attention: reason, Step: a.Step})
 	}
 }
 
 // reached takes party out of an open unreachable, which ends with its last one.
-func (d *decision) reached(party PartyID) {
-	i := d.attention(AttentionUnreachable)
-	if i < 0 || !slices.Contains(d.h.Attentions[i].About, party) {
+func (w *watched) reached(party PartyID) {
+	i := w.attention(AttentionUnreachable)
+	if i < 0 || !slices.Contains(w.h.Attentions[i].About, party) {
 		return
 	}
-	a := &d.h.Attentions[i]
+	a := &w.h.Attentions[i]
 	if len(a.About) == 1 {
-		d.drop(AttentionUnreachable)
+		w.drop(AttentionUnreachable)
 		return
 	}
 	a.About = slices.DeleteFunc(a.About, func(p PartyID) bool { return p == party })
-	d.touched = true
+	w.touched = true
 }
 
 // others are those who must look when party cannot be reached.
-func (d *decision) others(party PartyID) []PartyID {
-	if party == d.h.Sender && !d.h.Facts.AccessEnded {
-		return []PartyID{d.h.Receiver}
+func (w *watched) others(party PartyID) []PartyID {
+	if party == w.h.Sender && !w.h.Facts.AccessEnded {
+		return []PartyID{w.h.Receiver}
 	}
-	return []PartyID{d.h.Sender}
+	return []PartyID{w.h.Sender}
 }
 
 // concerned are the parties whose contacts an attention is for.
-func (d *decision) concerned(reason AttentionReason) []PartyID {
+func (w *watched) concerned(reason AttentionReason) []PartyID {
 	switch reason {
 	case AttentionUnreachable:
-		return d.others(d.h.Receiver)
+		return w.others(w.h.Receiver)
 	case AttentionNoHealthInfo, AttentionReceiverMayBeWrong:
-		return []PartyID{d.h.Sender}
+		return []PartyID{w.h.Sender}
 	case AttentionWithdrawalAsked:
-		return d.others(d.h.Sender)
+		return w.others(w.h.Sender)
 	}
-	if d.h.Facts.AccessEnded {
-		return []PartyID{d.h.Sender}
+	if w.h.Facts.AccessEnded {
+		return []PartyID{w.h.Sender}
 	}
-	return []PartyID{d.h.Sender, d.h.Receiver}
+	return []PartyID{w.h.Sender, w.h.Receiver}
 }

@@ -1,21 +1,22 @@
 package handover
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
 
 const decideOp = "handover.Decide"
 
-func (d *decision) invalid(text string) *Fault {
+func invalid(text string) *Fault {
 	return &Fault{Kind: FaultInvalid, Op: decideOp, Text: text}
 }
 
-func (d *decision) illegal(text string) *Fault {
+func illegal(text string) *Fault {
 	return &Fault{Kind: FaultIllegal, Op: decideOp, Text: text}
 }
 
-func (d *decision) forbidden(text string) *Fault {
+func forbidden(text string) *Fault {
 	return &Fault{Kind: FaultForbidden, Op: decideOp, Text: text}
 }
 
@@ -25,18 +26,18 @@ const dayWindow = 366 * 24 * time.Hour
 
 func (d *decision) checkEvent() *Fault {
 	switch {
-	case !known(Kinds(), d.kind) || (d.h.Kind != "" && d.h.Kind != d.kind):
-		return d.invalid("the kind is not the handover's")
-	case !known(States(), d.h.State):
-		return d.invalid("the state is not known")
+	case !slices.Contains(Kinds(), d.kind) || (d.h.Kind != "" && d.h.Kind != d.kind):
+		return invalid("the kind is not the handover's")
+	case !slices.Contains(States(), d.h.State):
+		return invalid("the state is not known")
 	case rows[d.e.Name] == nil:
-		return d.invalid("the event is not known")
+		return invalid("the event is not known")
 	case !d.day.IsZero() && (d.day.Sub(d.now) > dayWindow || d.now.Sub(d.day) > dayWindow):
-		return d.invalid("the day named must lie within a year")
+		return invalid("the day named must lie within a year")
 	case d.e.Next.Handover != "" && d.e.Next.None != "":
-		return d.invalid("name either a handover that is next or the reason why there is none")
-	case d.e.Next.None != "" && !known(NoneReasons(), d.e.Next.None):
-		return d.invalid("the reason why nothing follows is not known")
+		return invalid("name either a handover that is next or the reason why there is none")
+	case d.e.Next.None != "" && !slices.Contains(NoneReasons(), d.e.Next.None):
+		return invalid("the reason why nothing follows is not known")
 	}
 	return nil
 }
@@ -49,20 +50,20 @@ func (d *decision) checkActor() *Fault {
 		return d.checkAbout()
 	case RoleReader:
 		if d.a.Person == "" {
-			return d.forbidden("a reader must be a named person")
+			return forbidden("a reader must be a named person")
 		}
 	case RoleSender, RoleReceiver, RoleCopy:
 	default:
-		return d.forbidden("the actor's role is not known")
+		return forbidden("the actor's role is not known")
 	}
 	d.as = d.capacity()
 	switch {
 	case d.as == "" || (d.a.Role == RoleReader && d.as == RoleCopy):
-		return d.forbidden("the actor takes no part in this handover")
+		return forbidden("the actor takes no part in this handover")
 	case d.a.Role != RoleReader && d.a.Role != d.as:
-		return d.forbidden("the actor is another party of this handover")
+		return forbidden("the actor is another party of this handover")
 	case d.as == RoleReceiver && d.h.Facts.AccessEnded:
-		return d.forbidden("the receiver's access has ended")
+		return forbidden("the receiver's access has ended")
 	}
 	return d.checkAbout()
 }
@@ -71,7 +72,7 @@ func (d *decision) checkActor() *Fault {
 func (d *decision) capacity() ActorRole {
 	sender, receiver, copies := d.h.Sender, d.h.Receiver, d.h.Copies
 	if d.h.State == StateNone {
-		sender, receiver = or(sender, d.e.Sender), or(receiver, d.e.Receiver)
+		sender, receiver = cmp.Or(sender, d.e.Sender), cmp.Or(receiver, d.e.Receiver)
 		copies = append(copies[:len(copies):len(copies)], d.e.Copies...)
 	}
 	switch {
@@ -87,34 +88,27 @@ func (d *decision) capacity() ActorRole {
 }
 
 func (d *decision) checkAbout() *Fault {
-	d.about = or(d.a.Party, d.h.Receiver)
+	d.about = cmp.Or(d.a.Party, d.h.Receiver)
 	if d.h.State == StateNone || (d.e.Name != EventReceipted && d.e.Name != EventUnreachable) {
 		return nil
 	}
 	if d.about != d.h.Sender && d.about != d.h.Receiver && !slices.Contains(d.h.Copies, d.about) {
-		return d.forbidden("the receipt is of no party of this handover")
+		return forbidden("the receipt is of no party of this handover")
 	}
 	return nil
 }
 
-func or[T ~string](v, otherwise T) T {
-	if v != "" {
-		return v
-	}
-	return otherwise
-}
-
 func (d *decision) checkOpening() *Fault {
-	sender, receiver := or(d.h.Sender, d.e.Sender), or(d.h.Receiver, d.e.Receiver)
+	sender, receiver := cmp.Or(d.h.Sender, d.e.Sender), cmp.Or(d.h.Receiver, d.e.Receiver)
 	switch {
-	case or(d.h.ID, d.e.NewID) == "":
-		return d.invalid("a new handover needs an id")
-	case or(d.h.Chain, d.e.Chain) == "":
-		return d.invalid("a new handover needs a chain")
+	case cmp.Or(d.h.ID, d.e.NewID) == "":
+		return invalid("a new handover needs an id")
+	case cmp.Or(d.h.Chain, d.e.Chain) == "":
+		return invalid("a new handover needs a chain")
 	case sender == "" || receiver == "":
-		return d.invalid("a new handover needs a sender and a receiver")
+		return invalid("a new handover needs a sender and a receiver")
 	case sender == receiver:
-		return d.invalid("sender and receiver must be two parties")
+		return invalid("sender and receiver must be two parties")
 	}
 	return nil
 }
@@ -123,15 +117,15 @@ func (d *decision) checkForward() *Fault {
 	to := d.e.ForwardTo
 	switch {
 	case to == "":
-		return d.invalid("name the receiver that the request is forwarded to")
+		return invalid("name the receiver that the request is forwarded to")
 	case d.e.NewID == "" || d.e.NewID == d.h.ID:
-		return d.invalid("an id for the new handover is needed")
+		return invalid("an id for the new handover is needed")
 	case to == d.h.Sender:
-		return d.illegal("a request cannot be forwarded to its sender")
+		return illegal("a request cannot be forwarded to its sender")
 	case to == d.h.Receiver || slices.Contains(d.h.Hops, to):
-		return d.illegal("the request has been with that receiver already")
+		return illegal("the request has been with that receiver already")
 	case len(d.h.Hops) >= d.p.ForwardsMax:
-		return d.illegal("the request has been forwarded too often")
+		return illegal("the request has been forwarded too often")
 	}
 	return nil
 }
@@ -139,11 +133,11 @@ func (d *decision) checkForward() *Fault {
 func (d *decision) checkSuccessor() *Fault {
 	switch {
 	case d.e.NewID == "" || d.e.NewID == d.h.ID:
-		return d.invalid("an id for the new handover is needed")
+		return invalid("an id for the new handover is needed")
 	case d.e.Receiver == d.h.Sender:
-		return d.invalid("sender and receiver must be two parties")
+		return invalid("sender and receiver must be two parties")
 	case d.e.Receiver == "" && d.h.Facts.AccessEnded:
-		return d.invalid("name the receiver of the new stay")
+		return invalid("name the receiver of the new stay")
 	}
 	return nil
 }
@@ -154,7 +148,7 @@ func (d *decision) checkResolve() *Fault {
 	if i < 0 || d.a.Role != RoleReader || slices.Contains(d.h.Attentions[i].Parties, d.a.Party) {
 		return nil
 	}
-	return d.forbidden("the attention is for another party to resolve")
+	return forbidden("the attention is for another party to resolve")
 }
 
 // AllowedEvents lists, in life-cycle order, what actor may cause on h now with an effect;

@@ -1,9 +1,6 @@
 package handover
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // term returns when the state that h entered, or entered anew, at now must have ended;
 // zero when nobody owes its end. fast is the event's FastReceipt.
@@ -77,76 +74,79 @@ func later(a, b time.Time) time.Time {
 }
 
 // escalate takes the next step of everything that is late. It never moves the state.
-func (d *decision) escalate() {
-	if !d.h.Deadline.IsZero() && !d.h.Deadline.After(d.now) {
-		d.escalateState()
+func (w *watched) escalate() {
+	if !w.h.Deadline.IsZero() && !w.h.Deadline.After(w.now) {
+		w.escalateState()
 	}
-	for i := range d.h.Attentions {
-		a := &d.h.Attentions[i]
-		if a.Reason == AttentionOverdue || a.Deadline.After(d.now) {
+	for i := range w.h.Attentions {
+		a := &w.h.Attentions[i]
+		if a.Reason == AttentionOverdue || a.Deadline.After(w.now) {
 			continue
 		}
 		a.Step++
-		a.Deadline = d.now.Add(d.p.EscalationAfter(a.Step))
-		d.alert(a.Reason, a.Step, a.Parties)
+		a.Deadline = w.now.Add(w.p.EscalationAfter(a.Step))
+		w.alert(a.Reason, a.Step, a.Parties)
 	}
 }
 
 // escalateState alerts the party that owes the next step, and from the second step the
 // custodian with it. While the state is late it carries the attention overdue, whose
 // clock is the state's.
-func (d *decision) escalateState() {
-	d.h.Step++
-	d.h.Deadline = d.nextStep()
-	i := d.attention(AttentionOverdue)
+func (w *watched) escalateState() {
+	w.h.Step++
+	w.h.Deadline = w.nextStep()
+	i := w.attention(AttentionOverdue)
 	if i < 0 {
-		d.h.Attentions = append(d.h.Attentions, Attention{Reason: AttentionOverdue, RaisedAt: d.now})
-		i = len(d.h.Attentions) - 1
-		d.notices = append(d.notices, Effect{Kind: EffectPublish, Event: EventAttentionRaised, Attention: AttentionOverdue})
+		w.h.Attentions = append(w.h.Attentions, Attention{Reason: AttentionOverdue, RaisedAt: w.now})
+		i = len(w.h.Attentions) - 1
+		w.notices = append(w.notices, Effect{Kind: EffectPublish, Event: EventAttentionRaised, Attention: AttentionOverdue})
 	}
-	parties := d.late()
-	a := &d.h.Attentions[i]
-	a.Step, a.Deadline = d.h.Step, d.h.Deadline
-	for _, p := range parties {
-		if !slices.Contains(a.Parties, p) {
-			a.Parties = append(a.Parties, p)
-		}
-	}
-	d.alert(AttentionOverdue, a.Step, parties)
+	parties := w.late()
+	a := &w.h.Attentions[i]
+	a.Step, a.Deadline = w.h.Step, w.h.Deadline
+	a.Parties = union(a.Parties, parties)
+	w.alert(AttentionOverdue, a.Step, parties)
 }
 
-func (d *decision) nextStep() time.Time {
-	if d.h.State == StateReceived && d.kind == KindDischarge {
-		return d.now.Add(rung(d.p.AnswerDischargeThen, d.h.Step-1))
+func (w *watched) nextStep() time.Time {
+	if w.h.State == StateReceived && w.kind == KindDischarge {
+		return w.now.Add(rung(w.p.AnswerDischargeThen, w.h.Step-1))
 	}
-	next := d.now.Add(d.p.EscalationAfter(d.h.Step - 1))
+	next := w.now.Add(w.p.EscalationAfter(w.h.Step - 1))
 	// The last limit for a receipt is a step of its own.
-	if hard := d.p.ReceiptHard.from(d.h.Since); d.h.State == StateRequested && hard.After(d.now) && hard.Before(next) {
+	if hard := w.p.ReceiptHard.from(w.h.Since); w.h.State == StateRequested && hard.After(w.now) && hard.Before(next) {
 		return hard
 	}
 	return next
 }
 
 // late lists whom the present step of a late state goes to.
-func (d *decision) late() []PartyID {
-	party := d.h.Sender
-	if owes(d.kind, d.h.State) == RoleReceiver && !d.h.Facts.AccessEnded {
-		party = d.h.Receiver
+func (w *watched) late() []PartyID {
+	party := w.h.Sender
+	if owes(w.kind, w.h.State) == RoleReceiver && !w.h.Facts.AccessEnded {
+		party = w.h.Receiver
 	}
-	if d.h.Step > 1 && d.h.Custodian != party {
-		return []PartyID{party, d.h.Custodian}
+	if w.h.Step > 1 && w.h.Custodian != party {
+		return []PartyID{party, w.h.Custodian}
 	}
 	return []PartyID{party}
 }
 
-func (d *decision) alert(reason AttentionReason, step int, parties []PartyID) {
-	d.touched = true
-	d.notices = append(d.notices, Effect{Kind: EffectPublish, Event: EventDeadlinePassed, Attention: reason, Step: step})
+func (w *watched) alert(reason AttentionReason, step int, parties []PartyID) {
+	w.touched = true
+	w.notices = append(w.notices, Effect{Kind: EffectPublish, Event: EventDeadlinePassed, Attention: reason, Step: step})
+	w.alertAll(parties, Effect{Event: EventDeadlinePassed, Attention: reason, Step: step})
+}
+
+// alertAll notes an alert to each of the parties, but to a receiver that was the wrong one.
+func (w *watched) alertAll(parties []PartyID, e Effect) {
+	e.Kind = EffectAlert
 	for _, p := range parties {
-		if p == d.h.Receiver && d.h.Facts.AccessEnded {
+		if p == w.h.Receiver && w.h.Facts.AccessEnded {
 			continue
 		}
-		d.notices = append(d.notices, Effect{Kind: EffectAlert, Event: EventDeadlinePassed, Party: p, Attention: reason, Step: step})
+		e.Party = p
+		w.notices = append(w.notices, e)
 	}
 }
 

@@ -5,24 +5,19 @@ import (
 	"time"
 )
 
-// decision is one call of Decide while it is worked out. h is a copy; before is what
-// the caller gave and is never written to.
+// decision is one call of Decide while it is worked out, on the handover that it watches;
+// before is what the caller gave and is never written to.
 type decision struct {
-	p      Policy
-	kind   Kind
+	watched
 	before Handover
-	h      Handover
 	e      Event
 	a      Actor
 	as     ActorRole // the actor's capacity: a reader acts as its party
 	about  PartyID   // whose receipt, or whose silence
-	now    time.Time
 	at     time.Time // when it happened, never zero
 	day    time.Time // e.Day as 00:00 UTC of that day in Oslo, or zero
 
-	touched bool     // an attention was raised, changed or cleared
-	notices []Effect // what the attentions cause
-	opened  []Effect // what an opened handover causes
+	opened []Effect // what an opened handover causes
 }
 
 // Decide says what follows when a causes e on h: the handover afterwards, what the
@@ -52,7 +47,7 @@ func (p Policy) Decide(kind Kind, h Handover, e Event, a Actor, now time.Time) (
 }
 
 func newDecision(p Policy, kind Kind, h Handover, e Event, a Actor, now time.Time) *decision {
-	d := &decision{p: p, kind: kind, before: h, h: clone(h), e: e, a: a, now: instant(now), at: instant(e.At)}
+	d := &decision{watched: watched{p: p, kind: kind, h: clone(h), now: instant(now)}, before: h, e: e, a: a, at: instant(e.At)}
 	if d.h.State == "" {
 		d.h.State = StateNone
 	}
@@ -101,11 +96,11 @@ func (d *decision) find() (*rule, Reason, *Fault) {
 	r := d.match()
 	switch {
 	case r == nil && !d.mayEver():
-		return nil, ReasonForbidden, d.forbidden("this event is not the actor's to tell")
+		return nil, ReasonForbidden, forbidden("this event is not the actor's to tell")
 	case r == nil:
-		return nil, ReasonIllegal, d.illegal("the event is not allowed in this state")
+		return nil, ReasonIllegal, illegal("the event is not allowed in this state")
 	case r.waits:
-		return nil, ReasonBeforeOriginal, d.illegal("the event undoes one that has not arrived")
+		return nil, ReasonBeforeOriginal, illegal("the event undoes one that has not arrived")
 	}
 	for _, n := range r.needs {
 		if f := n.ok(d); f != nil {

@@ -3,6 +3,7 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -60,11 +61,11 @@ func TestStates_EachIsDrawnOnce(t *testing.T) {
 
 func TestTable_EveryRowNamesKnownThings(t *testing.T) {
 	for i, r := range table {
-		if !known(EventNames(), r.event) || !known(Reasons(), r.reason) || len(r.from) == 0 || len(r.who) == 0 {
+		if !slices.Contains(EventNames(), r.event) || !slices.Contains(Reasons(), r.reason) || len(r.from) == 0 || len(r.who) == 0 {
 			t.Errorf("row %d: %+v", i, r)
 		}
 		for _, role := range r.who {
-			if !known(ActorRoles(), role) {
+			if !slices.Contains(ActorRoles(), role) {
 				t.Errorf("row %d: role %s", i, role)
 			}
 		}

@@ -15,6 +15,17 @@
 //   - deadline: when the present state must have ended; passing it escalates.
 //   - attention: a mark on an open handover or a message, for a named person to resolve.
 //   - disposition: how a received message ended.
+//
+// # Files
+//
+//	handover.go, state.go, event.go   what there is: handovers, states, events
+//	reason.go, effect.go, fault.go    what a decision says: why, what to do, why not
+//	table.go, rule.go                 what moves a handover, row by row, and the rows' terms
+//	decide.go   a row is found and its columns worked out
+//	  check.go  what an event and its actor must be      open.go  what begins a handover
+//	  attention.go, clock.go  attentions and deadlines of the handover (watched)
+//	policy.go, calendar.go            how long everything may take
+//	taskchange.go                     what a change of Task.status means
 package handover
 
 import "time"

@@ -1,15 +1,18 @@
 package handover
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // create fills what a first event says about its handover.
 func (d *decision) create() {
 	h := &d.h
 	h.Kind = d.kind
-	h.ID = or(h.ID, d.e.NewID)
-	h.Chain = or(h.Chain, d.e.Chain)
-	h.Sender = or(h.Sender, d.e.Sender)
-	h.Receiver = or(h.Receiver, d.e.Receiver)
+	h.ID = cmp.Or(h.ID, d.e.NewID)
+	h.Chain = cmp.Or(h.Chain, d.e.Chain)
+	h.Sender = cmp.Or(h.Sender, d.e.Sender)
+	h.Receiver = cmp.Or(h.Receiver, d.e.Receiver)
 	if len(h.Copies) == 0 {
 		h.Copies = d.e.Copies
 	}
@@ -19,12 +22,22 @@ func (d *decision) create() {
 // copiesOf leaves out repeats and those who are told in their own right.
 func copiesOf(copies []PartyID, sender, receiver PartyID) []PartyID {
 	var out []PartyID
-	for _, c := range copies {
-		if c != "" && c != sender && c != receiver && !slices.Contains(out, c) {
+	for _, c := range union(nil, copies) {
+		if c != "" && c != sender && c != receiver {
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// union is a and, each once, what of b it lacks.
+func union(a, b []PartyID) []PartyID {
+	for _, p := range b {
+		if !slices.Contains(a, p) {
+			a = append(a, p)
+		}
+	}
+	return a
 }
 
 // forward opens the next handover, from the original sender to the receiver named.
@@ -44,7 +57,7 @@ func (d *decision) forward() {
 
 // readmit opens the successor of a patient who is back at the sender.
 func (d *decision) readmit() {
-	receiver := or(d.e.Receiver, d.h.Receiver)
+	receiver := cmp.Or(d.e.Receiver, d.h.Receiver)
 	next := Handover{
 		ID: d.e.NewID, Chain: d.h.Chain, Kind: d.kind, State: StateAnnounced,
 		Sender: d.h.Sender, Receiver: receiver, Custodian: d.h.Sender,
@@ -56,7 +69,7 @@ func (d *decision) readmit() {
 
 // readmitAudience: one who is told of the new stay needs no second message about the old.
 func (d *decision) readmitAudience() []PartyID {
-	if to := or(d.e.Receiver, d.h.Receiver); to == d.h.Receiver || d.h.Facts.AccessEnded {
+	if to := cmp.Or(d.e.Receiver, d.h.Receiver); to == d.h.Receiver || d.h.Facts.AccessEnded {
 		return nil
 	}
 	return []PartyID{d.h.Receiver}
@@ -66,7 +79,7 @@ func (d *decision) readmitAudience() []PartyID {
 // tellings.
 func (d *decision) open(next Handover, first EventName) {
 	d.h.Next = Next{Handover: next.ID}
-	n := &decision{p: d.p, kind: d.kind, h: next, e: d.e, a: d.a, now: d.now, at: d.at}
+	n := &decision{watched: watched{p: d.p, kind: d.kind, h: next, now: d.now}, e: d.e, a: d.a, at: d.at}
 	n.h.Since = d.now
 	n.h.Deadline = d.p.term(d.kind, n.h, d.e.FastReceipt, d.now)
 	if first == EventRequested && whenUninformed.ok(n) {

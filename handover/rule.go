@@ -1,6 +1,9 @@
 package handover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rule is one row of the transition table. Rows of one event are tried in order; the
 // first that fits kind, actor, state and guard decides.
@@ -115,11 +118,11 @@ type need struct {
 var (
 	needNext = need{"next", func(d *decision) *Fault {
 		n := d.e.Next
-		if (n.Handover == "") == (n.None == "") || (n.None != "" && !known(NoneReasons(), n.None)) {
-			return d.invalid("name what is next: either a handover or the reason why there is none")
+		if (n.Handover == "") == (n.None == "") || (n.None != "" && !slices.Contains(NoneReasons(), n.None)) {
+			return invalid("name what is next: either a handover or the reason why there is none")
 		}
 		if n.Handover == d.h.ID {
-			return d.invalid("a handover cannot follow itself")
+			return invalid("a handover cannot follow itself")
 		}
 		return nil
 	}}
@@ -127,11 +130,11 @@ var (
 	needSuccessor = need{"id of the successor", func(d *decision) *Fault { return d.checkSuccessor() }}
 	needForward   = need{"another receiver, within the limit", func(d *decision) *Fault { return d.checkForward() }}
 	needAttention = need{"attention reason", func(d *decision) *Fault {
-		if !known(AttentionReasons(), d.e.Attention) {
-			return d.invalid("name the attention reason")
+		if !slices.Contains(AttentionReasons(), d.e.Attention) {
+			return invalid("name the attention reason")
 		}
 		if d.e.Attention == AttentionOverdue {
-			return d.illegal("overdue follows the state's deadline and ends with it")
+			return illegal("overdue follows the state's deadline and ends with it")
 		}
 		return nil
 	}}
@@ -141,18 +144,9 @@ var (
 		case "", AttentionChainsMeet, AttentionReceiverMayBeWrong:
 			return nil
 		}
-		return d.invalid("only chains-meet or receiver-may-be-wrong follows from this event")
+		return invalid("only chains-meet or receiver-may-be-wrong follows from this event")
 	}}
 )
-
-func known[T comparable](set []T, v T) bool {
-	for _, s := range set {
-		if s == v {
-			return true
-		}
-	}
-	return false
-}
 
 // factChange is a named change of Facts.
 type factChange struct {

@@ -1,5 +1,7 @@
 package handover
 
+import "slices"
+
 // State is where a handover is in its life. Values equal what is logged, indexed and shown.
 type State string
 
@@ -30,38 +32,16 @@ func States() []State {
 
 // Open reports whether a handover in s can still be moved by its parties.
 func (s State) Open() bool {
-	switch s {
-	case StateAnnounced, StateRequested, StateReceived, StateDeferred, StateAccepted, StateInProgress, StatePaused:
-		return true
-	}
-	return false
+	return slices.Contains(inOpen, s)
 }
 
 // TaskStatus returns the FHIR R4 Task.status that shows s.
-func (s State) TaskStatus() string {
-	switch s {
-	case StateAnnounced:
-		return "draft"
-	case StateRequested:
-		return "requested"
-	case StateReceived:
-		return "received"
-	case StateDeferred, StatePaused:
-		return "on-hold"
-	case StateAccepted:
-		return "accepted"
-	case StateInProgress:
-		return "in-progress"
-	case StateCompleted:
-		return "completed"
-	case StateDeclined, StateForwarded:
-		return "rejected"
-	case StateWithdrawn:
-		return "cancelled"
-	case StateVoided:
-		return "entered-in-error"
-	}
-	return ""
+func (s State) TaskStatus() string { return taskStatuses[s] }
+
+var taskStatuses = map[State]string{
+	StateAnnounced: "draft", StateRequested: "requested", StateReceived: "received", StateDeferred: "on-hold",
+	StateAccepted: "accepted", StateInProgress: "in-progress", StatePaused: "on-hold", StateCompleted: "completed",
+	StateDeclined: "rejected", StateForwarded: "rejected", StateWithdrawn: "cancelled", StateVoided: "entered-in-error",
 }
 
 // BusinessStatus returns the code of Task.businessStatus that tells apart the states
