@@ -5,6 +5,13 @@
 // It uses nothing else of this project. The parties see only their own wire, send bytes
 // from fixtures with times and ids filled in, and judge what they get by looking at the
 // bytes, so that a mistake which an encoder and a decoder share is still found here.
+//
+//	demo.go      the parties, the directory that names them, and Run
+//	scenario.go  the rows in order; stroke.go and exceptions.go play them
+//	stage.go, gateway.go  what a row sends, waits for, and asks the gateway
+//	hospital.go, municipality.go, institution.go  a party on its own wire
+//	inbox.go, follow.go, http.go, fixture.go      what arrives, events, calls, bytes
+//	timeline.go  what happened, in words
 package demo
 
 import (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -59,22 +58,6 @@ func (s *scenario) withoutAnswer(ctx context.Context) error {
 	return nil
 }
 
-// notice waits for a DIALOG_HELSEFAGLIG about a stay at the municipality.
-func (s *scenario) notice(ctx context.Context, st stay, words ...string) error {
-	_, err := s.m.inbox.await(ctx, "DIALOG_HELSEFAGLIG at the municipality", s.cfg.Wait, func(a Arrival) bool {
-		if a.Type != "DIALOG_HELSEFAGLIG" || !holds(a.Raw, st.person.FNR) {
-			return false
-		}
-		for _, w := range words {
-			if !holds(a.Raw, w) {
-				return false
-			}
-		}
-		return true
-	})
-	return joinTrouble(err, s.m.trouble())
-}
-
 // silence: nobody answers, the clock escalates, and a late answer ends it once.
 func (s *scenario) silence(ctx context.Context) error {
 	st := &s.silent
@@ -113,46 +96,6 @@ func (s *scenario) silence(ctx context.Context) error {
 	return s.answeredLate(ctx, st)
 }
 
-// overdueText is how an escalation of a passed deadline begins its explanation.
-const overdueText = "En frist er passert"
-
-// escalated waits for the next step of an escalation after step last, at whichever
-// contact it goes to, and returns its number.
-func (s *scenario) escalated(ctx context.Context, st stay, last int) (int, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type found struct {
-		step int
-		err  error
-	}
-	arrived := make(chan found, 2)
-	for _, b := range []*inbox{s.h.inbox, s.m.inbox} {
-		go func() {
-			a, err := b.await(ctx, "an escalation after step "+strconv.Itoa(last), s.cfg.Wait, func(a Arrival) bool {
-				return holds(a.Raw, st.person.FNR) && holds(a.Raw, overdueText) && stepOf(a.Raw) > last
-			})
-			arrived <- found{stepOf(a.Raw), err}
-		}()
-	}
-	first := <-arrived
-	if first.err != nil {
-		first = <-arrived
-	}
-	if first.err != nil {
-		return 0, first.err
-	}
-	return first.step, s.event(ctx, st.handover, "deadline-passed")
-}
-
-// stepOf reads the step that an escalation names.
-func stepOf(raw []byte) int {
-	n, err := strconv.Atoi(between(raw, "trinn ", "."))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 func (s *scenario) answeredLate(ctx context.Context, st *stay) error {
 	note, err := s.answer(ctx, *st, "SVAR=KAN_MOTTA;DATO="+s.cfg.Now().In(oslo).AddDate(0, 0, 1).Format(time.DateOnly))
 	if err != nil {
@@ -179,20 +122,6 @@ func (s *scenario) answeredLate(ctx context.Context, st *stay) error {
 	e.tell(t)
 	s.record(e)
 	return nil
-}
-
-// resolved counts the announcements that an overdue deadline is settled.
-func (s *scenario) resolved(handover string) int {
-	if s.events == nil {
-		return 0
-	}
-	n := 0
-	for _, a := range s.events.inbox.all() {
-		if a.Type == "attention-resolved" && a.ID == handover && holds(a.Raw, `"attention":"overdue"`) {
-			n++
-		}
-	}
-	return n
 }
 
 // cancelled: each message of a stay is undone by the one that undoes it.
@@ -267,7 +196,7 @@ func (s *scenario) truncated(ctx context.Context) error {
 	if r.status < 400 || r.status > 499 {
 		return fmt.Errorf("truncated XML: expected 4xx, got %d", r.status)
 	}
-	if err := s.tells(r.body); err != nil {
+	if err := explains(r.body); err != nil {
 		return err
 	}
 	// The envelope could be read, so the sender can be told in its own format too (T01).
@@ -279,8 +208,8 @@ func (s *scenario) truncated(ctx context.Context) error {
 	return nil
 }
 
-// tells looks at a refusal: it explains itself and quotes nothing of the patient.
-func (s *scenario) tells(body []byte) error {
+// explains looks at a refusal: it says why and quotes nothing of the patient.
+func explains(body []byte) error {
 	if len(body) == 0 {
 		return fmt.Errorf("a refusal must say why")
 	}
@@ -337,7 +266,7 @@ func (s *scenario) illegal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.tells(r.body); err != nil {
+	if err := explains(r.body); err != nil {
 		return err
 	}
 	if !holds(r.body, "OperationOutcome") {

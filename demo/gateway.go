@@ -61,7 +61,7 @@ func (t told) attention(reason string) bool {
 
 // ask reads what became of a message, as the party that sent it. id is the gateway's or
 // the party's own.
-func (s *scenario) ask(ctx context.Context, token, id string) (told, error) {
+func (s *stage) ask(ctx context.Context, token, id string) (told, error) {
 	r, err := call(ctx, http.MethodGet, s.cfg.APIURL+"/messages/"+url.PathEscape(id), token, "", nil, nil)
 	if err != nil {
 		return told{}, err
@@ -83,7 +83,7 @@ func (s *scenario) ask(ctx context.Context, token, id string) (told, error) {
 
 // readAnswer records what a named person read out of a free text. This is the only place
 // that knows how the gateway's API for named persons spells it.
-func (s *scenario) readAnswer(ctx context.Context, handover, event string, day time.Time) error {
+func (s *stage) readAnswer(ctx context.Context, handover, event string, day time.Time) error {
 	body, err := json.Marshal(map[string]string{"event": event, "day": day.Format(time.DateOnly), "for": MunicipalityID})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
