@@ -5,6 +5,11 @@
 //
 // The doors before it (intake, fhirdoor, deliver, clock, desk) differ; nothing here or
 // behind here knows which door it was.
+//
+//	kernel.go  one act from its lock to what it wakes
+//	load.go    what a snapshot wants, read from the ledger
+//	lock.go    locks by key
+//	fault.go   what a door tells of an act that failed
 package kernel
 
 import (
