@@ -17,12 +17,14 @@ import (
 func (t *writing) locate(s *act.Snapshot) error {
 	t.entries = make([]act.Entry, len(t.w.Entries))
 	entries := make([]fhir.WriteEntry, len(t.w.Entries))
-	for i, e := range t.w.Entries {
-		t.entries[i].WriteEntry = e
-		if err := t.resolve(s, &t.entries[i]); err != nil {
-			return err
-		}
-		entries[i] = t.entries[i].WriteEntry
+	err := t.each(func(i int, e *act.Entry) error {
+		e.WriteEntry = t.w.Entries[i]
+		err := t.resolve(s, e)
+		entries[i] = e.WriteEntry
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	fresh := make([]bool, len(entries))
 	if err := fhir.ResolveTransaction(entries, func(i int, _ string) string { fresh[i] = true; return act.NewID() }); err != nil {
@@ -35,6 +37,16 @@ func (t *writing) locate(s *act.Snapshot) error {
 		t.entries[i].WriteEntry = entries[i]
 		if !fresh[i] {
 			addStored(s, &t.entries[i])
+		}
+	}
+	return nil
+}
+
+// each calls f with every entry until it fails.
+func (t *writing) each(f func(i int, e *act.Entry) error) error {
+	for i := range t.entries {
+		if err := f(i, &t.entries[i]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -58,7 +70,7 @@ func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
 		return nil
 	}
 	id, err := t.match(s, e.Type, condition)
-	if err != nil || id == "" {
+	if id == "" {
 		return err
 	}
 	e.ID, e.Matched = id, e.Method == http.MethodPost
@@ -71,8 +83,8 @@ func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
 // referred is the match of a conditional reference, which must have one (R4 3.1.0.11.2).
 func (t *writing) referred(s *act.Snapshot, typ, query string) (string, error) {
 	id, err := t.match(s, typ, query)
-	if err == nil && id == "" {
-		err = &handover.Fault{Kind: handover.FaultPrecondition, Op: "fhirdoor.referred", Text: "a conditional reference matches no resource"}
+	if id == "" {
+		err = cmp.Or[error](err, &handover.Fault{Kind: handover.FaultPrecondition, Op: "fhirdoor.referred", Text: "a conditional reference matches no resource"})
 	}
 	return id, err
 }
@@ -88,12 +100,7 @@ func (t *writing) match(s *act.Snapshot, typ, query string) (string, error) {
 
 // authorise holds the caller to what it may write, and the versions to what it expects.
 func (t *writing) authorise(s *act.Snapshot) error {
-	for i := range t.entries {
-		if err := t.authoriseEntry(s, &t.entries[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.each(func(_ int, e *act.Entry) error { return t.authoriseEntry(s, e) })
 }
 
 func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {

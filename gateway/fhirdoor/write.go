@@ -79,7 +79,7 @@ func (t *writing) plan(s *act.Snapshot) (*act.Plan, error) {
 		return nil, err
 	}
 	plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries})
-	if err != nil || !s.Complete() {
+	if err != nil {
 		return nil, err
 	}
 	return plan, t.answer(s, plan)
@@ -217,13 +217,14 @@ func (t *writing) repeat(s *act.Snapshot) (*act.Plan, error) {
 func (t *writing) answer(s *act.Snapshot, p *act.Plan) error {
 	t.results = nil
 	var places []answeredEntry
-	for i := range t.entries {
-		r, err := result(p, &t.entries[i])
-		if err != nil {
-			return err
-		}
+	err := t.each(func(_ int, e *act.Entry) error {
+		r, err := result(p, e)
 		t.results = append(t.results, r)
 		places = append(places, answeredEntry{Status: r.Status, Type: r.Type, ID: r.ID, Version: r.Version, Created: r.Created})
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	t.status = http.StatusOK
 	if alone(t.w) {
