@@ -36,11 +36,7 @@ const waitAgain = time.Minute
 // Message decides what a message means for its handover. A *handover.Fault says that it
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
-	p, err := place(s, in)
-	d := in.decisionOn(s, p)
-	if err == nil {
-		err = d.decide()
-	}
+	d, err := in.decide(s)
 	switch {
 	case err == nil:
 		return in.decided(d), nil
@@ -49,9 +45,20 @@ func Message(s *Snapshot, in Incoming) (*Plan, error) {
 	case errors.Is(err, errBeforeOriginal):
 		return in.wait(s)
 	case slices.Contains(notAllowed, kindOf(err)):
-		return in.parkIllegal(s, p.before, handover.FaultOf(err))
+		return in.parkIllegal(s, d.before, handover.FaultOf(err))
 	}
 	return nil, err
+}
+
+// decide finds where the message belongs, and decides what it means there. Its error is
+// place's or the decision's.
+func (in Incoming) decide(s *Snapshot) (*decision, error) {
+	p, err := place(s, in)
+	d := in.decisionOn(s, p)
+	if err != nil {
+		return d, err
+	}
+	return d, d.decide()
 }
 
 // errNoHandover: the message belongs to no handover and begins none.

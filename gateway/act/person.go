@@ -33,16 +33,16 @@ func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyI
 	return &d.plan, nil
 }
 
-// CloseMessage ends a parked message with a named person's reason.
-func CloseMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
+// ClosedMessage ends a parked message with a named person's reason.
+func ClosedMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
 	m.Disposition, m.Resolution, m.Person = ledger.DispositionApplied, why, by.Name
 	m.Contact, m.Deadline = "", time.Time{}
 	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
 		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Message: m.ID, Handover: m.Handover})}}}
 }
 
-// CloseDelivery ends a parked delivery with a named person's reason.
-func CloseDelivery(s *Snapshot, by Person, d ledger.Delivery, why string) *Plan {
+// ClosedDelivery ends a parked delivery with a named person's reason.
+func ClosedDelivery(s *Snapshot, by Person, d ledger.Delivery, why string) *Plan {
 	closeDelivery(s, &d)
 	d.Error = "closed: " + why
 	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d},
@@ -53,10 +53,10 @@ func closeDelivery(s *Snapshot, d *ledger.Delivery) {
 	d.State, d.EndedAt, d.Deadline, d.Contact = ledger.DeliveryClosed, s.Now, time.Time{}, ""
 }
 
-// Resend sends a parked delivery again: identical where the receiver never took it; under
+// Resent lets a parked delivery be sent again: identical where the receiver never took it; under
 // identity, a fresh one of its wire, where it was refused, since a receipt is final and the
 // same id would be taken for a repeat (DOMAIN 3.3). It returns the delivery that is sent.
-func Resend(s *Snapshot, by Person, d ledger.Delivery, identity string) (*Plan, ledger.Delivery) {
+func Resent(s *Snapshot, by Person, d ledger.Delivery, identity string) (*Plan, ledger.Delivery) {
 	plan := &Plan{Unit: ledger.Unit{Audit: []ledger.Audit{by.operated(s, "resent", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}
 	u := &plan.Unit
 	if d.State == ledger.DeliveryRefused {

@@ -43,7 +43,8 @@ func receipted(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.Me
 	}
 	d.Receipt, d.LeaseOwner, d.LeaseUntil = by, "", time.Time{}
 	d.WarnAt, d.NextAttempt = time.Time{}, time.Time{}
-	plan := s.delivered(d, s.outcome(&d, r))
+	event := s.outcome(&d, r)
+	plan := s.delivered(d, event)
 	if d.Purpose == ledger.PurposeTell {
 		plan.addRelay(s, d, r, by)
 	}
@@ -190,8 +191,8 @@ func (s *Snapshot) undeliverable(d ledger.Delivery, why string) *Plan {
 	return s.delivered(d, handover.EventUnreachable)
 }
 
-// Abandon parks a delivery without any of the consequences that its outcome panicked in.
-func Abandon(s *Snapshot, d ledger.Delivery) *Plan {
+// Abandoned parks a delivery without any of the consequences that its outcome panicked in.
+func Abandoned(s *Snapshot, d ledger.Delivery) *Plan {
 	s.ParkDelivery(&d, s.Operator, "panic while its outcome was recorded")
 	return deliveryAlone(d)
 }

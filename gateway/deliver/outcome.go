@@ -60,7 +60,7 @@ func (g *Deliverer) setAside(ctx context.Context, d ledger.Delivery) {
 		if fresh.State != ledger.DeliverySending {
 			return nil, nil
 		}
-		return act.Abandon(s, fresh), nil
+		return act.Abandoned(s, fresh), nil
 	})
 	if err != nil {
 		g.k.Log.Error("a delivery could not be set aside", "delivery", d.ID, "cause", err.Error())

@@ -96,7 +96,7 @@ func (g *Desk) CloseMessage(ctx context.Context, c access.Caller, id handover.Me
 	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
-	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseMessage(s, person(c), m, why) })
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ClosedMessage(s, person(c), m, why) })
 }
 
 // said refuses an act without its reason.
@@ -141,7 +141,7 @@ func (g *Desk) CloseDelivery(ctx context.Context, c access.Caller, id handover.D
 	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
-	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.CloseDelivery(s, person(c), d, why) })
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ClosedDelivery(s, person(c), d, why) })
 }
 
 // Resend sends a parked delivery again: identical where the receiver never took it, as a
@@ -156,7 +156,7 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 	}
 	var sent ledger.Delivery
 	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {
-		plan, sent = act.Resend(s, person(c), d, g.k.Rules[d.Wire].NewID())
+		plan, sent = act.Resent(s, person(c), d, g.k.Rules[d.Wire].NewID())
 		return plan
 	})
 	return sent, err
