@@ -655,3 +655,24 @@ func TestReferral_DeleteOutOfSight(t *testing.T) {
 	}
 	b.mustRead(asKommune, "CarePlan", r.plan)
 }
+
+// TestReferral_OwnerStaysWhereForwardingIsNotAllowed: who has accepted a request does not
+// put another owner into its Task, whatever the event is read as.
+func TestReferral_OwnerStaysWhereForwardingIsNotAllowed(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	b.mustChange(asInstitusjon, r.task, status("accepted", ""))
+	err := b.change(asInstitusjon, r.task, func(n *fhir.Node) {
+		status("rejected", "forwarded")(n)
+		n.Set("owner", fhir.LogicalRef("Organization", fhir.SystemHER, "80401", ""))
+	})
+	if f := isFault(t, err, handover.FaultIllegal); f.Path != "Task.owner" || len(f.Allowed) == 0 {
+		t.Errorf("%+v", f)
+	}
+	if got := b.mustRead(asKommune, "Task", r.task).At("owner", "identifier").Str("value"); got != "80003" && got != "80301" {
+		t.Errorf("the Task's owner is %s", got)
+	}
+	b.stateOf(r.task, handover.StateAccepted, institusjon)
+	b.balanced()
+}

@@ -120,16 +120,25 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 // taskEventName is the event that leads from the Task's status to the new one: updated
 // where the status stays.
 func (d *decision) taskEventName(e *Entry, task fhir.Task, h handover.Handover) (handover.EventName, error) {
-	if !slices.ContainsFunc(ChangedMembers(e.Before, e.Resource), isStatus) {
+	changed := ChangedMembers(e.Before, e.Resource)
+	if !slices.ContainsFunc(changed, isStatus) {
 		return handover.EventUpdated, nil
 	}
 	_, business := fhir.FirstCoding(task.BusinessStatus)
 	name, ok := handover.EventOfTaskChange(h.Kind, d.actor.Role, e.Before.Str("status"), fhir.Code(task.Status), business)
-	if !ok {
-		return "", &handover.Fault{Kind: handover.FaultIllegal, Op: "act.taskEvent", Path: "Task.status", Text: "no event of this party leads from the present status to this one",
-			Allowed: d.s.Policy.AllowedEvents(h.Kind, h, d.actor, d.s.Now)}
+	switch {
+	case !ok:
+		return "", d.illegalChange(h, "Task.status", "no event of this party leads from the present status to this one")
+	case name != handover.EventForwarded && slices.Contains(changed, "owner"):
+		// Another owner than the handover's receiver would stand in the Task.
+		return "", d.illegalChange(h, "Task.owner", "the owner changes only in forwarding, which the present status does not allow")
 	}
 	return name, nil
+}
+
+func (d *decision) illegalChange(h handover.Handover, path, text string) error {
+	return &handover.Fault{Kind: handover.FaultIllegal, Op: "act.taskEvent", Path: path, Text: text,
+		Allowed: d.s.Policy.AllowedEvents(h.Kind, h, d.actor, d.s.Now)}
 }
 
 func isStatus(element string) bool { return element == "status" || element == "businessStatus" }
