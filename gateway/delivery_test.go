@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -448,5 +449,52 @@ func TestDelivery_RunsUntilToldToStop(t *testing.T) {
 	}
 	stop()
 	<-done
+	b.balanced()
+}
+
+// cursed is a store in which one handover cannot be looked at without a panic.
+type cursed struct {
+	ledger.Store
+	on atomic.Bool
+}
+
+func (c *cursed) Handover(ctx context.Context, id handover.ID) (handover.Handover, error) {
+	if c.on.Load() {
+		panic("a handover that nobody foresaw")
+	}
+	return c.Store.Handover(ctx, id)
+}
+
+// TestDelivery_OutcomeThatPanicsIsSetAside: sent again, identical, a few times; then a
+// person looks, and the rest goes on.
+func TestDelivery_OutcomeThatPanicsIsSetAside(t *testing.T) {
+	c := &cursed{}
+	b := newBench(t, func(b *bench) {
+		b.wrap = func(inner ledger.Store) ledger.Store { c.Store = inner; return c }
+	})
+	b.out.answer = func(adapters.Target, adapters.Outgoing) (adapters.Sent, error) {
+		return adapters.Sent{Receipt: &adapters.Receipt{Positive: true}}, nil
+	}
+	b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
+	c.on.Store(true)
+	for range 3 {
+		if _, err := b.g.DeliverOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(10 * time.Minute)
+	}
+	sent := b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")
+	if len(sent) != 3 || string(sent[0].Raw) != string(sent[2].Raw) {
+		t.Fatalf("sent %d times", len(sent))
+	}
+	c.on.Store(false)
+	if _, ds := b.parked(asOperator); len(ds) != 1 || ds[0].Contact == "" || ds[0].Error == "" {
+		t.Fatalf("parked %+v", ds)
+	}
+	b.must(b.hl7(adt{trigger: "A16", id: "M2", visit: "V2", fnr: benchNumber(7)}.String()))
+	b.deliver()
+	if n := len(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")); n != 4 {
+		t.Errorf("%d sent after it", n)
+	}
 	b.balanced()
 }
