@@ -676,3 +676,83 @@ func TestReferral_OwnerStaysWhereForwardingIsNotAllowed(t *testing.T) {
 	b.stateOf(r.task, handover.StateAccepted, institusjon)
 	b.balanced()
 }
+
+// TestWrite_EntriesReferToEachOther: new resources of one transaction may refer to each
+// other, to themselves and to what the same transaction updates, whatever their types.
+func TestWrite_EntriesReferToEachOther(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	entry := func(n int, resource string) string {
+		return fmt.Sprintf(`{"fullUrl":"urn:uuid:00000000-0000-4000-8000-%012d","resource":%s,"request":{"method":"POST","url":"%s"}}`, n, resource, between([]byte(resource), `"resourceType":"`, `"`))
+	}
+	urn := func(n int) string {
+		return fmt.Sprintf(`{"reference":"urn:uuid:00000000-0000-4000-8000-%012d"}`, n)
+	}
+	for name, entries := range map[string][]string{
+		"encounter": {entry(1, `{"resourceType":"Encounter","status":"planned","class":{"code":"AMB"}}`),
+			entry(2, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"encounter":`+urn(1)+`}`)},
+		"members": {entry(1, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"hasMember":[`+urn(2)+`]}`),
+			entry(2, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"derivedFrom":[`+urn(1)+`,`+urn(2)+`]}`)},
+		"plan": {entry(1, `{"resourceType":"Condition","subject":`+urn(3)+`}`),
+			entry(2, `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":`+urn(3)+`,"addresses":[`+urn(1)+`]}`),
+			entry(3, `{"resourceType":"Patient","managingOrganization":`+urn(4)+`}`), entry(4, `{"resourceType":"Organization","name":"X"}`)},
+		"in a handover": {entry(1, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`),
+			entry(2, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"hasMember":[`+urn(1)+`]}`)},
+	} {
+		res, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`)
+		if err != nil || len(res.Entries) != len(entries) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.balanced()
+}
+
+// TestWrite_ManyConditionsAndDeepChains: every condition of a transaction is asked, however
+// many, and a history of references may be as long as a handover's may be wide.
+func TestWrite_ManyConditionsAndDeepChains(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	var patients, notes []string
+	for i := range 70 {
+		patients = append(patients, fmt.Sprintf(`{"resource":{"resourceType":"Patient","identifier":[{"system":"urn:th","value":"%d"}]},"request":{"method":"POST","url":"Patient"}}`, i))
+		notes = append(notes, fmt.Sprintf(`{"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=urn:th|%d"}},"request":{"method":"POST","url":"Observation"}}`, i))
+	}
+	for _, entries := range [][]string{patients, notes} {
+		if _, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[`+strings.Join(entries, ",")+`]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	former := `{"reference":"ServiceRequest/` + r.request + `"}`
+	for i := range 90 {
+		res, err := b.post(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"focus":[`+former+`]}`)
+		if err != nil {
+			t.Fatalf("link %d: %v", i, err)
+		}
+		former = `{"reference":"Observation/` + res.Entries[0].ID + `"}`
+	}
+	b.balanced()
+}
+
+// TestReferral_ForwardedWithANewResource: what the act that passes a request on writes for
+// the first time is not asked of the record.
+func TestReferral_ForwardedWithANewResource(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	n := b.mustRead(asInstitusjon, "Task", r.task)
+	status("rejected", "forwarded")(n)
+	n.Set("owner", fhir.LogicalRef("Organization", fhir.SystemHER, "80401", ""))
+	n.Set("relevantHistory", fhir.Arr(fhir.Obj("reference", "urn:uuid:00000000-0000-4000-8000-000000000001")))
+	bundle := `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000001","resource":{"resourceType":"Provenance","recorded":"2026-03-02T10:00:00Z","target":[{"reference":"Task/` + r.task + `"}],"agent":[{"who":{"display":"x"}}]},"request":{"method":"POST","url":"Provenance"}},{"resource":` +
+		string(n.JSON()) + `,"request":{"method":"PUT","url":"Task/` + r.task + `"}}]}`
+	if _, err := b.writeBundle(asInstitusjon, bundle); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	if got := b.ofType(annen, "transaction"); len(got) == 0 {
+		t.Error("the next owner is told nothing")
+	}
+	b.balanced()
+}

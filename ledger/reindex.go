@@ -50,10 +50,13 @@ func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
 func reindex(tx Tx, rows []ResourceWrite) error {
 	for i := range rows {
 		r := &rows[i]
-		var rid, deleted int64
-		err := one(tx, "SELECT rid, deleted FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted)
+		var rid, deleted, version int64
+		err := one(tx, "SELECT rid, deleted, version FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted, &version)
 		if err != nil {
 			return err
+		}
+		if version != r.Expect {
+			continue // it was written, with its rows, since it was read
 		}
 		p := &plan{}
 		p.indexRows(rid, true, deleted != 0, r)

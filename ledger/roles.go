@@ -87,8 +87,8 @@ type Searcher interface {
 	Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error)
 	// EachResource calls f with every current resource, in any order; for reindex.
 	EachResource(ctx context.Context, f func(Resource) error) error
-	// Reindex replaces search and visibility rows of current versions; derived data, so
-	// it makes no chain entry.
+	// Reindex replaces search rows, and visibility where it is given, of versions that are
+	// still current (Expect); derived data, so it makes no chain entry.
 	Reindex(ctx context.Context, rows []ResourceWrite) error
 }
 

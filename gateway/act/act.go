@@ -36,6 +36,8 @@ type Settings struct {
 	// says of a wire that its receipts come at once.
 	Wires func(handover.Kind) []handover.Wire
 	Fast  func(handover.Wire) bool
+	// Fresh draws a new id.
+	Fresh func() string
 }
 
 // Asked is one kind of question to the record: the answers read so far, and the keys that a
@@ -115,7 +117,8 @@ type Matched struct {
 	Err error
 }
 
-// Snapshot is what the record says, as far as it is read. A plan reads nothing: it asks, and
+// Snapshot is what the record says, as far as it is read: not as of one moment, but what a
+// plan writes it writes at the version that it read. A plan reads nothing: it asks, and
 // what the snapshot does not hold is wanted. The kernel reads that and has the plan made
 // anew, so "not read yet" is never taken for "not there".
 type Snapshot struct {
@@ -142,18 +145,39 @@ type Snapshot struct {
 	Open      Asked[handover.PartyID, []handover.Handover]
 	// Versions are past versions of resources.
 	Versions Asked[Version, ledger.Resource]
+	// Reach has Resources hold what is reached by references from one resource.
+	Reach Asked[Reach, struct{}]
 
 	failed error
+	ids    []string // drawn for this act
+	drawn  int      // of ids, by the plan that is being made
+}
+
+// Reach is a stored resource and what it refers to, near and far, as far as Author wrote it;
+// a Task is not gone through.
+type Reach struct {
+	Author handover.PartyID
+	From   ledger.ResourceKey
+}
+
+// NewID is a fresh id. A plan that is made anew draws the same ids in the same order, so
+// that what it asks about them is answered.
+func (s *Snapshot) NewID() string {
+	if s.drawn == len(s.ids) {
+		s.ids = append(s.ids, s.Fresh())
+	}
+	s.drawn++
+	return s.ids[s.drawn-1]
 }
 
 // Fail notes what a plan could not do. The plan goes on, because it is pure, and is thrown
 // away. A nil err is nothing.
 func (s *Snapshot) Fail(err error) { s.failed = errors.Join(s.failed, err) }
 
-// Settle returns what the plan made since the last call could not do, and forgets it.
+// Settle ends the making of a plan: it returns what that could not do, and forgets it.
 func (s *Snapshot) Settle() error {
 	failed := s.failed
-	s.failed = nil
+	s.failed, s.drawn = nil, 0
 	return failed
 }
 
@@ -163,11 +187,21 @@ type Version struct {
 	Number int64
 }
 
+// Ahead asks for what the outcome of a delivery is known to ask: its handover with the Task,
+// and the message that it came of.
+func (s *Snapshot) Ahead(d ledger.Delivery) {
+	if d.Handover != "" && d.Purpose == ledger.PurposeTell {
+		s.Handovers.Want(d.Handover)
+		s.Resources.Want(ledger.ResourceKey{Type: "Task", ID: string(d.Handover)})
+	}
+}
+
 // Complete reports whether everything that was asked of s has been answered.
 func (s *Snapshot) Complete() bool {
 	return len(s.Handovers.wanted)+len(s.Keys.wanted)+len(s.Resources.wanted)+len(s.Deliveries.wanted)+
 		len(s.Answered.wanted)+len(s.Messages.wanted)+len(s.First.wanted)+len(s.Matches.wanted)+
-		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Open.wanted)+len(s.Versions.wanted) == 0
+		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Open.wanted)+len(s.Versions.wanted)+
+		len(s.Reach.wanted) == 0
 }
 
 // Lock is the key by which acts on one delivery wait for each other.

@@ -75,7 +75,9 @@ func (s *Snapshot) alertAbout(id handover.ID, to handover.PartyID, step int) Tel
 	if id == "" {
 		return t
 	}
-	t.Handover, _ = s.Handovers.Get(id)
+	h, err := s.handover(id)
+	s.Fail(err)
+	t.Handover = h
 	// A Task that the contact may not see is not told.
 	t.Task = s.Current(ledger.ResourceKey{Type: "Task", ID: string(id)}, s.orOperator(to))
 	return t

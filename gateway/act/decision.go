@@ -103,7 +103,7 @@ func (d *decision) planWhatFollows() {
 		return
 	}
 	f := newDecision(d.s, d.next, actor, event)
-	f.message = d.message
+	f.message, f.outer = d.message, &d.view
 	effects, err := f.judge()
 	d.s.Fail(err)
 	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
@@ -192,7 +192,7 @@ func alertNumber(e handover.Effect) int {
 // scene is the decision as it stands now.
 func (d *decision) scene() Scene {
 	return Scene{Actor: d.actor, Handover: d.next, Task: d.taskNow, Content: d.content, Message: d.message,
-		Written: slices.Clip(d.plan.Unit.Resources)}
+		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore()}
 }
 
 // Counterpart is the other party of h.

@@ -37,12 +37,3 @@ func (i Identity) keyed(parts ...string) []byte {
 	}
 	return mac.Sum(nil)
 }
-
-// NewID is a fresh id, ordered by time (RFC 9562 version 7).
-func NewID() string {
-	id, err := uuid.NewV7()
-	if err != nil {
-		panic(err) // the system's randomness is gone: nothing can go on
-	}
-	return id.String()
-}

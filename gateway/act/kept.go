@@ -51,7 +51,7 @@ func Repeat(s *Snapshot, row ledger.Message) (*Plan, ledger.Message, bool) {
 	if !ok {
 		return nil, first, false
 	}
-	row.Disposition, row.Repeats, row.Handover = ledger.DispositionRepeated, first.ID, first.Handover
+	row.Disposition, row.Repeats, row.Handover, row.Detail = ledger.DispositionRepeated, first.ID, first.Handover, first.Detail
 	row.Reason, row.Contact, row.Deadline = "", "", time.Time{}
 	row.Raw, row.Report = nil, nil
 	row.Answer, row.AnswerCode = first.Answer, first.AnswerCode

@@ -79,7 +79,7 @@ type placed struct {
 // place finds the handover of the message, or the parties of the one that it begins. Its
 // error is a *handover.Fault, errNoHandover or errBeforeOriginal.
 func place(s *Snapshot, in Incoming) (placed, error) {
-	p := placed{event: in.event()}
+	p := placed{event: in.event(s)}
 	var err error
 	if p.before, err = in.find(s); err != nil || p.before.State != "" {
 		return p, err
@@ -208,9 +208,9 @@ func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fau
 }
 
 // event is what the message tells.
-func (in Incoming) event() handover.Event {
+func (in Incoming) event(s *Snapshot) handover.Event {
 	c := in.Content
-	ev := handover.Event{Name: c.Event, NewID: handover.ID(NewID())}
+	ev := handover.Event{Name: c.Event, NewID: handover.ID(s.NewID())}
 	if c.Event == handover.EventDischarged && c.Facts["diedAt"] != "" {
 		ev.Name = handover.EventDied
 	}

@@ -23,7 +23,7 @@ func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.
 // Answered records a named person's reading as the act of a party (invariant 3: never the
 // free text, always somebody with a name).
 func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
-	event.NewID = handover.ID(NewID())
+	event.NewID = handover.ID(s.NewID())
 	d := newDecision(s, h, handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}, event)
 	if err := d.decide(); err != nil {
 		return nil, err
@@ -56,11 +56,11 @@ func closeDelivery(s *Snapshot, d *ledger.Delivery) {
 // Resent lets a parked delivery be sent again: identical where the receiver never took it; under
 // identity, a fresh one of its wire, where it was refused, since a receipt is final and the
 // same id would be taken for a repeat (DOMAIN 3.3). It returns the delivery that is sent.
-func Resent(s *Snapshot, by Person, d ledger.Delivery, identity string) (*Plan, ledger.Delivery) {
+func Resent(s *Snapshot, by Person, d ledger.Delivery, identity func() string) (*Plan, ledger.Delivery) {
 	plan := &Plan{Unit: ledger.Unit{Audit: []ledger.Audit{by.operated(s, "resent", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}
 	u := &plan.Unit
 	if d.State == ledger.DeliveryRefused {
-		again := renew(d, identity, s.Now)
+		again := renew(s, d, identity())
 		closeDelivery(s, &d)
 		u.Deliveries = append(u.Deliveries, d)
 		u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: again.Receiver, Value: again.ExternalID, Handover: again.Handover})
@@ -73,10 +73,10 @@ func Resent(s *Snapshot, by Person, d ledger.Delivery, identity string) (*Plan, 
 }
 
 // renew is a delivery of the same content under a new identity.
-func renew(d ledger.Delivery, identity string, now time.Time) ledger.Delivery {
+func renew(s *Snapshot, d ledger.Delivery, identity string) ledger.Delivery {
 	d.Raw = bytes.ReplaceAll(d.Raw, []byte(d.ExternalID), []byte(identity))
-	d.ID, d.ExternalID, d.Version, d.Order = handover.DeliveryID(NewID()), identity, 0, 0
+	d.ID, d.ExternalID, d.Version, d.Order = handover.DeliveryID(s.NewID()), identity, 0, 0
 	d.Digest = message.DigestOf(d.Raw)
-	d.CreatedAt, d.Attempts, d.SentAt, d.EndedAt, d.Receipt = now, 0, time.Time{}, time.Time{}, ""
+	d.CreatedAt, d.Attempts, d.SentAt, d.EndedAt, d.Receipt = s.Now, 0, time.Time{}, time.Time{}, ""
 	return d
 }

@@ -1,6 +1,8 @@
 package act
 
 import (
+	"cmp"
+
 	"time"
 
 	"stafett/fhir"
@@ -43,23 +45,24 @@ type Scene struct {
 	// Content is what the act's message says, Message which one that is.
 	Content account.Canonical
 	Message handover.MessageID
-	// Written are the resource versions that the act writes.
-	Written []ledger.ResourceWrite
+	// Written are the resource versions that the act writes, Before those of the decision
+	// from which this one followed: they are looked up, and not told for themselves.
+	Written, Before []ledger.ResourceWrite
 }
 
 // Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.
 // The node is the caller's own.
 func (c *Scene) Resource(s *Snapshot, key ledger.ResourceKey, p handover.PartyID) *fhir.Node {
-	if w := c.Writes(key); w != nil {
+	if w := c.write(key); w != nil {
 		return s.seen(ledger.Resource{JSON: w.JSON, Deleted: w.JSON == nil, Visible: w.Visible}, p)
 	}
 	return s.Current(key, p)
 }
 
-// Writes is the scene's write of a resource; nil when there is none.
-func (c *Scene) Writes(key ledger.ResourceKey) *ledger.ResourceWrite {
-	u := ledger.Unit{Resources: c.Written}
-	return u.Resource(key.Type, key.ID)
+// write is the act's write of a resource; nil when there is none.
+func (c *Scene) write(key ledger.ResourceKey) *ledger.ResourceWrite {
+	own, before := ledger.Unit{Resources: c.Written}, ledger.Unit{Resources: c.Before}
+	return cmp.Or(own.Resource(key.Type, key.ID), before.Resource(key.Type, key.ID))
 }
 
 // Telling is one message to make: to whom, on whose behalf, about what.

@@ -106,8 +106,11 @@ func (p *Plan) addRelay(s *Snapshot, d ledger.Delivery, r message.Receipt, by ha
 		return
 	}
 	original, _ := s.Messages.Get(d.Message)
+	if len(original.Envelope) == 0 {
+		return
+	}
 	caused, _ := s.Caused.Get(d.Message)
-	if len(original.Envelope) == 0 || slices.ContainsFunc(caused, receiptedNotice) {
+	if slices.ContainsFunc(caused, receiptedNotice) {
 		return
 	}
 	p.Receipts = append(p.Receipts, Receipting{Original: original, Cause: cmp.Or(by, original.ID), Handover: d.Handover, Receipt: &r})
@@ -120,11 +123,26 @@ func receiptedNotice(d ledger.Delivery) bool {
 // Responsible is whose contact follows up what could not be delivered: the party on whose
 // behalf it was sent. Alerts breed no alerts: they are the operator's.
 func (s *Snapshot) Responsible(d ledger.Delivery) handover.PartyID {
-	if d.Handover == "" || d.Purpose == ledger.PurposeAlert {
+	if d.Handover == "" {
 		return s.Operator
 	}
 	h, _ := s.Handovers.Get(d.Handover)
+	return s.ResponsibleIn(h, d)
+}
+
+// ResponsibleIn is Responsible for a delivery about h, zero for none.
+func (s *Settings) ResponsibleIn(h handover.Handover, d ledger.Delivery) handover.PartyID {
+	if h.ID == "" || d.Purpose == ledger.PurposeAlert {
+		return s.Operator
+	}
 	return Counterpart(h, d.Receiver)
+}
+
+// PutBack returns a claimed delivery untried, to be tried at the time given.
+func PutBack(d ledger.Delivery, at time.Time) *Plan {
+	d.State, d.NextAttempt = ledger.DeliveryPending, at
+	d.LeaseOwner, d.LeaseUntil, d.Attempts = "", time.Time{}, max(d.Attempts-1, 0)
+	return deliveryAlone(d)
 }
 
 // ParkDelivery leaves a delivery to a named person at a party.

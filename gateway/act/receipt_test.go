@@ -31,7 +31,7 @@ func snapshot(t *testing.T, h handover.Handover, taskVersion int64) *Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Snapshot{Now: noon, Settings: Settings{Directory: dir, Policy: handover.DefaultPolicy(), Operator: hospital,
+	s := &Snapshot{Now: noon, Settings: Settings{Fresh: func() string { return "fresh" }, Directory: dir, Policy: handover.DefaultPolicy(), Operator: hospital,
 		Wires: func(handover.Kind) []handover.Wire { return nil }, Fast: func(handover.Wire) bool { return false }}}
 	s.Handovers.Put(h.ID, h, true)
 	task := fhir.Obj("resourceType", "Task", "id", string(h.ID), "status", h.State.TaskStatus(), "intent", "order")

@@ -81,7 +81,7 @@ func (d *decision) idOf(r account.Named) string {
 	if r.Key != "" {
 		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key)
 	}
-	return NewID()
+	return d.s.NewID()
 }
 
 // says reports whether n is what is stored already.

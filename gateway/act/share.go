@@ -8,13 +8,16 @@ import (
 	"stafett/ledger"
 )
 
-// reachMax bounds how many stored resources one act may show or hide.
-const reachMax = 200
+// ReachMax bounds how many stored resources one act may show or hide.
+const ReachMax = 200
 
 // reach calls f with the stored resources that are referred to from those given, near and
 // far, as far as author wrote them: nobody shows another party's resources, and a Task is
 // another handover's.
 func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.Resource, *fhir.Node)) {
+	if !v.askReach(author, from) {
+		return
+	}
 	seen := map[ledger.ResourceKey]bool{}
 	for len(from) > 0 {
 		n := from[0]
@@ -32,11 +35,23 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 			f(cur, node)
 			from = append(from, node)
 		}
-		if len(seen) > reachMax {
+		if len(seen) > ReachMax {
 			v.s.Fail(&handover.Fault{Kind: handover.FaultTooLarge, Op: "act.reach", Text: "the request refers to too many resources"})
 			return
 		}
 	}
+}
+
+// askReach asks for all that reach will go through; false while it is not read.
+func (v *view) askReach(author handover.PartyID, from []*fhir.Node) bool {
+	for _, n := range from {
+		for _, ref := range LocalReferences(n) {
+			if ref.Type != "Task" && !v.plans(ref) {
+				v.s.Reach.Want(Reach{author, ref})
+			}
+		}
+	}
+	return v.s.Complete()
 }
 
 // LocalReferences are the resources stored here that n refers to.

@@ -35,6 +35,15 @@ func (v *view) current(key ledger.ResourceKey) (ledger.Resource, bool) {
 	return v.s.Resources.Get(key)
 }
 
+// writtenBefore are the resources that the decisions from which this one followed write.
+func (v *view) writtenBefore() []ledger.ResourceWrite {
+	var out []ledger.ResourceWrite
+	for at := v.outer; at != nil; at = at.outer {
+		out = append(out, at.plan.Unit.Resources...)
+	}
+	return out
+}
+
 // planResource plans a resource's new version, unless it says what is stored already. A
 // fresh one is taken for new without a look.
 func (v *view) planResource(n *fhir.Node, author handover.PartyID, fresh bool) {

@@ -1,7 +1,6 @@
 package act
 
 import (
-	"cmp"
 	"slices"
 
 	"stafett/fhir"
@@ -139,7 +138,10 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 // handover is the one that the entry's resource belongs to, or that it refers to; zero for
 // none.
 func (e *Entry) handover(s *Snapshot) (handover.Handover, error) {
-	id := cmp.Or(e.Current.Handover, referredHandover(s, e.Resource))
+	id := e.Current.Handover
+	if id == "" {
+		id = referredHandover(s, e.Resource)
+	}
 	if id == "" {
 		return handover.Handover{}, nil
 	}

@@ -85,26 +85,13 @@ func (g *Clock) handover(ctx context.Context, h handover.Handover) error {
 }
 
 func (g *Clock) delivery(ctx context.Context, d ledger.Delivery) error {
-	plan, err := g.k.Do(ctx, act.External{Party: d.Receiver, ID: d.ExternalID}.Lock(), nil, func(s *act.Snapshot) (*act.Plan, error) {
-		fresh, ok := same(s, d)
-		if !ok {
-			return nil, nil
-		}
-		return act.OverdueDelivery(s, fresh), nil
+	plan, err := g.k.Once(ctx, act.External{Party: d.Receiver, ID: d.ExternalID}.Lock(), func(s *act.Snapshot) (*act.Plan, error) {
+		return act.OverdueDelivery(s, d), nil
 	})
-	if plan != nil && len(plan.Tellings) == 0 && d.Purpose == ledger.PurposeAlert {
+	if plan != nil && d.State.Parked() && len(plan.Tellings) == 0 {
 		g.k.Log.Error("an alert is parked", "delivery", d.ID, "receiver", d.Receiver, "error", d.Error)
 	}
 	return about("delivery", d.ID, err)
-}
-
-// same is the delivery as it was found to be due, unless somebody changed it since.
-func same(s *act.Snapshot, d ledger.Delivery) (ledger.Delivery, bool) {
-	if !s.Retry {
-		return d, true
-	}
-	fresh, _ := s.Deliveries.Get(d.ID)
-	return fresh, fresh.Version == d.Version
 }
 
 // message tries a waiting message again and escalates a parked one.
@@ -114,12 +101,7 @@ func (g *Clock) message(ctx context.Context, m ledger.Message) error {
 		return nil
 	}
 	patient := g.patient(ctx, m)
-	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
-		if s.Retry {
-			return nil, nil
-		}
-		return act.OverdueMessage(s, m, patient), nil
-	})
+	_, err := g.k.Once(ctx, "", func(s *act.Snapshot) (*act.Plan, error) { return act.OverdueMessage(s, m, patient), nil })
 	return about("message", m.ID, err)
 }
 

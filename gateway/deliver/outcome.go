@@ -12,9 +12,8 @@ import (
 
 // putBack returns a claimed delivery untried, for its receiver is at its limit or down.
 func (g *Deliverer) putBack(ctx context.Context, d ledger.Delivery, wait time.Duration) {
-	d.State, d.NextAttempt = ledger.DeliveryPending, g.k.Now().Add(wait)
-	d.LeaseOwner, d.LeaseUntil, d.Attempts = "", time.Time{}, max(d.Attempts-1, 0)
-	if _, err := g.k.Ledger.Commit(ctx, ledger.Unit{Deliveries: []ledger.Delivery{d}}); err != nil {
+	_, err := g.k.Once(ctx, "", func(s *act.Snapshot) (*act.Plan, error) { return act.PutBack(d, s.Now.Add(wait)), nil })
+	if err != nil {
 		g.k.Log.Warn("a delivery could not be put back; its lease will end", "delivery", d.ID, "cause", err.Error())
 	}
 }
@@ -30,7 +29,7 @@ func (g *Deliverer) record(ctx context.Context, d ledger.Delivery, sent adapters
 	}
 	// A receiver may receipt before its transport has answered us.
 	key := act.External{Party: d.Receiver, ID: d.ExternalID}.Lock()
-	_, err := g.k.Do(ctx, key, nil, func(s *act.Snapshot) (*act.Plan, error) {
+	_, err := g.k.Do(ctx, key, func(s *act.Snapshot) { s.Ahead(d) }, func(s *act.Snapshot) (*act.Plan, error) {
 		now, ok := claimed(s, d)
 		if !ok {
 			return nil, nil // a receipt overtook the transport's answer

@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"stafett/access"
 	"stafett/adapters"
@@ -112,12 +113,10 @@ func person(c access.Caller) act.Person { return act.Person{Name: c.Person, Part
 // commit stores an act on something as it was looked at; somebody else's change to it
 // since then is a conflict.
 func (g *Desk) commit(ctx context.Context, plan func(*act.Snapshot) *act.Plan) error {
-	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
-		if s.Retry {
-			return nil, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.commit", Text: "somebody else changed it just now: look again"}
-		}
-		return plan(s), nil
-	})
+	_, err := g.k.Once(ctx, "", func(s *act.Snapshot) (*act.Plan, error) { return plan(s), nil })
+	if errors.Is(err, ledger.ErrConflict) {
+		return &handover.Fault{Kind: handover.FaultConflict, Op: "desk.commit", Text: "somebody else changed it just now: look again"}
+	}
 	return err
 }
 
@@ -156,7 +155,7 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 	}
 	var sent ledger.Delivery
 	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {
-		plan, sent = act.Resent(s, person(c), d, g.k.Rules[d.Wire].NewID())
+		plan, sent = act.Resent(s, person(c), d, g.k.Rules[d.Wire].NewID)
 		return plan
 	})
 	return sent, err

@@ -164,7 +164,7 @@ func (g *Desk) messageView(ctx context.Context, m ledger.Message, ds []ledger.De
 	v := MessageView{ID: m.ID, ExternalID: m.ExternalID, Wire: m.Wire, Type: m.Type, Sender: m.Sender, ReceivedAt: m.ReceivedAt,
 		Digest: m.Digest, State: state, Reason: m.Reason, Detail: m.Detail, Repeats: m.Repeats, Contact: m.Contact,
 		Deadline: m.Deadline, Resolution: m.Resolution, Person: m.Person, Correlation: m.Correlation,
-		Deliveries: []DeliveryView{}, Report: m.Report}
+		Report: m.Report}
 	for _, d := range ds {
 		v.Deliveries = append(v.Deliveries, deliveryView(d))
 	}

@@ -27,7 +27,11 @@ func (t *writing) locate(s *act.Snapshot) error {
 		return err
 	}
 	fresh := make([]bool, len(entries))
-	if err := fhir.ResolveTransaction(entries, func(i int, _ string) string { fresh[i] = true; return act.NewID() }); err != nil {
+	assign := func(i int, typ string) string {
+		fresh[i] = true
+		return newResource(s, typ)
+	}
+	if err := fhir.ResolveTransaction(entries, assign); err != nil {
 		return &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirdoor.locate", Text: err.Error()}
 	}
 	if err := fhir.ResolveConditional(entries, func(typ, query string) (string, error) { return t.referred(s, typ, query) }); err != nil {
@@ -35,11 +39,19 @@ func (t *writing) locate(s *act.Snapshot) error {
 	}
 	for i := range t.entries {
 		t.entries[i].WriteEntry = entries[i]
-		if !fresh[i] {
+		if !fresh[i] && entries[i].ID != "" {
 			addStored(s, &t.entries[i])
 		}
 	}
 	return nil
+}
+
+// newResource is the id of a resource to be created. That nothing is stored under it needs
+// no look.
+func newResource(s *act.Snapshot, typ string) string {
+	id := s.NewID()
+	s.Resources.Put(ledger.ResourceKey{Type: typ, ID: id}, ledger.Resource{}, false)
+	return id
 }
 
 // each calls f with every entry until it fails.
@@ -83,6 +95,9 @@ func (t *writing) resolve(s *act.Snapshot, e *act.Entry) error {
 // referred is the match of a conditional reference, which must have one (R4 3.1.0.11.2).
 func (t *writing) referred(s *act.Snapshot, typ, query string) (string, error) {
 	id, err := t.match(s, typ, query)
+	if !s.Complete() {
+		return s.NewID(), nil // until all conditions are answered, any id will do
+	}
 	if id == "" {
 		err = cmp.Or[error](err, &handover.Fault{Kind: handover.FaultPrecondition, Op: "fhirdoor.referred", Text: "a conditional reference matches no resource"})
 	}

@@ -103,9 +103,6 @@ func (g *Door) Reindex(ctx context.Context) (int, error) {
 		return err
 	}
 	err := g.k.Ledger.EachResource(ctx, func(r ledger.Resource) error {
-		if r.Deleted {
-			return nil
-		}
 		w, err := indexed(r)
 		if err != nil {
 			return err
@@ -130,5 +127,5 @@ func indexed(r ledger.Resource) (ledger.ResourceWrite, error) {
 		return ledger.ResourceWrite{}, err
 	}
 	rows, err := search.Rows(node, search.Meta{LastUpdated: r.At})
-	return ledger.ResourceWrite{Type: r.Type, ID: r.ID, Expect: r.Version, Rows: rows, Visible: r.Visible}, err
+	return ledger.ResourceWrite{Type: r.Type, ID: r.ID, Expect: r.Version, Rows: rows}, err
 }

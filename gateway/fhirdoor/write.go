@@ -1,11 +1,13 @@
 package fhirdoor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"stafett/access"
 	"stafett/conformance"
@@ -48,13 +50,11 @@ func (g *Door) Write(ctx context.Context, c access.Caller, w fhir.Write) (result
 }
 
 func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) {
-	if err := g.validate(t.w); err != nil {
-		return fhir.WriteResult{}, g.refuse(ctx, t, handover.FaultOf(err))
-	}
-	plan, err := g.k.Do(ctx, "", t.ahead, t.plan)
+	decide := t.plan(sync.OnceValue(func() error { return g.validate(t.w) }))
+	plan, err := g.k.Do(ctx, "", t.ahead, decide)
 	if errors.Is(err, ledger.ErrRepeat) {
 		// The first one was committed since this one was decided: now it is found.
-		plan, err = g.k.Do(ctx, "", t.ahead, t.plan)
+		plan, err = g.k.Do(ctx, "", t.ahead, decide)
 	}
 	if err == nil {
 		t.row = *plan.Unit.Message
@@ -67,26 +67,32 @@ func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) 
 	return fhir.WriteResult{}, g.refuse(ctx, t, f)
 }
 
-// plan is the list of a write's stages.
-func (t *writing) plan(s *act.Snapshot) (*act.Plan, error) {
-	if plan, err := t.repeat(s); plan != nil || err != nil {
-		return plan, err
+// plan is the list of a write's stages. What was taken before is answered as it was, whatever
+// is thought of it now.
+func (t *writing) plan(validate func() error) kernel.Plan {
+	return func(s *act.Snapshot) (*act.Plan, error) {
+		if plan, err := t.repeat(s); plan != nil || err != nil || !s.Complete() {
+			return plan, err
+		}
+		if err := cmp.Or(validate(), t.locate(s)); err != nil || !s.Complete() {
+			return nil, err
+		}
+		if err := t.authorise(s); err != nil {
+			return nil, err
+		}
+		plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries})
+		if err != nil {
+			return nil, err
+		}
+		return plan, t.answer(s, plan)
 	}
-	if err := t.locate(s); err != nil {
-		return nil, err
-	}
-	if err := t.authorise(s); err != nil {
-		return nil, err
-	}
-	plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries})
-	if err != nil {
-		return nil, err
-	}
-	return plan, t.answer(s, plan)
 }
 
-// ahead asks for what is named by id.
+// ahead asks for what is named by id, and for a first time.
 func (t *writing) ahead(s *act.Snapshot) {
+	if t.row.ExternalID != "" {
+		s.First.Want(act.External{Party: t.row.Sender, ID: t.row.ExternalID})
+	}
 	for _, e := range t.w.Entries {
 		if e.ID != "" {
 			s.Resources.Want(ledger.ResourceKey{Type: e.Type, ID: e.ID})
@@ -117,7 +123,7 @@ func (g *Door) begin(c access.Caller, w fhir.Write) *writing {
 	if len(w.Raw) == 0 {
 		w.Raw = bareWrite(w)
 	}
-	return &writing{caller: c, w: w, row: ledger.Message{ID: handover.MessageID(act.NewID()), Sender: c.Party, Caller: c.Party,
+	return &writing{caller: c, w: w, row: ledger.Message{ID: handover.MessageID(kernel.NewID()), Sender: c.Party, Caller: c.Party,
 		Wire: handover.WireFHIR, Type: writeType(w), ExternalID: w.Identity, Digest: message.DigestOf(w.Raw), Raw: w.Raw,
 		ReceivedAt: g.k.Now(), Correlation: handover.CorrelationID(w.Correlation)}}
 }
@@ -206,11 +212,23 @@ func (t *writing) repeat(s *act.Snapshot) (*act.Plan, error) {
 	}
 	t.status, t.results = first.AnswerCode, nil
 	for _, p := range places {
-		v, _ := s.Versions.Get(act.Version{ResourceKey: ledger.ResourceKey{Type: p.Type, ID: p.ID}, Number: p.Version})
-		t.results = append(t.results, fhir.EntryResult{Status: p.Status, Type: p.Type, ID: p.ID, Version: p.Version, Created: p.Created,
-			At: v.At, JSON: v.JSON})
+		t.results = append(t.results, p.result(s))
 	}
 	return plan, nil
+}
+
+// result is the entry's first answer, with the version that it told.
+func (p answeredEntry) result(s *act.Snapshot) fhir.EntryResult {
+	r := fhir.EntryResult{Status: p.Status, Type: p.Type, ID: p.ID, Version: p.Version, Created: p.Created}
+	if p.Version == 0 {
+		return r
+	}
+	v, found := s.Versions.Get(act.Version{ResourceKey: ledger.ResourceKey{Type: p.Type, ID: p.ID}, Number: p.Version})
+	if !found {
+		s.Fail(ledger.ErrNotFound)
+	}
+	r.At, r.JSON = v.At, v.JSON
+	return r
 }
 
 // answer makes the results by the versions that the plan stores, and adds the message.

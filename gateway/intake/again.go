@@ -52,7 +52,7 @@ func (g *Intake) TryAgain(ctx context.Context, id handover.MessageID) {
 }
 
 func (g *Intake) setAside(ctx context.Context, m ledger.Message) {
-	_, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.SetAside(s, m, panicTries), nil })
+	_, err := g.k.Once(ctx, "", func(s *act.Snapshot) (*act.Plan, error) { return act.SetAside(s, m, panicTries), nil })
 	if err != nil {
 		g.k.Log.Error("a waiting message could not be set aside", "message", m.ID, "cause", err.Error())
 	}

@@ -101,7 +101,7 @@ func (g *Intake) begin(in adapters.Inbound) *taking {
 		in.ReceivedAt = now
 	}
 	return &taking{in: in, now: now, codec: g.k.Codec(in.Wire), row: ledger.Message{
-		ID: handover.MessageID(act.NewID()), Caller: in.Caller, Wire: in.Wire,
+		ID: handover.MessageID(kernel.NewID()), Caller: in.Caller, Wire: in.Wire,
 		Digest: message.DigestOf(in.Raw), Raw: in.Raw,
 		ReceivedAt: in.ReceivedAt.UTC(), Correlation: in.Correlation,
 	}}

@@ -20,6 +20,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"stafett/adapters"
 	"stafett/directory"
 	"stafett/fhir"
@@ -87,7 +89,8 @@ type Kernel struct {
 	Log      *slog.Logger
 	Observe  Observer
 	// Ledger is for what a door lists or searches; acts read through their snapshot.
-	Ledger  *ledger.Group
+	Ledger  ledger.Record
+	group   *ledger.Group
 	teller  tell.Teller
 	locks   keyedLocks
 	clock   func() time.Time
@@ -99,7 +102,7 @@ type Kernel struct {
 func New(ctx context.Context, o Options) (*Kernel, error) {
 	k := &Kernel{Rules: map[handover.Wire]adapters.Rules{}, Mappings: o.Mappings, Self: o.Self,
 		Log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), Observe: cmp.Or[Observer](o.Observe, observeNothing{}),
-		Ledger: o.Ledger, clock: o.Clock, notify: o.Notify, sending: sendNothing{}}
+		Ledger: o.Ledger, group: o.Ledger, clock: o.Clock, notify: o.Notify, sending: sendNothing{}}
 	for _, r := range o.Rules {
 		k.Rules[r.Wire()] = r
 	}
@@ -114,7 +117,7 @@ func New(ctx context.Context, o Options) (*Kernel, error) {
 		return nil, fmt.Errorf("gateway: read the ledger's meta: %w", err)
 	}
 	k.Settings = act.Settings{Directory: o.Directory, Policy: o.Policy, Identity: act.Identity{Secret: meta.Secret},
-		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast}
+		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast, Fresh: NewID}
 	k.teller = tell.Teller{Mappings: o.Mappings, Rules: k.Rules, Self: o.Self}
 	return k, nil
 }
@@ -156,8 +159,17 @@ func (k *Kernel) Bundle(w handover.Wire, resources []*fhir.Node) ([]byte, bool) 
 	return b.Bundle("", k.Now(), resources), true
 }
 
+// NewID is a fresh id, ordered by time (RFC 9562 version 7).
+func NewID() string {
+	id, err := uuid.NewV7()
+	if err != nil {
+		panic(err) // the system's randomness is gone: nothing can go on
+	}
+	return id.String()
+}
+
 // tries bounds how often a version conflict repeats an act, rounds how often a plan asks
-// for more: it follows references from one resource to the next.
+// for more.
 const (
 	tries  = 9
 	rounds = 64
@@ -170,10 +182,21 @@ type Plan func(*act.Snapshot) (*act.Plan, error)
 // Ahead asks for what a plan is known to ask first, so that one reading does.
 type Ahead func(*act.Snapshot)
 
-// Do commits the act that plan decides, whole (invariants 1 and 5), and returns what was committed; nil when there was
-// nothing to change. Acts with the same key wait for each other; an empty key waits for
-// none. The error is plan's, or the ledger's: ErrConflict when it was met at every try.
+// Do commits the act that plan decides, whole (invariants 1 and 5), and returns what was
+// committed; nil when there was nothing to change. Acts with the same key wait for each
+// other; an empty key waits for none. The error is plan's, or the ledger's: ErrConflict
+// when it was met at every try.
 func (k *Kernel) Do(ctx context.Context, key string, ahead Ahead, plan Plan) (*act.Plan, error) {
+	return k.do(ctx, tries, key, ahead, plan)
+}
+
+// Once is Do for an act on a row that was read before it: where somebody has changed that
+// row since, the act is not repeated, and the error is ErrConflict.
+func (k *Kernel) Once(ctx context.Context, key string, plan Plan) (*act.Plan, error) {
+	return k.do(ctx, 1, key, nil, plan)
+}
+
+func (k *Kernel) do(ctx context.Context, tries int, key string, ahead Ahead, plan Plan) (*act.Plan, error) {
 	defer k.locks.lock(key)()
 	var err error
 	for try := range tries {
@@ -194,8 +217,7 @@ func (k *Kernel) once(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Pla
 	if err != nil || p == nil {
 		return nil, err
 	}
-	k.postpone(s, p)
-	if _, err := k.Ledger.Commit(ctx, p.Unit); err != nil {
+	if _, err := k.group.Commit(ctx, p.Unit); err != nil {
 		return nil, err
 	}
 	k.committed(p)
@@ -210,7 +232,9 @@ func (k *Kernel) decide(ctx context.Context, s *act.Snapshot, plan Plan) (*act.P
 		}
 		p, err := plan(s)
 		if err == nil && p != nil && s.Complete() {
+			planned := len(p.Unit.Deliveries)
 			k.teller.AddDeliveries(s, p)
+			k.postpone(s, p.Unit.Deliveries[planned:])
 		}
 		failed := s.Settle()
 		if s.Complete() {
@@ -220,15 +244,14 @@ func (k *Kernel) decide(ctx context.Context, s *act.Snapshot, plan Plan) (*act.P
 	return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "kernel.Do", Text: "the act refers to too much"}
 }
 
-// postpone lets what goes to a receiver that is away wait: it need not be claimed only to
-// be put back.
-func (k *Kernel) postpone(s *act.Snapshot, p *act.Plan) {
-	for i := range p.Unit.Deliveries {
-		d := &p.Unit.Deliveries[i]
-		if d.Version > 0 || d.State != ledger.DeliveryPending {
-			continue
-		}
-		if until := k.sending.NotBefore(d.Receiver, d.Service); until.After(s.Now) {
+// postpone lets what is told to a receiver that is away wait: it need not be claimed only
+// to be put back.
+func (k *Kernel) postpone(s *act.Snapshot, told []ledger.Delivery) {
+	for i := range told {
+		d := &told[i]
+		tells := d.Purpose == ledger.PurposeTell || d.Purpose == ledger.PurposeAlert
+		until := k.sending.NotBefore(d.Receiver, d.Service)
+		if tells && d.State == ledger.DeliveryPending && until.After(s.Now) {
 			d.NextAttempt = until
 		}
 	}
@@ -257,7 +280,7 @@ func (k *Kernel) committed(p *act.Plan) {
 // Audit records one line that no act causes, such as a read.
 func (k *Kernel) Audit(ctx context.Context, line ledger.Audit) error {
 	line.At = k.Now()
-	if _, err := k.Ledger.Commit(ctx, ledger.Unit{Audit: []ledger.Audit{line}}); err != nil {
+	if _, err := k.group.Commit(ctx, ledger.Unit{Audit: []ledger.Audit{line}}); err != nil {
 		return FaultOf(err)
 	}
 	return nil

@@ -20,6 +20,7 @@ func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
 		each(ctx, &s.Keys, func(ctx context.Context, q act.Key) ([]handover.Handover, error) {
 			return r.FindHandovers(ctx, q.Kind, q.Party, q.Value)
 		}),
+		k.reach(ctx, s),
 		k.resources(ctx, s),
 		each(ctx, &s.Versions, func(ctx context.Context, v act.Version) (ledger.Resource, error) {
 			return r.ResourceVersion(ctx, v.Type, v.ID, v.Number)
@@ -69,6 +70,48 @@ func (k *Kernel) resources(ctx context.Context, s *act.Snapshot) error {
 		s.Resources.Put(ledger.ResourceKey{Type: r.Type, ID: r.ID}, r, true)
 	}
 	return nil
+}
+
+// reach reads what is reached from some resources, one reading for each step away from
+// them. The plan refuses what goes beyond the bound.
+func (k *Kernel) reach(ctx context.Context, s *act.Snapshot) error {
+	from := map[handover.PartyID][]ledger.ResourceKey{}
+	for _, r := range s.Reach.Take() {
+		s.Reach.Put(r, struct{}{}, true)
+		from[r.Author] = append(from[r.Author], r.From)
+	}
+	for author, keys := range from {
+		seen := map[ledger.ResourceKey]bool{}
+		for len(keys) > 0 && len(seen) <= act.ReachMax {
+			for _, key := range keys {
+				seen[key] = true
+				s.Resources.Want(key)
+			}
+			if err := k.resources(ctx, s); err != nil {
+				return err
+			}
+			keys = next(s, author, keys, seen)
+		}
+	}
+	return nil
+}
+
+// next are the resources that those of keys which author wrote refer to, each once.
+func next(s *act.Snapshot, author handover.PartyID, keys []ledger.ResourceKey, seen map[ledger.ResourceKey]bool) []ledger.ResourceKey {
+	var out []ledger.ResourceKey
+	for _, key := range keys {
+		r, _ := s.Resources.Get(key)
+		if r.Deleted || r.Author != author {
+			continue
+		}
+		for _, ref := range act.LocalReferences(s.Parse(r)) {
+			if ref.Type != "Task" && !seen[ref] {
+				seen[ref] = true
+				out = append(out, ref)
+			}
+		}
+	}
+	return out
 }
 
 // match asks a condition of what its party may see. Two matches are enough to know that

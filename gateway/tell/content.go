@@ -83,7 +83,7 @@ func (o *outgoing) asItStands() account.Canonical {
 	c := account.Canonical{Facts: map[string]string{}}
 	names := map[string]string{"Task/" + o.Task.ID(): act.NameTask}
 	task, err := fhir.Read[fhir.Task](o.Task)
-	o.s.Fail(err)
+	o.unreadable = err
 	for _, to := range referredTo(task) {
 		for i, ref := range to.refs {
 			n := o.referred(ref)
@@ -153,7 +153,7 @@ func (o *outgoing) resources() []*fhir.Node {
 // who has no part in the handover, such as the operator, about nothing.
 func (o *outgoing) note() *fhir.Node {
 	note := o.communication(o.text())
-	note.Set("id", fhir.Str(act.NewID()))
+	note.Set("id", fhir.Str(o.s.NewID()))
 	part, patient := act.TakesPart(o.party.ID, o.Handover), o.Task.Str("for", "reference")
 	if !part {
 		note.Delete("about")

@@ -27,6 +27,9 @@ func (t *Teller) fix(d *ledger.Delivery, o *outgoing) error {
 		return unmapped("tell.fix")
 	}
 	o.content = o.contentFor()
+	if o.unreadable != nil {
+		return AsFault("tell.fix", o.unreadable)
+	}
 	t.header(d, o)
 	raw, report, err := t.encode(o)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 // addReceipt adds the delivery of a receipt to the sender of a message, in its own format.
-// Nothing where the wire shows receipts in another way, or allows no refusal.
+// Nothing where the wire shows receipts in another way, or allows no refusal; what cannot be
+// made is a parked delivery, and the message that it is about is stored all the same.
 func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	party, known := s.Directory.Party(r.Original.Sender)
 	codec, ok := t.Rules[r.Original.Wire].(adapters.Codec)
@@ -21,11 +22,10 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	}
 	id := codec.NewID()
 	raw, err := receiptBytes(codec, r, id, s, party)
-	s.Fail(err)
-	if raw == nil {
+	if raw == nil && err == nil {
 		return
 	}
-	d := ledger.Delivery{ID: handover.DeliveryID(act.NewID()), Message: r.Cause, Purpose: ledger.PurposeReceipt, Receiver: party.ID,
+	d := ledger.Delivery{ID: handover.DeliveryID(s.NewID()), Message: r.Cause, Purpose: ledger.PurposeReceipt, Receiver: party.ID,
 		Wire: r.Original.Wire, Type: codec.ReceiptType(), ExternalID: id, Raw: raw, Digest: message.DigestOf(raw),
 		GenTime: s.Now, CreatedAt: s.Now, State: ledger.DeliveryPending, NextAttempt: s.Now}
 	if r.Refusal != nil {
@@ -35,7 +35,10 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	}
 	d.WarnAt, d.Deadline = s.Policy.ReceiptTerms(s.Fast(d.Wire), s.Now)
 	service, ok := party.ServiceFor(d.Wire, d.Type)
-	if !ok {
+	switch {
+	case err != nil:
+		s.ParkDelivery(&d, s.Operator, act.Detail(handover.FaultOf(AsFault("tell.addReceipt", err))))
+	case !ok:
 		s.ParkDelivery(&d, s.Operator, "no service of the sender takes receipts")
 	}
 	d.Service = service.Name

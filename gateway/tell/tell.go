@@ -59,6 +59,8 @@ type outgoing struct {
 	codec   adapters.Codec // of rules; set where a mapping makes the message
 	typ     string
 	content account.Canonical
+	// unreadable is why the Task could not be read.
+	unreadable error
 }
 
 // addTelling adds one delivery. What cannot be made is a parked delivery (invariant 2): it
@@ -68,28 +70,19 @@ func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling
 	served := t.address(&o)
 	d := t.delivery(&o)
 	if !served {
-		s.ParkDelivery(&d, responsible(&o), "no service of the receiver takes this message")
+		s.ParkDelivery(&d, s.ResponsibleIn(o.Handover, d), "no service of the receiver takes this message")
 		u.Deliveries = append(u.Deliveries, d)
 		return
 	}
 	err := t.fix(&d, &o)
 	var f *handover.Fault
 	if errors.As(err, &f) {
-		s.ParkDelivery(&d, responsible(&o), act.Detail(f))
+		s.ParkDelivery(&d, s.ResponsibleIn(o.Handover, d), act.Detail(f))
 	} else {
 		s.Fail(err)
 	}
 	u.Deliveries = append(u.Deliveries, d)
 	u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
-}
-
-// responsible is whose contact follows up what could not be made: the party on whose
-// behalf it is told. Alerts breed no alerts: they are the operator's.
-func responsible(o *outgoing) handover.PartyID {
-	if o.Handover.ID == "" || o.Purpose == ledger.PurposeAlert {
-		return o.s.Operator
-	}
-	return act.Counterpart(o.Handover, o.party.ID)
 }
 
 // address finds the service that is told and the type of the message; false when there
@@ -142,7 +135,7 @@ func contactService(p directory.Party, step int) (directory.Service, bool) {
 // delivery is the row of a message to make.
 func (t *Teller) delivery(o *outgoing) ledger.Delivery {
 	now := o.s.Now
-	d := ledger.Delivery{ID: handover.DeliveryID(act.NewID()), Message: o.Message, Handover: o.Handover.ID, Event: o.Event,
+	d := ledger.Delivery{ID: handover.DeliveryID(o.s.NewID()), Message: o.Message, Handover: o.Handover.ID, Event: o.Event,
 		Purpose: o.Purpose, Receiver: o.party.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
 		GenTime: now, CreatedAt: now, State: ledger.DeliveryPending, NextAttempt: now, ReceiptDue: true}
 	d.WarnAt, d.Deadline = o.s.Policy.ReceiptTerms(o.s.Fast(d.Wire), now)

@@ -225,6 +225,12 @@ func testReindex(t *testing.T, h Harness) {
 	if err := s.EachResource(ctx, func(ledger.Resource) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("EachResource: %v", err)
 	}
+	r.Expect = 2 // one that was written since it was read is left alone
+	if err := s.Reindex(ctx, []ledger.ResourceWrite{r}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "of another version", len(must1(s.Search(ctx, q, hospital)).Resources), 0)
+	r.Expect = 1
 	for range 2 {
 		if err := s.Reindex(ctx, []ledger.ResourceWrite{r}); err != nil {
 			t.Fatal(err)
