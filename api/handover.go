@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,8 +14,14 @@ import (
 // handovers lists those that the caller takes part in, newest first: ?open=true,
 // ?attention=true and ?chain= narrow it.
 func (a *api) handovers(c *gin.Context) {
-	f := ledger.HandoverFilter{OpenOnly: c.Query("open") == "true", Attention: c.Query("attention") == "true",
-		Chain: handover.ChainID(c.Query("chain"))}
+	f := ledger.HandoverFilter{Chain: handover.ChainID(c.Query("chain"))}
+	for name, to := range map[string]*bool{"open": &f.OpenOnly, "attention": &f.Attention} {
+		var err error
+		if *to, err = strconv.ParseBool(c.DefaultQuery(name, "false")); err != nil {
+			fail(c, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: name, Text: "true or false"})
+			return
+		}
+	}
 	same := func(h desk.HandoverView) desk.HandoverView { return h }
 	replyPage(c, same, func(p page) (ledger.Listing[desk.HandoverView], error) {
 		f.Limit, f.After = p.limit, p.after

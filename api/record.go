@@ -101,17 +101,31 @@ type Audited struct {
 	Correlation handover.CorrelationID `json:"correlation,omitempty"`
 }
 
-// audit lists the record's lines, oldest first, of one ?message= or one ?handover=.
+// audit lists the record's lines, oldest first, of one ?message= (our id or its sender's) or
+// one ?handover=. What no line names is not found: an empty list would say that nobody did
+// anything.
 func (a *api) audit(c *gin.Context) {
 	f := ledger.AuditFilter{Message: handover.MessageID(c.Query("message")), Handover: handover.ID(c.Query("handover"))}
 	if (f.Message == "") == (f.Handover == "") {
 		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: "message", Text: "name one message or one handover"})
 		return
 	}
+	if f.Message != "" {
+		m, err := a.Desk.Inspect(c, callerOf(c), string(f.Message))
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		f.Message = m.ID
+	}
 	told := func(l ledger.Audit) Audited { return Audited(l) }
 	replyPage(c, told, func(p page) (ledger.Listing[ledger.Audit], error) {
 		f.Limit, f.After = p.limit, p.after
-		return a.Record.AuditOf(c, f)
+		l, err := a.Record.AuditOf(c, f)
+		if err == nil && l.Total == 0 {
+			err = &handover.Fault{Kind: handover.FaultNotFound, Op: "api", Text: "no line of the record names it"}
+		}
+		return l, err
 	})
 }
 

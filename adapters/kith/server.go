@@ -73,8 +73,10 @@ type handler struct{ Options }
 
 // problem is what a sender is told beside a status. Texts never quote the message.
 type problem struct {
-	Status      int                    `json:"status"`
+	// Type is urn:stafett:fault: and the kind; without a kind the status says it all.
+	Type        string                 `json:"type,omitempty"`
 	Title       string                 `json:"title"`
+	Status      int                    `json:"status"`
 	Kind        handover.FaultKind     `json:"kind,omitempty"`
 	Detail      string                 `json:"detail,omitempty"`
 	Path        string                 `json:"path,omitempty"`
@@ -232,9 +234,10 @@ func (h *handler) refuse(w http.ResponseWriter, fault *handover.Fault, correlati
 }
 
 func answer(w http.ResponseWriter, status int, fault *handover.Fault, correlation handover.CorrelationID) {
-	p := problem{Status: status, Title: http.StatusText(status), Correlation: correlation}
+	p := problem{Status: status, Title: strings.ToLower(http.StatusText(status)), Correlation: correlation}
 	// The detail of an unknown error stays inside.
 	if fault != nil && fault.Kind != handover.FaultUnknown {
+		p.Type = "urn:stafett:fault:" + string(fault.Kind)
 		p.Kind, p.Detail, p.Path, p.Line, p.Column = fault.Kind, fault.Text, fault.Path, fault.Line, fault.Column
 	}
 	switch status {

@@ -131,7 +131,9 @@ func (w *town) guards() map[string]guard {
 	answer := fmt.Sprintf(`{"event":"accepted","day":%q}`, time.Now().Format(time.DateOnly))
 	return map[string]guard{
 		"GET /livez":   {open: true},
+		"HEAD /livez":  {open: true},
 		"GET /readyz":  {open: true},
+		"HEAD /readyz": {open: true},
 		"GET /metrics": {open: true},
 		// The sender is inside the message: see the wires below.
 		"POST /kith":                            {body: "<x/>", outsider: 415, reader: 415, participant: 415},

@@ -291,14 +291,18 @@ func (a *app) routes() http.Handler {
 	onFHIR := rest.Options{Base: a.cfg.HTTP.Base, Writer: a.gateway.FHIR, Reader: a.gateway.FHIR, Authenticator: a.auth,
 		Limits: limits, InFlight: a.inFlight, Logger: a.log, Version: version()}
 	r.Use(a.observeRequests, api.Recover(a.log))
+	// Who watches the process is not held to a caller's rate.
+	live := func(c *gin.Context) { c.String(http.StatusOK, "ok\n") }
+	r.GET("/livez", live)
+	r.HEAD("/livez", live)
+	r.GET("/readyz", a.readyz)
+	r.HEAD("/readyz", a.readyz)
+	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
 	if a.cfg.Limits.RequestsPerSecond > 0 {
 		r.Use(api.Limit(a, inWordsOf(rest.Refuse(onFHIR, api.Overload()), api.TooManyRequests)))
 	}
 	r.NoRoute(inWordsOf(rest.Refuse(onFHIR, api.Nowhere()), api.NotFound))
 	r.NoMethod(api.MethodNotAllowed)
-	r.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
-	r.GET("/readyz", a.readyz)
-	r.GET("/metrics", gin.WrapH(a.metrics.handler()))
 	rest.Mount(r.Group("/fhir"), onFHIR)
 	r.POST("/kith", gin.WrapH(kith.Handler(kith.Options{Intake: a.gateway, BodyLimit: int(a.cfg.Limits.MessageBytes), InFlight: a.inFlight,
 		Authenticate: func(ctx context.Context, bearer string) (handover.PartyID, error) {

@@ -33,6 +33,7 @@ func (c *client) flags(cmd *cobra.Command) {
 	}
 	cmd.PersistentFlags().StringVar(&c.url, "url", def, "the gateway's address (STAFETT_URL)")
 	cmd.PersistentFlags().StringVar(&c.token, "token", os.Getenv("STAFETT_TOKEN"), "your bearer token (STAFETT_TOKEN)")
+	cmd.PersistentFlags().Lookup("token").DefValue = "" // help does not print it
 	cmd.PersistentFlags().BoolVar(&c.asJSON, "json", false, "print the answer as JSON")
 }
 

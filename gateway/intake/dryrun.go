@@ -17,7 +17,7 @@ type Translation struct {
 	Type      string            `json:"type"`
 	Event     string            `json:"event,omitempty"`
 	Resources []json.RawMessage `json:"resources,omitempty"`
-	Report    account.Report    `json:"report"`
+	Report    account.Report    `json:"report,omitzero"`
 	// Output is the message in the wanted format, when one was asked for.
 	Output       string          `json:"output,omitempty"`
 	OutputType   string          `json:"outputType,omitempty"`
