@@ -3,13 +3,14 @@
 //
 // syntax.go splits a file into statements with their positions, and statements.go is the
 // table of their words: a form (form.go) that says how each is written, and what it means.
-// compile.go reads what a mapping declares, its bases first; line.go and block.go turn the
-// rest into a Program (program.go), which is data alone: what a line of the file says, with
-// every name resolved. path.go reads places in messages and place.go those in FHIR, against
+// declare.go keeps what a mapping declares, its bases first; compile.go, block.go, line.go,
+// rule.go and reference.go turn the rest into a Program (program.go), which is data alone:
+// what a line of the file says, with every name resolved. path.go reads places in messages,
+// as the message's notation (notation.go) spells them, and place.go those in FHIR, against
 // closed lists of names: segments and XML elements (vocabulary.go), conformance's element
 // table, and account's facts and header values; names.go finds what a wrong one may mean.
-// converter.go and datetime.go hold the converters that a line may name, concept.go the
-// tables of codes. source.go reads the files and what they include, and set.go makes a set
+// conversion.go finds a line's converter: converter.go and datetime.go hold those that it may
+// name, concept.go the tables of codes. source.go reads the files and what they include, and set.go makes a set
 // of them and finds the program for a message. Every mistake is a SyntaxError with file,
 // line and column, and is found when the files are loaded; all of them are told at once.
 package language
@@ -22,8 +23,9 @@ import (
 // Program is one compiled mapping: what an engine runs, in either direction. It is made by
 // Load alone, never changed after, and safe for concurrent use.
 type Program struct {
-	Name string        // wire/file
-	Wire handover.Wire // whose messages it takes
+	Name     string        // wire/file
+	Wire     handover.Wire // whose messages it takes
+	Notation Notation      // in which they are written
 	// Type is the message type as the wire spells it; Version the version it is for, empty
 	// for any.
 	Type, Version string
