@@ -9,7 +9,7 @@ import (
 // first that meets them; [] is the first item.
 func lookup(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
-		if n == nil || n.Kind != fhir.KindObject {
+		if !isObject(n) {
 			return nil
 		}
 		s := &steps[i]
@@ -98,7 +98,7 @@ func putItem(arr *fhir.Node, s *language.FHIRStep, v *fhir.Node) written {
 // reach follows steps to an object, making what is missing; nil where something else stands.
 func reach(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
-		if n == nil || n.Kind != fhir.KindObject {
+		if !isObject(n) {
 			return nil
 		}
 		s := &steps[i]
@@ -109,7 +109,10 @@ func reach(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 		}
 		n = into(old, s)
 	}
-	return objectOrNil(n)
+	if !isObject(n) {
+		return nil
+	}
+	return n
 }
 
 // empty is what a step finds when it is made: an object, or an array.
@@ -136,12 +139,7 @@ func into(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
 	return item
 }
 
-func objectOrNil(n *fhir.Node) *fhir.Node {
-	if n == nil || n.Kind != fhir.KindObject {
-		return nil
-	}
-	return n
-}
+func isObject(n *fhir.Node) bool { return n != nil && n.Kind == fhir.KindObject }
 
 func setMember(n *fhir.Node, name string, v *fhir.Node) {
 	n.Members = appendMember(n.Members, fhir.Member{Name: name, Value: v})
