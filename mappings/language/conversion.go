@@ -41,12 +41,12 @@ func (v *conversions) converter(g *match, t target) *Converter {
 	}
 	pos := g.pos(":")
 	name, args, ok := call(g.text("CONVERTER"))
-	spec := converters[name]
-	if !ok || spec == nil {
+	spec, known := converters[name]
+	if !ok || !known {
 		v.fail(pos.unknown("converter", g.text("CONVERTER"), converterNames()))
 		return nil
 	}
-	conv, err := spec(argTexts(args), v.lib.concepts)
+	conv, err := spec.of(argTexts(args), v.lib.concepts)
 	if err != nil {
 		v.fail(pos.errorf("converter %s: %v", name, err))
 		return nil
