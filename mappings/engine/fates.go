@@ -14,8 +14,13 @@ type fates struct{ *sourceTree }
 
 // ignore gives a leaf that has no fate this one.
 func (f fates) ignore(leaf int32, reason string) {
-	if n := &f.nodes[leaf]; n.fate == "" {
-		n.fate, n.reason = message.FateIgnored, reason
+	f.nodes[leaf].settle(message.FateIgnored, reason)
+}
+
+// settle gives a leaf a fate; the first stays.
+func (n *srcNode) settle(fate message.Fate, reason string) {
+	if n.fate == "" {
+		n.fate, n.reason = fate, reason
 	}
 }
 
@@ -41,18 +46,11 @@ func (f fates) mark(id int32, target string, how language.Verdict, reason string
 	n := &f.nodes[id]
 	switch {
 	case how == language.Partly:
-		n.carry(reason)
+		n.settle(message.FateCarried, reason)
 	case n.fate != message.FateMapped:
 		n.fate, n.target, n.reason = message.FateMapped, target, ""
 	case !strings.Contains(n.target, target):
 		n.target += ", " + target
-	}
-}
-
-// carry gives a leaf that has no fate this one.
-func (n *srcNode) carry(reason string) {
-	if n.fate == "" {
-		n.fate, n.reason = message.FateCarried, reason
 	}
 }
 
@@ -79,8 +77,8 @@ func (f fates) markFilters(steps []language.MsgStep, target string, chain []int3
 
 // decide gives every undecided leaf of a subtree a fate.
 func (f fates) decide(id int32, fate message.Fate, reason string) {
-	if n := &f.nodes[id]; n.fate == "" && f.isLeaf(id) {
-		n.fate, n.reason = fate, reason
+	if f.isLeaf(id) {
+		f.nodes[id].settle(fate, reason)
 	}
 	for k := f.nodes[id].first; k >= 0; k = f.nodes[k].next {
 		f.decide(k, fate, reason)
@@ -112,27 +110,22 @@ func (f fates) carryBeside(parent int32) {
 
 var belongsToCode = map[string]bool{"@DN": true, "@S": true}
 
-// settle gives every leaf that no line decided its fate.
-func (f fates) settle(everywhere []language.IgnoredName) {
+// settleAll gives every leaf that no line decided its fate. everywhere are the names that are
+// ignored wherever they stand, with the reason.
+func (f fates) settleAll(everywhere map[string]string) {
 	for i := range f.nodes {
-		if n := &f.nodes[i]; n.fate == "" && f.isLeaf(int32(i)) {
-			f.undecided(n, everywhere)
+		n := &f.nodes[i]
+		if n.fate != "" || !f.isLeaf(int32(i)) {
+			continue
 		}
-	}
-}
-
-// undecided is the fate of what no line knows.
-func (f fates) undecided(n *srcNode, everywhere []language.IgnoredName) {
-	if f.trimmed(n.n.Value) == "" {
-		n.fate, n.reason = message.FateIgnored, "empty"
-		return
-	}
-	// Invariant 6: what no line knows is carried, never dropped.
-	n.fate = message.FateCarried
-	for _, e := range everywhere {
-		if n.n.Name == e.Name {
-			n.fate, n.reason = message.FateIgnored, e.Reason
+		if f.trimmed(n.n.Value) == "" {
+			n.settle(message.FateIgnored, "empty")
 		}
+		if reason, ok := everywhere[n.n.Name]; ok {
+			n.settle(message.FateIgnored, reason)
+		}
+		// Invariant 6: what no line knows is carried, never dropped.
+		n.settle(message.FateCarried, n.reason)
 	}
 }
 

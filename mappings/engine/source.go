@@ -185,12 +185,16 @@ func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
 
 func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		leaf := t.leafAt(id, s.Filters[i].Path)
-		if leaf < 0 || t.nodes[leaf].n.Value != s.Filters[i].Value {
+		if f := &s.Filters[i]; !t.has(t.leafAt(id, f.Path), f.Value) {
 			return false
 		}
 	}
 	return true
+}
+
+// has reports whether a leaf is there and has a value.
+func (t *sourceTree) has(leaf int32, value string) bool {
+	return leaf >= 0 && t.nodes[leaf].n.Value == value
 }
 
 // leafAt returns the value at plain steps below base, or -1.
@@ -199,17 +203,13 @@ func (t *sourceTree) leafAt(base int32, steps []language.MsgStep) int32 {
 	if len(steps) > len(buf) {
 		return -1
 	}
-	id := t.first(base, steps, buf[:], false)
-	if id < 0 {
-		return -1
-	}
-	return t.value(id)
+	return t.value(t.first(base, steps, buf[:], false))
 }
 
 // value returns the leaf that holds a place's value: the first part of one that has more
-// of them than the mapping knows.
+// of them than the mapping knows; -1 for -1.
 func (t *sourceTree) value(id int32) int32 {
-	for !t.isLeaf(id) {
+	for id >= 0 && !t.isLeaf(id) {
 		k := t.nodes[id].first
 		if t.nodes[k].n.Name != t.firstPart {
 			break

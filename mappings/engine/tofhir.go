@@ -72,7 +72,7 @@ func (r *toRun) translate() *handover.Fault {
 	r.event()
 	r.constants(r.m.Steps, nil)
 	r.unknownCodes()
-	r.settle(r.m.Everywhere)
+	r.settleAll(r.m.Everywhere)
 	r.collect()
 	fault := r.lacks(opToFHIR, true)
 	if fault != nil {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"stafett/fhir"
 	"stafett/mappings/language"
 )
@@ -9,46 +11,40 @@ import (
 // first that meets them; [] is the first item.
 func lookup(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
-		if !isObject(n) {
-			return nil
-		}
-		s := &steps[i]
-		v := n.Get(s.Name)
-		if v == nil || (v.Kind == fhir.KindArray) != s.Array {
-			return nil
-		}
-		if s.Array {
-			v = itemOf(s, v)
-		}
-		n = v
+		n = step(n, &steps[i])
 	}
 	return n
 }
 
-// itemOf returns the item of arr that the step means, or nil.
-func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
-	if s.Filters == nil {
-		if s.Index < len(arr.Items) {
-			return arr.Items[s.Index]
-		}
+// step is what one step means below n, or nil.
+func step(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
+	v := n.Get(s.Name)
+	if v == nil || (v.Kind == fhir.KindArray) != s.Array {
 		return nil
 	}
-	for _, it := range arr.Items {
-		if meets(s, it) {
-			return it
-		}
+	if s.Array {
+		return itemOf(s, v)
 	}
-	return nil
+	return v
+}
+
+// itemOf returns the item of arr that the step means, or nil.
+func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
+	i := s.Index
+	if s.Filters != nil {
+		i = slices.IndexFunc(arr.Items, func(item *fhir.Node) bool { return meets(s, item) })
+	}
+	if i < 0 || i >= len(arr.Items) {
+		return nil
+	}
+	return arr.Items[i]
 }
 
 func meets(s *language.FHIRStep, item *fhir.Node) bool {
-	for i := range s.Filters {
-		v := lookup(item, s.Filters[i].Path)
-		if v == nil || v.Text != s.Filters[i].Value {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.Filters, func(f language.FHIRFilter) bool {
+		v := lookup(item, f.Path)
+		return v == nil || v.Text != f.Value
+	})
 }
 
 // written is what came of writing a value.
@@ -69,26 +65,26 @@ func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
 	}
 	s := &steps[last]
 	old := holder.Get(s.Name)
-	switch {
-	case old == nil && s.Array:
-		setMember(holder, s.Name, fhir.Arr(v))
-		return wrote
-	case old == nil:
-		setMember(holder, s.Name, v)
-		return wrote
-	case !s.Array:
+	if s.Array {
+		return putItem(old, s, v, holder)
+	}
+	if old != nil {
 		return compare(old, v)
 	}
-	return putItem(old, s, v)
+	setMember(holder, s.Name, v)
+	return wrote
 }
 
 // putItem writes a value into an array, unless the item that is meant is there.
-func putItem(arr *fhir.Node, s *language.FHIRStep, v *fhir.Node) written {
-	item := itemOf(s, arr)
-	switch {
-	case item != nil:
+func putItem(arr *fhir.Node, s *language.FHIRStep, v, holder *fhir.Node) written {
+	if arr == nil {
+		setMember(holder, s.Name, fhir.Arr(v))
+		return wrote
+	}
+	if item := itemOf(s, arr); item != nil {
 		return compare(item, v)
-	case arr.Kind != fhir.KindArray || s.Filters != nil:
+	}
+	if arr.Kind != fhir.KindArray || s.Filters != nil {
 		return occupied
 	}
 	arr.Items = append(arr.Items, v)
@@ -142,19 +138,14 @@ func into(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
 func isObject(n *fhir.Node) bool { return n != nil && n.Kind == fhir.KindObject }
 
 func setMember(n *fhir.Node, name string, v *fhir.Node) {
-	n.Members = appendMember(n.Members, fhir.Member{Name: name, Value: v})
-}
-
-// appendMember starts with room for a few members, as most objects have.
-func appendMember(list []fhir.Member, m fhir.Member) []fhir.Member {
-	if list == nil {
-		list = make([]fhir.Member, 0, 4)
+	if n.Members == nil {
+		n.Members = make([]fhir.Member, 0, 4) // as most objects have
 	}
-	return append(list, m)
+	n.Members = append(n.Members, fhir.Member{Name: name, Value: v})
 }
 
 func compare(old, v *fhir.Node) written {
-	if old.Kind == v.Kind && old.Kind > fhir.KindArray && old.Text == v.Text {
+	if isValue(old) && old.Kind == v.Kind && old.Text == v.Text {
 		return equal
 	}
 	return occupied

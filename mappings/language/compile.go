@@ -25,7 +25,7 @@ const (
 )
 
 func newCompiler(l *library, src *source) *compiler {
-	d := &declarations{mistakes: &mistakes{}, lib: l, m: &Program{Name: src.name, Shape: &Shape{}}, vars: map[string]variable{},
+	d := &declarations{mistakes: &mistakes{}, lib: l, m: &Program{Name: src.name, Shape: &Shape{}, Everywhere: map[string]string{}}, vars: map[string]variable{},
 		prefixes: map[string][]position{}, lets: map[string][]position{}, namespaces: map[string]string{},
 		defines: map[string]*definition{}, byName: map[string]int{}}
 	fhirPlaces, msgPaths, refs := &places{d}, &paths{d}, &references{d}

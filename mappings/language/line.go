@@ -120,7 +120,7 @@ func (l *lines) ignore(m *match, sc scope) []Step {
 	switch {
 	case m.has("NAME"):
 		l.fail(l.notation.anywhere(m.pos("NAME"), m.text("NAME")))
-		l.m.Everywhere = append(l.m.Everywhere, IgnoredName{m.text("NAME"), m.text("REASON")})
+		l.m.Everywhere[m.text("NAME")] = m.text("REASON")
 		return nil
 	case m.has("FHIR"):
 		t := l.place(m.pos("FHIR"), m.token("FHIR"), sc)

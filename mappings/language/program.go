@@ -16,6 +16,8 @@
 package language
 
 import (
+	"slices"
+
 	"stafett/fhir"
 	"stafett/handover"
 )
@@ -39,8 +41,8 @@ type Program struct {
 	Root      MsgStep
 	Resources []Resource
 	Steps     []Step
-	// Everywhere are the names that are ignored wherever they stand.
-	Everywhere []IgnoredName
+	// Everywhere are the names that are ignored wherever they stand, with the reason.
+	Everywhere map[string]string
 	Requires   []Require
 	// Numbers are fields of segments that count the segment's repetitions.
 	Numbers []MsgPath
@@ -54,16 +56,14 @@ type Program struct {
 // StatusFor returns the header.status with which the message tells event, and whether it
 // tells it at all.
 func (p *Program) StatusFor(event handover.EventName) (status string, ok bool) {
-	for _, e := range p.Events {
-		if e.Event != event {
-			continue
-		}
-		if c := e.Condition; c != nil && c.Place.Root == RootHeader && c.Place.Name == "status" && !c.Negate {
-			return c.Value, true
-		}
-		return "", true
+	i := slices.IndexFunc(p.Events, func(e EventRule) bool { return e.Event == event })
+	if i < 0 {
+		return "", false
 	}
-	return "", false
+	if c := p.Events[i].Condition; c != nil && c.Place.Root == RootHeader && c.Place.Name == "status" && !c.Negate {
+		return c.Value, true
+	}
+	return "", true
 }
 
 // Correspondence is one line of a mapping, as compiled.
@@ -83,9 +83,6 @@ type EventRule struct {
 	Event     handover.EventName
 	Condition *Condition
 }
-
-// IgnoredName is an element or attribute that is ignored wherever it stands, and why.
-type IgnoredName struct{ Name, Reason string }
 
 // Resource is a declared resource of the canonical form.
 type Resource struct {
@@ -256,10 +253,8 @@ type Shape struct {
 }
 
 func (s *Shape) child(name, space string) *Shape {
-	for _, k := range s.kids {
-		if k.name == name && k.space == space {
-			return k
-		}
+	if i := s.index(name, space); i >= 0 {
+		return s.kids[i]
 	}
 	k := &Shape{name: name, space: space}
 	s.kids = append(s.kids, k)
@@ -269,12 +264,18 @@ func (s *Shape) child(name, space string) *Shape {
 // Rank returns a child's place in the order, and the order of its own children; unknown
 // children come last.
 func (s *Shape) Rank(name, space string) (int, *Shape) {
-	if s != nil {
-		for i, k := range s.kids {
-			if k.name == name && k.space == space {
-				return i, k
-			}
-		}
+	if s == nil {
+		return last, nil
 	}
-	return 1 << 20, nil
+	if i := s.index(name, space); i >= 0 {
+		return i, s.kids[i]
+	}
+	return last, nil
+}
+
+// last is the rank of what no line names.
+const last = 1 << 20
+
+func (s *Shape) index(name, space string) int {
+	return slices.IndexFunc(s.kids, func(k *Shape) bool { return k.name == name && k.space == space })
 }
