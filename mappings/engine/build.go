@@ -110,13 +110,14 @@ func (b *builder) find(n *message.Node, steps []language.MsgStep) *message.Node 
 
 func (b *builder) meets(n *message.Node, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		leaf := b.find(n, s.Filters[i].Path)
-		if leaf == nil || leaf.Value != s.Filters[i].Value {
+		if f := &s.Filters[i]; !has(b.find(n, f.Path), f.Value) {
 			return false
 		}
 	}
 	return true
 }
+
+func has(leaf *message.Node, value string) bool { return leaf != nil && leaf.Value == value }
 
 // child returns the child that a step means, or nil.
 func (b *builder) child(n *message.Node, s *language.MsgStep) *message.Node {

@@ -99,25 +99,19 @@ func (f *family) find(ref *fhir.Node) *fhir.Node {
 // references lists the values at steps below n. Of an array without conditions all items
 // count: a stored resource may have gained others before the one that the mapping wrote.
 func references(n *fhir.Node, steps []language.FHIRStep) []*fhir.Node {
-	if n == nil || len(steps) == 0 {
-		return oneOrNone(n)
+	switch {
+	case n == nil:
+		return nil
+	case len(steps) == 0:
+		return []*fhir.Node{n}
 	}
 	s := &steps[0]
 	if !s.Array || s.Filters != nil {
 		return references(lookup(n, steps[:1]), steps[1:])
 	}
 	var out []*fhir.Node
-	if arr := n.Get(s.Name); arr != nil {
-		for _, item := range arr.Items {
-			out = append(out, references(item, steps[1:])...)
-		}
+	for _, item := range itemsOf(n.Get(s.Name)) {
+		out = append(out, references(item, steps[1:])...)
 	}
 	return out
-}
-
-func oneOrNone(n *fhir.Node) []*fhir.Node {
-	if n == nil {
-		return nil
-	}
-	return []*fhir.Node{n}
 }

@@ -78,10 +78,10 @@ func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
 		return
 	}
 	w := r.write(&s.Message, base, out)
+	r.writes += content[w]
 	if w == occupied {
 		return
 	}
-	r.count(w)
 	if how == language.Converted {
 		r.consume(node, mappedTo(s))
 	}
@@ -98,13 +98,6 @@ func (r *fromRun) convert(conv *language.Converter, text string) (string, langua
 		return "", how
 	}
 	return out, how
-}
-
-// count notes what was written: a block without that is not made.
-func (r *fromRun) count(w written) {
-	if w == wrote {
-		r.writes++
-	}
 }
 
 // otherwise writes the first "else" part that has a value. It is not content: it makes
@@ -181,11 +174,7 @@ func (r *fromRun) content(s *language.Step, parent, node *message.Node, fresh bo
 func (r *fromRun) each(s *language.Step, base *message.Node, src *fhir.Node) {
 	n := len(s.Place.Steps) - 1
 	last := &s.Place.Steps[n]
-	arr := lookup(r.rooted(&s.Place, src), s.Place.Steps[:n]).Get(last.Name)
-	if arr == nil {
-		return
-	}
-	for _, item := range arr.Items {
+	for _, item := range itemsOf(lookup(r.rooted(&s.Place, src), s.Place.Steps[:n]).Get(last.Name)) {
 		if isObject(item) && r.unclaimed(item) && meets(last, item) && r.repetition(s, base, item) {
 			r.claim(s, item)
 			r.consumeChoice(last, item, s.Message.Text)

@@ -56,9 +56,6 @@ func (t *sourceTree) add(n *message.Node, parent int32, depth uint8) int32 {
 	return id
 }
 
-// few is how many children are compared with each other rather than counted in a map.
-const few = 16
-
 // number gives repeated siblings their numbers.
 func (t *sourceTree) number(parent int32) {
 	if len(t.nodes[parent].n.Children) > few {
@@ -72,6 +69,9 @@ func (t *sourceTree) number(parent int32) {
 	}
 }
 
+// few is how many children are compared with each other rather than counted in a map.
+const few = 16
+
 // numberFrom numbers the siblings after a that have its name, and then a itself.
 func (t *sourceTree) numberFrom(a int32) {
 	count := int32(1)
@@ -84,17 +84,14 @@ func (t *sourceTree) numberFrom(a int32) {
 }
 
 func (t *sourceTree) numberMany(parent int32) {
-	type seen struct{ first, count int32 }
-	names := map[string]seen{}
+	last := map[string]int32{}
 	for k := t.nodes[parent].first; k >= 0; k = t.nodes[k].next {
 		name := t.nodes[k].n.Name
-		s := names[name]
-		if s.count++; s.count == 1 {
-			s.first = k
-		} else {
-			t.nodes[s.first].rep, t.nodes[k].rep = 1, s.count
+		if before, again := last[name]; again {
+			t.nodes[before].rep = max(t.nodes[before].rep, 1)
+			t.nodes[k].rep = t.nodes[before].rep + 1
 		}
-		names[name] = s
+		last[name] = k
 	}
 }
 

@@ -56,6 +56,9 @@ const (
 	occupied         // another value stands there; it is not overwritten
 )
 
+// content is what a written value counts for: a block without any is not made.
+var content = [...]int{wrote: 1, equal: 0, occupied: 0}
+
 // put writes a leaf at steps below n, making what is missing.
 func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
 	last := len(steps) - 1
@@ -133,6 +136,14 @@ func into(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
 		n.Items = append(n.Items, item)
 	}
 	return item
+}
+
+// itemsOf lists the items of an array; none of what is not there.
+func itemsOf(n *fhir.Node) []*fhir.Node {
+	if n == nil {
+		return nil
+	}
+	return n.Items
 }
 
 func isObject(n *fhir.Node) bool { return n != nil && n.Kind == fhir.KindObject }

@@ -18,9 +18,7 @@ func (w *writer) write(p *language.Place, dst *fhir.Node, kind fhir.NodeKind, te
 		return occupied
 	}
 	how := w.writeTo(p, dst, kind, text)
-	if how == wrote {
-		w.writes++
-	}
+	w.writes += content[how]
 	return how
 }
 

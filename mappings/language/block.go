@@ -35,9 +35,7 @@ func (c *compiler) in(m *match, sc scope) []Step {
 		return c.asResource(as, &st, m.s, sc, inner)
 	case place != nil:
 		t := c.single(place.pos("FHIR"), place.token("FHIR"), sc)
-		c.inResource(place.pos("FHIR"), t, "a block")
-		c.ofRepetition(place.pos("FHIR"), t, sc)
-		c.object(place.pos("FHIR"), t)
+		c.holder(place.pos("FHIR"), t, sc, "a block")
 		st.Place, st.HasPlace = t.Place, true
 		inner.relative, inner.typ, inner.base = true, t.typ, t.Text
 		inner.steps = slices.Concat(sc.steps, t.Steps)
@@ -55,9 +53,7 @@ func (c *compiler) each(m *match, sc scope) []Step {
 		return c.asResource(m, &st, m.s, sc, inner)
 	}
 	t := c.place(m.pos("FHIR"), m.token("FHIR"), sc)
-	c.inResource(m.pos("FHIR"), t, "a repeated group")
-	c.ofRepetition(m.pos("FHIR"), t, sc)
-	c.object(m.pos("FHIR"), t)
+	c.holder(m.pos("FHIR"), t, sc, "a repeated group")
 	if n := len(t.Steps); n == 0 || !t.Steps[n-1].repeats() {
 		c.fail(m.pos("FHIR").errorf("a repeated group needs an array: %s[]", m.text("FHIR")))
 	}

@@ -80,19 +80,29 @@ var wordPattern = regexp.MustCompile(`[A-Za-z][A-Za-z0-9-]*`)
 func (d *declarations) forgive(s *statement) {
 	for _, t := range s.tokens {
 		for _, name := range wordPattern.FindAllString(t.text, -1) {
-			d.lib.use(d.lets[name]...)
-			d.lib.use(d.prefixes[name]...)
-			if i, ok := d.byName[strings.TrimSuffix(name, "-")]; ok {
-				d.lib.use(d.m.Resources[i].pos)
-			}
-			if def := d.defines[name]; def != nil {
-				d.lib.use(def.pos)
-			}
+			d.useNamed(name)
 		}
 	}
 	for _, inner := range s.body {
 		d.forgive(inner)
 	}
+}
+
+// useNamed counts all that has a name as used.
+func (d *declarations) useNamed(name string) {
+	d.lib.use(d.lets[name]...)
+	d.lib.use(d.prefixes[name]...)
+	d.resourceNamed(strings.TrimSuffix(name, "-"))
+	if def := d.defines[name]; def != nil {
+		d.lib.use(def.pos)
+	}
+}
+
+// near is the name that may be meant. It then counts as used: one mistake is told once.
+func (d *declarations) near(name string, known []string) string {
+	near := nearest(name, known)
+	d.useNamed(near)
+	return near
 }
 
 // variable finds what a block's parameters or the mapping's lines set.
@@ -106,12 +116,8 @@ func (d *declarations) variable(name string, vars map[string]variable) (variable
 }
 
 func (d *declarations) hintVariable(name string, vars map[string]variable) string {
-	near := nearest(name[1:], append(keys(vars), keys(d.vars)...))
-	if near == "" {
-		return ""
-	}
-	d.lib.use(d.lets[near]...)
-	return hint(name, []string{"$" + near})
+	near := d.near(name[1:], append(keys(vars), keys(d.vars)...))
+	return hintOf(either(near != "", "$"+near, ""))
 }
 
 func (d *declarations) let(m *match) {
@@ -138,7 +144,8 @@ func (d *declarations) kind(m *match) {
 	d.fail(among(m.pos("KIND"), "kind", m.text("KIND"), handover.Kinds()))
 }
 
-var versionPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+// versionPattern is a version, or none.
+var versionPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)*)?$`)
 
 func (d *declarations) takes(m *match) {
 	d.m.Wire, d.m.Type, d.m.Version = handover.Wire(m.text("WIRE")), m.text("TYPE"), ""
@@ -152,9 +159,6 @@ func (d *declarations) takes(m *match) {
 		d.fail(m.pos("TYPE").errorf("%q is no message type of %s", d.m.Type, d.m.Wire))
 	}
 	v := m.group("version")
-	if v == nil {
-		return
-	}
 	if d.m.Version = v.text("VERSION"); !versionPattern.MatchString(d.m.Version) {
 		d.fail(v.pos("VERSION").errorf("%q is no version", d.m.Version))
 	}
@@ -237,23 +241,11 @@ func argTexts(args []variable) []string {
 }
 
 func (d *declarations) hintDefinition(name string) string {
-	near := nearest(name, keys(d.defines))
-	if near == "" {
-		return ""
-	}
-	d.lib.use(d.defines[near].pos)
-	return hint(name, []string{near})
+	return hintOf(d.near(name, keys(d.defines)))
 }
 
-// hintResource names the resource that may be meant. That one then counts as used: one
-// mistake is told once.
 func (d *declarations) hintResource(name string) string {
-	near := nearest(name, d.resourceNames())
-	if near == "" {
-		return ""
-	}
-	d.lib.use(d.m.Resources[d.byName[plainName(near)]].pos)
-	return hint(name, []string{near})
+	return hintOf(d.near(name, d.resourceNames()))
 }
 
 // plainName is a resource's name without the star of a repeated one.

@@ -85,7 +85,8 @@ type match struct {
 	groups map[string][]*match // by the first word, or the name of the first capture
 }
 
-func (m *match) has(name string) bool     { return len(m.at[name]) > 0 }
+// has reports whether something was captured; nothing is in a group that was left out.
+func (m *match) has(name string) bool     { return m != nil && len(m.at[name]) > 0 }
 func (m *match) token(name string) token  { return m.s.tokens[m.at[name][0]] }
 func (m *match) pos(name string) position { return m.s.at(m.at[name][0]) }
 

@@ -28,10 +28,8 @@ func (l *lines) correspondence(m *match, kind StepKind, sc scope) []Step {
 	}
 	t := l.value(m.pos("FHIR"), l.single(m.pos("FHIR"), m.token("FHIR"), sc))
 	st.Place = t.Place
-	if only := m.group("only"); only != nil {
-		st.ToOnly, st.FromOnly = only.text("to|from") == "to", only.text("to|from") == "from"
-		st.Reason = only.text("REASON")
-	}
+	only := m.group("only")
+	st.ToOnly, st.FromOnly, st.Reason = only.text("to|from") == "to", only.text("to|from") == "from", only.text("REASON")
 	st.Converter = l.lineConverter(m, t, st.FromOnly)
 	for _, g := range m.groups["else"] {
 		st.Else = append(st.Else, l.elsePart(g, &st, sc))
@@ -107,10 +105,7 @@ func localReference(name string) *fhir.Node { return fhir.Str(account.ReferenceP
 
 // message compiles: message PLACE = "constant" ["reason"] [if …]
 func (l *lines) message(m *match, sc scope) []Step {
-	st := Step{Kind: StepMessage, Value: m.text("VALUE"), Condition: l.condition(m, sc)}
-	if g := m.group("REASON"); g != nil {
-		st.Reason = g.text("REASON")
-	}
+	st := Step{Kind: StepMessage, Value: m.text("VALUE"), Condition: l.condition(m, sc), Reason: m.group("REASON").text("REASON")}
 	st.Message, _ = l.path(m.pos("MESSAGE"), m.text("MESSAGE"), sc)
 	return []Step{st}
 }
@@ -133,10 +128,7 @@ func (l *lines) ignore(m *match, sc scope) []Step {
 }
 
 func (l *lines) carry(m *match, sc scope) []Step {
-	st := Step{Kind: StepIgnore, Always: true}
-	if g := m.group("REASON"); g != nil {
-		st.Reason = g.text("REASON")
-	}
+	st := Step{Kind: StepIgnore, Always: true, Reason: m.group("REASON").text("REASON")}
 	st.Message, _ = l.path(m.pos("MESSAGE"), m.text("MESSAGE"), sc)
 	return []Step{st}
 }

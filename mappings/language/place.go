@@ -222,8 +222,10 @@ func (p *places) codesOf(pos position, t target, value string) {
 	}
 }
 
-// object refuses a value where a block needs what has elements.
-func (p *places) object(pos position, t target) {
+// holder refuses a place that cannot hold the lines of a block.
+func (p *places) holder(pos position, t target, sc scope, what string) {
+	p.inResource(pos, t, what)
+	p.ofRepetition(pos, t, sc)
 	if t.typ.Primitive() {
 		p.fail(pos.errorf("%s is a value: a block needs what has elements", t.Text))
 	}

@@ -80,13 +80,12 @@ func (r *references) resolve(b *block, to *reference) {
 	many := slices.ContainsFunc(to.steps, func(s FHIRStep) bool { return s.Append })
 	to.resource = i
 	*to.ref = Ref{Resource: i, Many: many}
-	one, all := b.reach(i)
-	switch {
-	case !one && !all:
+	switch reach := b.reach(i); {
+	case reach == unreached:
 		r.fail(to.pos.errorf("%s is not of this repetition of %s: refer to what is around it, beside it or inside it", name, b.name))
-	case one && many:
+	case reach == single && many:
 		r.fail(to.pos.errorf("%s is one here: write [0] instead of []", name))
-	case all && !many:
+	case reach == several && !many:
 		r.fail(to.pos.errorf("%s is several here: write [] at the element that repeats", name))
 	}
 }
@@ -101,15 +100,24 @@ func (b *block) around() string {
 	return "parent"
 }
 
-// reach reports whether a resource is one for a repetition of b, or those inside it.
-func (b *block) reach(resource int) (one, all bool) {
+// reach is how many of a resource a repetition of a block means.
+type reach uint8
+
+const (
+	unreached reach = iota
+	single
+	several
+)
+
+// reach of a resource: one of it is around b, or beside b or what is around it; several may
+// be inside.
+func (b *block) reach(resource int) reach {
 	for p := b; p != nil; p = p.parent {
-		one = one || p.holds(resource, true)
+		if p.holds(resource, true) || p != b && p.resource == resource {
+			return single
+		}
 	}
-	for p := b.parent; p != nil; p = p.parent {
-		one = one || p.resource == resource
-	}
-	return one, !one && b.holds(resource, false)
+	return either(b.holds(resource, false), several, unreached)
 }
 
 // holds reports whether a block has that of a resource inside it, once or for each repetition.
@@ -123,17 +131,23 @@ func (r *references) link(parent, child *block) {
 	if child.resource < 0 {
 		return // the items of a list stand in their parent
 	}
-	for _, ref := range child.refs {
-		if ref.resource >= 0 && ref.resource == parent.resource {
-			*child.link = Link{Steps: ref.steps}
-			return
-		}
+	if up := refersTo(child.refs, parent.resource); up != nil {
+		*child.link = Link{Steps: up.steps}
+		return
 	}
-	for _, ref := range parent.refs {
-		if ref.resource == child.resource {
-			*child.link = Link{FromParent: true, Steps: ref.steps}
-			return
-		}
+	if down := refersTo(parent.refs, child.resource); down != nil {
+		*child.link = Link{FromParent: true, Steps: down.steps}
+		return
 	}
 	r.fail(child.pos.errorf("%s must say how it refers to %s: a line fhir PLACE.reference = ref(parent) in its block, or fhir PLACE.reference = ref(%s) in the one around it", child.name, parent.name, child.name))
+}
+
+// refersTo returns the first reference to a resource, or nil; the items of a list are none.
+func refersTo(refs []*reference, resource int) *reference {
+	for _, ref := range refs {
+		if ref.resource == resource && resource >= 0 {
+			return ref
+		}
+	}
+	return nil
 }
