@@ -98,8 +98,8 @@ func (c *compiler) declareAll(src *source) {
 			continue
 		}
 		m, err := read(c.expand(s, nil), kind.forms)
-		if c.fail(err); err != nil {
-			c.forgive(s)
+		if err != nil {
+			c.refuse(s, err)
 			continue
 		}
 		if name := kind.names(m); name != "" {

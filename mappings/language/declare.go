@@ -88,6 +88,12 @@ func (d *declarations) forgive(s *statement) {
 	}
 }
 
+// refuse notes what is wrong with a statement.
+func (d *declarations) refuse(s *statement, err error) {
+	d.fail(err)
+	d.forgive(s)
+}
+
 // useNamed counts all that has a name as used.
 func (d *declarations) useNamed(name string) {
 	d.lib.use(d.lets[name]...)

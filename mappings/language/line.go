@@ -31,7 +31,7 @@ func (l *lines) correspondence(m *match, kind StepKind, sc scope) []Step {
 	only := m.group("only")
 	st.ToOnly, st.FromOnly, st.Reason = only.text("to|from") == "to", only.text("to|from") == "from", only.text("REASON")
 	st.Converter = l.lineConverter(m, t, st.FromOnly)
-	for _, g := range m.groups["else"] {
+	for g := range m.each("else") {
 		st.Else = append(st.Else, l.elsePart(g, &st, sc))
 	}
 	if !st.ToOnly && !st.FromOnly {

@@ -17,7 +17,7 @@ type rules struct {
 // order compiles: order PLACE PART PART …
 func (r *rules) order(m *match, sc scope) []Step {
 	_, inner := r.path(m.pos("PLACE"), m.text("PLACE"), sc)
-	for _, i := range m.at["PARTS"] {
+	for _, i := range m.all("PARTS") {
 		in := &reading{pos: m.s.at(i)}
 		steps, _ := r.steps(in, m.s.tokens[i].text, inner.origin)
 		r.fail(in.err)
@@ -93,7 +93,7 @@ func (r *rules) keyPart(pos position, t token, res int, sc scope) KeyPart {
 func (r *rules) alternatives(m *match) [][]int {
 	out := [][]int{nil}
 	wantPart := true
-	for _, i := range m.at["PARTS"] {
+	for _, i := range m.all("PARTS") {
 		t, last := m.s.tokens[i], len(out)-1
 		switch {
 		case wantPart:

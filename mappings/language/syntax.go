@@ -49,11 +49,11 @@ func (s *statement) word() string { return s.tokens[0].text }
 
 // spelled is the statement as one text.
 func (s *statement) spelled() string {
-	var b strings.Builder
+	b := make([]byte, 0, 128)
 	for _, t := range s.tokens {
-		b.WriteString(strconv.Quote(t.text) + " ")
+		b = append(strconv.AppendQuote(b, t.text), ' ')
 	}
-	return b.String()
+	return string(b)
 }
 
 func (s *statement) at(i int) position {
