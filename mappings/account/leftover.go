@@ -71,10 +71,14 @@ func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
 	if bare != "" && a.whole(n, path, bare) {
 		return
 	}
+	dot := "."
+	if bare == "" {
+		dot = ""
+	}
 	for i := range n.Members {
 		m := &n.Members[i]
 		if !notContent[bare == ""][m.Name] {
-			a.walk(m.Value, path+"."+m.Name, strings.TrimPrefix(bare+"."+m.Name, "."), depth+1)
+			a.walk(m.Value, path+"."+m.Name, bare+dot+m.Name, depth+1)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/mappings/account"
@@ -87,6 +85,19 @@ func (c *canonical) lacks(op string, arriving bool) *handover.Fault {
 
 // met reports whether all places of one alternative have something.
 func (c *canonical) met(q *language.Require) bool {
-	absent := func(p language.Place) bool { return !c.present(&p, nil) }
-	return slices.ContainsFunc(q.Any, func(parts []language.Place) bool { return !slices.ContainsFunc(parts, absent) })
+	for _, parts := range q.Any {
+		if c.allPresent(parts) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *canonical) allPresent(parts []language.Place) bool {
+	for i := range parts {
+		if !c.present(&parts[i], nil) {
+			return false
+		}
+	}
+	return true
 }

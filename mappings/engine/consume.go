@@ -125,21 +125,15 @@ func (r *consumer) ignoreBelow(n *fhir.Node, reason string) {
 	if isValue(n) {
 		r.consume(n, account.LeafFate{Fate: message.FateIgnored, Reason: reason})
 	}
-	for _, c := range childrenOf(n) {
-		r.ignoreBelow(c, reason)
-	}
-}
-
-// childrenOf lists the members of an object, or the items of an array.
-func childrenOf(n *fhir.Node) []*fhir.Node {
 	if n == nil {
-		return nil
+		return
 	}
-	out := n.Items
+	for _, item := range n.Items {
+		r.ignoreBelow(item, reason)
+	}
 	for i := range n.Members {
-		out = append(out, n.Members[i].Value)
+		r.ignoreBelow(n.Members[i].Value, reason)
 	}
-	return out
 }
 
 // claim keeps an item that a block has taken from later groups.

@@ -143,11 +143,11 @@ func (f fates) carried() []account.CarriedLine {
 // list lists the leaves with their fates, in document order. All paths share one string.
 func (f fates) list() []message.ElementFate {
 	paths := make([]byte, 0, 32*len(f.nodes))
-	ends, ids := make([]int, 0, len(f.nodes)), make([]int, 0, len(f.nodes))
+	ends, ids := make([]int, 0, len(f.nodes)), make([]int32, 0, len(f.nodes))
 	for i := range f.nodes {
 		if f.nodes[i].fate != "" {
 			paths = f.appendPath(paths, int32(i))
-			ends, ids = append(ends, len(paths)), append(ids, i)
+			ends, ids = append(ends, len(paths)), append(ids, int32(i))
 		}
 	}
 	all, start := string(paths), 0

@@ -165,7 +165,7 @@ func (t *sourceTree) after(base, k int32, s *language.MsgStep) int32 {
 // next returns k or the sibling after it that has the step's name and meets its conditions.
 func (t *sourceTree) next(k int32, s *language.MsgStep) int32 {
 	for ; k >= 0; k = t.nodes[k].next {
-		if isNamed(t.nodes[k].n, s.Name, s.Space) && t.meets(k, s) {
+		if isNamed(t.nodes[k].n, s.Name, s.Space) && (s.Filters == nil || t.meets(k, s)) {
 			return k
 		}
 	}

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"stafett/fhir"
 	"stafett/mappings/language"
 )
@@ -31,20 +29,22 @@ func step(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
 // itemOf returns the item of arr that the step means, or nil.
 func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
 	i := s.Index
-	if s.Filters != nil {
-		i = slices.IndexFunc(arr.Items, func(item *fhir.Node) bool { return meets(s, item) })
+	for s.Filters != nil && i < len(arr.Items) && !meets(s, arr.Items[i]) {
+		i++
 	}
-	if i < 0 || i >= len(arr.Items) {
+	if i >= len(arr.Items) {
 		return nil
 	}
 	return arr.Items[i]
 }
 
 func meets(s *language.FHIRStep, item *fhir.Node) bool {
-	return !slices.ContainsFunc(s.Filters, func(f language.FHIRFilter) bool {
-		v := lookup(item, f.Path)
-		return v == nil || v.Text != f.Value
-	})
+	for i := range s.Filters {
+		if v := lookup(item, s.Filters[i].Path); v == nil || v.Text != s.Filters[i].Value {
+			return false
+		}
+	}
+	return true
 }
 
 // written is what came of writing a value.

@@ -139,20 +139,20 @@ func withoutLayout(read direction) direction {
 	return func(zone *time.Location, v string) (string, Verdict, string) { return read(zone, strings.TrimSpace(v)) }
 }
 
-// xmlTime is a kith:TS with a time of day: its local part, and its zone.
-var xmlTime = regexp.MustCompile(`^(.{10}T.{8}(?:\.\d*)?)(.*)$`)
-
 // xmlToDateTime reads kith:TS: dateTime, date, gYearMonth or gYear.
 func xmlToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 	v = strings.TrimSpace(v)
 	if isDate(v) {
 		return v, Converted, ""
 	}
-	m := xmlTime.FindStringSubmatch(v)
-	if m == nil {
+	n := len(localLayout)
+	if len(v) < n || v[10] != 'T' {
 		return timeOr("", false)
 	}
-	return zoned(zone, m[1], m[2])
+	if rest, found := strings.CutPrefix(v[n:], "."); found {
+		n += 1 + leadingDigits(rest)
+	}
+	return zoned(zone, v[:n], v[n:])
 }
 
 // xmlToDate reads an xs:date without a zone.

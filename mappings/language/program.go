@@ -277,5 +277,10 @@ func (s *Shape) Rank(name, space string) (int, *Shape) {
 const last = 1 << 20
 
 func (s *Shape) index(name, space string) int {
-	return slices.IndexFunc(s.kids, func(k *Shape) bool { return k.name == name && k.space == space })
+	for i, k := range s.kids {
+		if k.name == name && k.space == space {
+			return i
+		}
+	}
+	return -1
 }
