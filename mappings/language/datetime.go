@@ -20,7 +20,7 @@ func timeOr(out string, ok bool) (string, Verdict, string) {
 }
 
 // hl7Time is HL7 TS/DTM (2.5 section 2.A.22) from the minute on: YYYYMMDDHHMM[SS[.S…]][+/-ZZZZ].
-var hl7Time = regexp.MustCompile(`^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d(?:\.\d{1,9})?)?(?:([+-]\d\d)(\d\d))?$`)
+var hl7Time = regexp.MustCompile(`^[0-9]{12}([0-9]{2}(\.[0-9]{1,9})?)?([+-][0-9]{4})?$`)
 
 // hl7ToDateTime reads HL7 TS/DTM: YYYY[MM[DD]], or hl7Time. Precision is kept, except that
 // FHIR has no minutes without seconds: they become :00.
@@ -28,12 +28,15 @@ func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 	if _, isDay := dayLayouts[len(v)]; isDay {
 		return dateOf(v)
 	}
-	m := hl7Time.FindStringSubmatch(v)
-	if m == nil {
+	if !hl7Time.MatchString(v) {
 		return timeOr("", false)
 	}
-	local := m[1] + "-" + m[2] + "-" + m[3] + "T" + m[4] + ":" + m[5] + ":" + cmp.Or(m[6], "00")
-	return zoned(zone, local, strings.TrimSuffix(m[7]+":"+m[8], ":"))
+	offset := ""
+	if i := strings.IndexAny(v, "+-"); i >= 0 {
+		v, offset = v[:i], v[i:i+3]+":"+v[i+3:]
+	}
+	local := v[:4] + "-" + v[4:6] + "-" + v[6:8] + "T" + v[8:10] + ":" + v[10:12] + ":" + cmp.Or(v[12:], "00")
+	return zoned(zone, local, offset)
 }
 
 // dayLayouts are those of HL7 and of FHIR for a date, by the number of HL7's digits.
