@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,14 +24,10 @@ func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate,
 	a := &accountant{told: told}
 	for i := range resources {
 		n := &resources[i]
-		if n.Resource == nil {
-			continue
-		}
 		a.typ, a.name = n.Resource.ResourceType(), n.Name
-		if n.Name == CarriedName && a.carried(n.Resource) {
-			continue
+		if n.Name != CarriedName || !a.carried(n.Resource) {
+			a.walk(n.Resource, n.Name, "", 0)
 		}
-		a.walk(n.Resource, n.Name, "", 0)
 	}
 	return a.fates, a.left
 }
@@ -74,72 +71,67 @@ func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
 	if bare != "" && a.whole(n, path, bare) {
 		return
 	}
+	dot := "."
+	if bare == "" {
+		dot = ""
+	}
 	for i := range n.Members {
 		m := &n.Members[i]
-		if !notContent(bare == "", m.Name) {
-			a.walk(m.Value, path+"."+m.Name, below(bare, m.Name), depth+1)
+		if !notContent[bare == ""][m.Name] {
+			a.walk(m.Value, path+"."+m.Name, bare+dot+m.Name, depth+1)
 		}
 	}
 }
 
-// below spells a member of what bare spells.
-func below(bare, name string) string {
-	if bare == "" {
-		return name
-	}
-	return bare + "." + name
-}
-
-// Members that name or type what holds them: of a resource (the narrative repeats it), and
-// of what is in one, where a reference is an id.
-var (
-	nameResource = map[string]bool{"resourceType": true, "id": true, "meta": true, "implicitRules": true, "text": true}
-	nameElement  = map[string]bool{"id": true, "reference": true}
-)
-
-func notContent(inResource bool, name string) bool {
-	return inResource && nameResource[name] || !inResource && nameElement[name]
+// notContent are members that name or type what holds them: of a resource (the narrative
+// repeats it), and of what is in one, where a reference is an id.
+var notContent = map[bool]map[string]bool{
+	true:  {"resourceType": true, "id": true, "meta": true, "implicitRules": true, "text": true},
+	false: {"id": true, "reference": true},
 }
 
 func (a *accountant) leaf(n *fhir.Node, path, bare string) {
-	if f, ok := a.told[n]; ok {
+	if f, told := a.fate(n, bare); told {
 		a.fates = append(a.fates, message.ElementFate{Path: path, Fate: f.Fate, Target: f.Target, Reason: f.Reason})
 		return
 	}
-	// An extension's url says what its value is; it stays with the value.
-	if strings.HasSuffix(bare, "xtension.url") {
-		a.fates = append(a.fates, message.ElementFate{Path: path, Fate: message.FateIgnored, Reason: "names the extension"})
-		return
-	}
-	value := n.Text
-	if strings.HasSuffix(bare, "ttachment.data") {
-		value = attachmentText(a.contentType, value)
-	}
-	a.add(path, bare, value)
-	if n.Kind == fhir.KindBool {
-		l := &a.left[len(a.left)-1]
-		l.Value, l.valueEN = "Nei", "No"
-		if n.Text == "true" {
-			l.Value, l.valueEN = "Ja", "Yes"
-		}
+	switch {
+	case n.Kind == fhir.KindBool:
+		a.add(path, bare, booleanTexts[n.Text])
+	case strings.HasSuffix(bare, "ttachment.data"):
+		a.add(path, bare, [2]string{attachmentText(a.contentType, n.Text)})
+	default:
+		a.add(path, bare, [2]string{n.Text})
 	}
 }
+
+// fate is that of a leaf which is not left over. An extension's url says what its value is;
+// it stays with the value.
+func (a *accountant) fate(n *fhir.Node, bare string) (LeafFate, bool) {
+	f, told := a.told[n]
+	if !told && strings.HasSuffix(bare, "xtension.url") {
+		return LeafFate{Fate: message.FateIgnored, Reason: "names the extension"}, true
+	}
+	return f, told
+}
+
+// booleanTexts are in Norwegian and in English.
+var booleanTexts = map[string][2]string{"true": {"Ja", "Yes"}, "false": {"Nei", "No"}}
 
 // attachmentText is what a readable document says of an attachment: its text, or what it
 // is. The bytes of anything else tell a reader nothing.
 func attachmentText(contentType, data string) string {
 	raw, err := base64.StdEncoding.DecodeString(data)
-	if err == nil && strings.HasPrefix(contentType, "text/plain") && utf8.Valid(raw) {
+	if err != nil {
+		raw = []byte(data)
+	} else if strings.HasPrefix(contentType, "text/plain") && utf8.Valid(raw) {
 		return string(raw)
 	}
-	size := len(data)
-	if err == nil {
-		size = len(raw)
-	}
-	return "Vedlegg av type " + cmp.Or(contentType, "ukjent") + ", " + strconv.Itoa(size) + " byte, følger ikke med her"
+	return "Vedlegg av type " + cmp.Or(contentType, "ukjent") + ", " + strconv.Itoa(len(raw)) + " byte, følger ikke med her"
 }
 
-func (a *accountant) add(path, bare, value string) {
+// add notes what is left over; value is in Norwegian, and in English where that differs.
+func (a *accountant) add(path, bare string, value [2]string) {
 	nb, en := label(a.typ, bare)
 	if l, ok := extensionLabels[a.extension]; ok {
 		nb, en = l[0], l[1]
@@ -148,7 +140,7 @@ func (a *accountant) add(path, bare, value string) {
 	if rest, ok := strings.CutPrefix(a.name, strings.TrimRight(a.name, "0123456789")); ok && rest != "" {
 		group, groupEN = group+" "+rest, groupEN+" "+rest
 	}
-	a.left = append(a.left, Leftover{Path: path, Label: nb, Value: value, labelEN: en, group: group, groupEN: groupEN})
+	a.left = append(a.left, Leftover{Path: path, Label: nb, Value: value[0], valueEN: value[1], labelEN: en, group: group, groupEN: groupEN})
 }
 
 // partOfWhole are the members of a Coding, Quantity or Identifier.
@@ -158,32 +150,25 @@ var partOfWhole = map[string]bool{"code": true, "value": true, "system": true, "
 // whole makes one leftover of a Coding, Quantity or Identifier none of which was mapped:
 // apart, their members tell a reader nothing.
 func (a *accountant) whole(n *fhir.Node, path, bare string) bool {
-	for i := range n.Members {
-		if !a.untoldPart(&n.Members[i]) {
-			return false
-		}
-	}
 	main := cmp.Or(n.Str("value"), n.Str("code"))
-	if main == "" || len(n.Members) < 2 {
+	if main == "" || len(n.Members) < 2 || slices.ContainsFunc(n.Members, a.apart) {
 		return false
 	}
-	a.add(path, bare, wholeText(n, main))
+	a.add(path, bare, [2]string{wholeText(n, main)})
 	return true
 }
 
-// untoldPart reports a value of a Coding, Quantity or Identifier that was not mapped.
-func (a *accountant) untoldPart(m *fhir.Member) bool {
-	if m.Value == nil || m.Value.Kind < fhir.KindString {
-		return false
-	}
+// apart reports a member that is no value of a Coding, Quantity or Identifier, or was mapped.
+func (a *accountant) apart(m fhir.Member) bool {
 	_, done := a.told[m.Value]
-	return !done && partOfWhole[m.Name]
+	return done || !partOfWhole[m.Name] || m.Value == nil || m.Value.Kind < fhir.KindString
 }
 
 // wholeText is how people read a Quantity, a Coding with its name, or one without.
 func wholeText(n *fhir.Node, main string) string {
+	unit := cmp.Or(n.Get("unit"), n.Get("code"))
 	switch {
-	case n.Get("value") != nil && (n.Get("unit") != nil || n.Get("code") != nil):
+	case n.Get("value") != nil && unit != nil:
 		return strings.TrimSpace(n.Str("comparator") + n.Str("value") + " " + cmp.Or(n.Str("unit"), n.Str("code")))
 	case n.Str("display") != "":
 		return n.Str("display") + " (" + main + ")"

@@ -4,203 +4,201 @@ import (
 	"slices"
 	"strconv"
 
-	"stafett/handover"
 	"stafett/mappings/language"
 	"stafett/message"
 )
 
+// builder builds the tree of a message.
+type builder struct {
+	how  *notation
+	root *message.Node
+}
+
+func newBuilder(m *language.Program) builder {
+	how := notations[m.Notation]
+	root := &message.Node{Name: m.Root.Name, Space: m.Root.Space}
+	if how.root != "" {
+		root.Name = how.root
+	}
+	return builder{how, root}
+}
+
+// from is what a message place starts from.
+func (b *builder) from(p *language.MsgPath, base *message.Node) *message.Node {
+	if p.Absolute {
+		return b.root
+	}
+	return base
+}
+
 // open finds the node at steps, or makes one that is not yet in the tree. A "self" step
 // is the parent itself, which then gets what the conditions ask.
-func (r *fromRun) open(steps []language.MsgStep, parent *message.Node, fresh bool) (*message.Node, bool) {
+func (b *builder) open(steps []language.MsgStep, parent *message.Node) (node *message.Node, fresh bool) {
+	if n := b.find(parent, steps); n != nil {
+		return n, false
+	}
+	return b.apart(steps), true
+}
+
+// apart makes the node at steps, not yet in the tree.
+func (b *builder) apart(steps []language.MsgStep) *message.Node {
 	last := &steps[len(steps)-1]
-	if !fresh {
-		if n := r.find(parent, steps); n != nil {
-			return n, false
-		}
-	}
 	if last.Self {
-		return &message.Node{Name: "self"}, true
+		return &message.Node{Name: "self"}
 	}
-	return r.newNode(last), true
+	return b.newNode(last)
 }
 
 // graft puts a node that was made apart into the tree.
-func (r *fromRun) graft(steps []language.MsgStep, parent, node *message.Node) {
-	parent = r.reach(parent, steps[:len(steps)-1])
+func (b *builder) graft(steps []language.MsgStep, parent, node *message.Node) {
 	last := &steps[len(steps)-1]
-	if last.Self {
-		for i := range last.Filters {
-			r.setFilter(parent, &last.Filters[i])
-		}
-		for _, c := range node.Children {
-			merge(parent, c)
-		}
+	parent = b.reach(parent, steps[:len(steps)-1])
+	if !last.Self {
+		b.split(parent)
+		parent.Children = append(parent.Children, node)
 		return
 	}
-	r.split(parent)
-	parent.Children = append(parent.Children, node)
+	b.satisfy(parent, last)
+	for _, c := range node.Children {
+		merge(parent, c)
+	}
 }
 
 // merge puts a child below n: into one of its name that has parts as well, else beside.
 func merge(n, child *message.Node) {
-	old := sameName(n, child)
-	if old == nil || len(old.Children) == 0 || len(child.Children) == 0 {
+	i := slices.IndexFunc(n.Children, func(c *message.Node) bool { return isNamed(c, child.Name, child.Space) })
+	if i < 0 || isWhole(n.Children[i]) || isWhole(child) {
 		n.Children = append(n.Children, child)
 		return
 	}
 	for _, c := range child.Children {
-		merge(old, c)
+		merge(n.Children[i], c)
 	}
 }
 
-func sameName(n, child *message.Node) *message.Node {
-	for _, c := range n.Children {
-		if c.Name == child.Name && c.Space == child.Space {
-			return c
-		}
-	}
-	return nil
-}
+// isWhole reports a node without parts.
+func isWhole(n *message.Node) bool { return len(n.Children) == 0 }
 
-func (r *fromRun) newNode(s *language.MsgStep) *message.Node {
+func (b *builder) newNode(s *language.MsgStep) *message.Node {
 	n := &message.Node{Name: s.Name, Space: s.Space}
-	for i := range s.Filters {
-		r.setFilter(n, &s.Filters[i])
-	}
+	b.satisfy(n, s)
 	return n
 }
 
-func (r *fromRun) setFilter(n *message.Node, f *language.MsgFilter) {
-	r.reach(n, f.Path).Value = f.Value
+// satisfy writes what a step's conditions ask.
+func (b *builder) satisfy(n *message.Node, s *language.MsgStep) {
+	for i := range s.Filters {
+		b.reach(n, s.Filters[i].Path).Value = s.Filters[i].Value
+	}
 }
 
 // reach follows steps, making what is missing.
-func (r *fromRun) reach(n *message.Node, steps []language.MsgStep) *message.Node {
+func (b *builder) reach(n *message.Node, steps []language.MsgStep) *message.Node {
 	for i := range steps {
-		n = r.made(n, &steps[i])
+		n = b.made(n, &steps[i])
 	}
 	return n
 }
 
 // find follows steps and returns the node, or nil.
-func (r *fromRun) find(n *message.Node, steps []language.MsgStep) *message.Node {
-	for i := range steps {
-		if n = r.child(n, &steps[i]); n == nil {
-			return nil
-		}
+func (b *builder) find(n *message.Node, steps []language.MsgStep) *message.Node {
+	for i := 0; i < len(steps) && n != nil; i++ {
+		n = b.child(n, &steps[i])
 	}
 	return n
 }
 
-func (r *fromRun) meets(n *message.Node, s *language.MsgStep) bool {
+func (b *builder) meets(n *message.Node, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		leaf := r.find(n, s.Filters[i].Path)
-		if leaf == nil || leaf.Value != s.Filters[i].Value {
+		if f := &s.Filters[i]; !has(b.find(n, f.Path), f.Value) {
 			return false
 		}
 	}
 	return true
 }
 
+func has(leaf *message.Node, value string) bool { return leaf != nil && leaf.Value == value }
+
 // child returns the child that a step means, or nil.
-func (r *fromRun) child(n *message.Node, s *language.MsgStep) *message.Node {
+func (b *builder) child(n *message.Node, s *language.MsgStep) *message.Node {
 	if s.Self {
-		return r.ifMeets(n, s)
+		return where(b.meets(n, s), n)
 	}
 	skip := s.Nth
 	for _, c := range n.Children {
-		if c.Name != s.Name || c.Space != s.Space || !r.meets(c, s) {
+		if !isNamed(c, s.Name, s.Space) || !b.meets(c, s) {
 			continue
 		}
 		if skip--; skip <= 0 {
 			return c
 		}
 	}
-	if r.firstPart(n, s) {
+	return where(s.Name == b.how.firstPart && b.unsplit(n), n)
+}
+
+// where is n, or nil where something does not hold of it.
+func where(holds bool, n *message.Node) *message.Node {
+	if holds {
 		return n
 	}
 	return nil
 }
 
-func (r *fromRun) ifMeets(n *message.Node, s *language.MsgStep) *message.Node {
-	if r.meets(n, s) {
-		return n
-	}
-	return nil
-}
-
-// firstPart reports an ER7 leaf that is its own first component.
-func (r *fromRun) firstPart(n *message.Node, s *language.MsgStep) bool {
-	return r.m.Wire == handover.WireHL7v2 && s.Name == "1" && len(n.Children) == 0 && n.Value != ""
+// unsplit reports a part that is its own first part.
+func (b *builder) unsplit(n *message.Node) bool {
+	return b.how.firstPart != "" && isWhole(n) && n.Value != ""
 }
 
 // made is the child that a step means, made when it is missing.
-func (r *fromRun) made(n *message.Node, s *language.MsgStep) *message.Node {
+func (b *builder) made(n *message.Node, s *language.MsgStep) *message.Node {
 	if s.Self {
 		return n
 	}
-	c := r.child(n, s)
+	c := b.child(n, s)
 	if c == nil {
-		r.split(n)
-		c = r.newNode(s)
+		b.split(n)
+		c = b.newNode(s)
 		n.Children = append(n.Children, c)
 	}
 	return c
 }
 
-// split turns an ER7 leaf into its own first component, before it gets a second.
-func (r *fromRun) split(n *message.Node) {
-	if r.m.Wire == handover.WireHL7v2 && n.Value != "" && len(n.Children) == 0 {
-		n.Children = append(n.Children, &message.Node{Name: "1", Value: n.Value})
+// split makes a part of what is its own first part, before it gets a second.
+func (b *builder) split(n *message.Node) {
+	if b.unsplit(n) {
+		n.Children = append(n.Children, &message.Node{Name: b.how.firstPart, Value: n.Value})
 		n.Value = ""
 	}
 }
 
-// write sets the leaf at p, unless it has another value.
-func (r *fromRun) write(p *language.MsgPath, base *message.Node, text string) written {
-	n := r.reach(r.start(p, base), p.Steps)
-	for r.m.Wire == handover.WireHL7v2 && len(n.Children) > 0 {
-		n = r.made(n, &firstComponent)
+// write sets the leaf at p, unless it has another value. Where a part has others, its first
+// has its value.
+func (b *builder) write(p *language.MsgPath, base *message.Node, text string) written {
+	n := b.reach(b.from(p, base), p.Steps)
+	for b.how.firstPart != "" && !isWhole(n) {
+		n = b.made(n, &language.MsgStep{Name: b.how.firstPart})
 	}
 	return fill(&n.Value, text)
 }
 
-// firstComponent is where a part's value stands once the part has others.
-var firstComponent = language.MsgStep{Name: "1"}
-
 // finish numbers repetitions and puts children in the mapping's order.
-func (r *fromRun) finish() {
-	for i := range r.m.Numbers {
-		r.number(&r.m.Numbers[i])
+func (b *builder) finish(m *language.Program) *message.Node {
+	for i := range m.Numbers {
+		b.number(&m.Numbers[i])
 	}
-	if r.m.Wire != handover.WireHL7v2 {
-		sortShape(r.root, r.m.Shape)
-		return
-	}
-	sortByRank(r.root, r.m.Shape)
-	for _, segment := range r.root.Children {
-		tidyParts(segment, false)
-	}
+	b.how.arrange(b.root, m.Shape)
+	return b.root
 }
 
 // number writes into a segment's field which of its repetitions it is.
-func (r *fromRun) number(p *language.MsgPath) {
+func (b *builder) number(p *language.MsgPath) {
 	count := 0
-	for _, c := range r.root.Children {
+	for _, c := range b.root.Children {
 		if c.Name == p.Steps[0].Name {
 			count++
 			field := &message.Node{Name: p.Steps[1].Name, Value: strconv.Itoa(count)}
 			c.Children = append([]*message.Node{field}, c.Children...)
 		}
-	}
-}
-
-// sortShape orders an XML tree as the mapping's lines stand.
-func sortShape(n *message.Node, s *language.Shape) {
-	sortByRank(n, s)
-	for _, c := range n.Children {
-		_, inner := s.Rank(c.Name, c.Space)
-		sortShape(c, inner)
 	}
 }
 
@@ -214,13 +212,13 @@ func sortByRank(n *message.Node, s *language.Shape) {
 
 // tidyParts orders fields, components and subcomponents by number, and makes a leaf of a
 // part that has only its first.
-func tidyParts(n *message.Node, part bool) {
+func tidyParts(n *message.Node) {
 	slices.SortStableFunc(n.Children, func(a, b *message.Node) int { return atoi(a.Name) - atoi(b.Name) })
 	for _, c := range n.Children {
-		tidyParts(c, true)
-	}
-	if part && len(n.Children) == 1 && n.Children[0].Name == "1" && len(n.Children[0].Children) == 0 {
-		n.Value, n.Children = n.Children[0].Value, nil
+		tidyParts(c)
+		if len(c.Children) == 1 && c.Children[0].Name == "1" && isWhole(c.Children[0]) {
+			c.Value, c.Children = c.Children[0].Value, nil
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 // Package engine runs a compiled mapping in either direction, and gives every element of
 // what it translates a fate.
 //
-// ToFHIR (tofhir.go) walks the message, which source.go numbers, and writes resources, whose
-// trees tree.go reads and extends; settle.go then decides the event, the keys, and what
-// became of each leaf that no line knew. FromFHIR (fromfhir.go) walks the resources and
-// builds the message tree by build.go. What is in the program is language's; what is told
-// of a translation is account's.
+// ToFHIR (tofhir.go) reads the message, which source.go numbers, reader.go finds places in
+// and fates.go accounts for, and writes resources (write.go), whose trees tree.go reads and
+// extends; repetition.go names those of repetitions, identity.go makes their keys. FromFHIR
+// (fromfhir.go) reads the resources (consume.go; family.go knows whose child each is) and
+// builds the message tree by build.go. Both ask the canonical form the same things
+// (canonical.go), and notation.go holds what differs between ER7 and XML. What is in the
+// program is language's; what is told of a translation is account's.
 package engine
 
 import (

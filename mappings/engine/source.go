@@ -1,13 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"stafett/handover"
-	"stafett/mappings/account"
 	"stafett/mappings/language"
 	"stafett/message"
 )
@@ -21,6 +17,7 @@ type srcNode struct {
 	first  int32 // first child, -1 for none
 	rep    int32 // 1-based among siblings of its name; 0 where it is the only one
 
+	depth          uint8 // 0 for the root, maxDepth for all deeper ones
 	claimed        bool
 	fate           message.Fate
 	reason, target string
@@ -28,26 +25,26 @@ type srcNode struct {
 
 // sourceTree is the message being translated.
 type sourceTree struct {
+	*notation
 	msg   *message.Message
-	er7   bool
 	nodes []srcNode
 }
 
-func newSourceTree(m *message.Message) *sourceTree {
-	t := &sourceTree{msg: m, er7: m.Wire == handover.WireHL7v2, nodes: make([]srcNode, 0, 192)}
-	t.add(m.Root, -1)
+func newSourceTree(m *message.Message, how *notation) *sourceTree {
+	t := &sourceTree{notation: how, msg: m, nodes: make([]srcNode, 0, 192)}
+	t.add(m.Root, -1, 0)
 	return t
 }
 
-func (t *sourceTree) add(n *message.Node, parent int32) int32 {
+func (t *sourceTree) add(n *message.Node, parent int32, depth uint8) int32 {
 	id := int32(len(t.nodes))
-	t.nodes = append(t.nodes, srcNode{n: n, parent: parent, next: -1, first: -1})
+	t.nodes = append(t.nodes, srcNode{n: n, parent: parent, next: -1, first: -1, depth: depth})
 	last := int32(-1)
 	for _, c := range n.Children {
 		if c == nil {
 			continue
 		}
-		k := t.add(c, id)
+		k := t.add(c, id, min(depth+1, maxDepth))
 		if last < 0 {
 			t.nodes[id].first = k
 		} else {
@@ -58,9 +55,6 @@ func (t *sourceTree) add(n *message.Node, parent int32) int32 {
 	t.number(id)
 	return id
 }
-
-// few is how many children are compared with each other rather than counted in a map.
-const few = 16
 
 // number gives repeated siblings their numbers.
 func (t *sourceTree) number(parent int32) {
@@ -75,6 +69,9 @@ func (t *sourceTree) number(parent int32) {
 	}
 }
 
+// few is how many children are compared with each other rather than counted in a map.
+const few = 16
+
 // numberFrom numbers the siblings after a that have its name, and then a itself.
 func (t *sourceTree) numberFrom(a int32) {
 	count := int32(1)
@@ -87,17 +84,14 @@ func (t *sourceTree) numberFrom(a int32) {
 }
 
 func (t *sourceTree) numberMany(parent int32) {
-	type seen struct{ first, count int32 }
-	names := map[string]seen{}
+	last := map[string]int32{}
 	for k := t.nodes[parent].first; k >= 0; k = t.nodes[k].next {
 		name := t.nodes[k].n.Name
-		s := names[name]
-		if s.count++; s.count == 1 {
-			s.first = k
-		} else {
-			t.nodes[s.first].rep, t.nodes[k].rep = 1, s.count
+		if before, again := last[name]; again {
+			t.nodes[before].rep = max(t.nodes[before].rep, 1)
+			t.nodes[k].rep = t.nodes[before].rep + 1
 		}
-		names[name] = s
+		last[name] = k
 	}
 }
 
@@ -122,28 +116,28 @@ func (t *sourceTree) find(base int32, steps []language.MsgStep, chain []int32, y
 	return true
 }
 
-// first is find for the one node that a line needs, without a call back; skip leaves out
+// first is find for the one node that a line needs, without a call back; free leaves out
 // nodes that a group has taken. It returns -1 where there is none.
-func (t *sourceTree) first(base int32, steps []language.MsgStep, chain []int32, skip bool) int32 {
+func (t *sourceTree) first(base int32, steps []language.MsgStep, chain []int32, free bool) int32 {
 	if len(steps) == 0 {
-		return t.free(base, skip)
+		return t.where(!free || !t.nodes[base].claimed, base)
 	}
 	s := &steps[0]
 	for k := t.start(base, s); k >= 0; k = t.after(base, k, s) {
 		chain[0] = k
-		if id := t.first(k, steps[1:], chain[1:], skip); id >= 0 {
+		if id := t.first(k, steps[1:], chain[1:], free); id >= 0 {
 			return id
 		}
 	}
 	return -1
 }
 
-// free is id, or -1 where a group has taken it and that counts.
-func (t *sourceTree) free(id int32, skip bool) int32 {
-	if skip && t.nodes[id].claimed {
-		return -1
+// where is id, or -1 where something does not hold of it.
+func (t *sourceTree) where(holds bool, id int32) int32 {
+	if holds {
+		return id
 	}
-	return id
+	return -1
 }
 
 // start returns the first node that a step means below base, which may be base itself; -1
@@ -151,7 +145,7 @@ func (t *sourceTree) free(id int32, skip bool) int32 {
 func (t *sourceTree) start(base int32, s *language.MsgStep) int32 {
 	first := t.nodes[base].first
 	if s.Self || first < 0 && t.isFirstPart(base, s) {
-		return t.meeting(base, s)
+		return t.where(t.meets(base, s), base)
 	}
 	k := t.next(first, s)
 	for n := 1; n < s.Nth && k >= 0; n++ {
@@ -171,36 +165,33 @@ func (t *sourceTree) after(base, k int32, s *language.MsgStep) int32 {
 // next returns k or the sibling after it that has the step's name and meets its conditions.
 func (t *sourceTree) next(k int32, s *language.MsgStep) int32 {
 	for ; k >= 0; k = t.nodes[k].next {
-		n := t.nodes[k].n
-		if n.Name == s.Name && n.Space == s.Space && (s.Filters == nil || t.meets(k, s)) {
+		if isNamed(t.nodes[k].n, s.Name, s.Space) && (s.Filters == nil || t.meets(k, s)) {
 			return k
 		}
 	}
 	return -1
 }
 
-// meeting is id where it meets the step's conditions, else -1.
-func (t *sourceTree) meeting(id int32, s *language.MsgStep) int32 {
-	if t.meets(id, s) {
-		return id
-	}
-	return -1
-}
+// isNamed reports whether a node has a name; in ER7 there are no namespaces.
+func isNamed(n *message.Node, name, space string) bool { return n.Name == name && n.Space == space }
 
-// isFirstPart reports whether a step means the node itself: a part of ER7 that is not
-// split is its own first component (HL7 v2.5 section 2.5.3).
+// isFirstPart reports whether a step means the node itself, which is not split.
 func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
-	return t.er7 && s.Name == "1" && s.Nth <= 1 && t.nodes[id].parent > 0
+	return s.Name == t.firstPart && s.Nth <= 1 && t.nodes[id].parent > 0
 }
 
 func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		leaf := t.leafAt(id, s.Filters[i].Path)
-		if leaf < 0 || t.nodes[leaf].n.Value != s.Filters[i].Value {
+		if f := &s.Filters[i]; !t.has(t.leafAt(id, f.Path), f.Value) {
 			return false
 		}
 	}
 	return true
+}
+
+// has reports whether a leaf is there and has a value.
+func (t *sourceTree) has(leaf int32, value string) bool {
+	return leaf >= 0 && t.nodes[leaf].n.Value == value
 }
 
 // leafAt returns the value at plain steps below base, or -1.
@@ -209,19 +200,15 @@ func (t *sourceTree) leafAt(base int32, steps []language.MsgStep) int32 {
 	if len(steps) > len(buf) {
 		return -1
 	}
-	id := t.first(base, steps, buf[:], false)
-	if id < 0 {
-		return -1
-	}
-	return t.value(id)
+	return t.value(t.first(base, steps, buf[:], false))
 }
 
-// value returns the leaf that holds a place's value: in ER7 the first component of a
-// part that has more of them than the mapping knows.
+// value returns the leaf that holds a place's value: the first part of one that has more
+// of them than the mapping knows; -1 for -1.
 func (t *sourceTree) value(id int32) int32 {
-	for t.er7 && t.nodes[id].first >= 0 && t.nodes[id].n.Value == "" {
+	for id >= 0 && !t.isLeaf(id) {
 		k := t.nodes[id].first
-		if t.nodes[k].n.Name != "1" {
+		if t.nodes[k].n.Name != t.firstPart {
 			break
 		}
 		id = k
@@ -237,32 +224,17 @@ func (t *sourceTree) path(id int32) string {
 func (t *sourceTree) appendPath(b []byte, id int32) []byte {
 	n := &t.nodes[id]
 	switch {
-	case n.parent < 0 && t.er7:
+	case n.parent >= 0:
+		b = append(t.appendPath(b, n.parent), t.marks[n.depth]...)
+	case t.root != "":
 		return b
-	case n.parent < 0:
-		return append(b, n.n.Name...)
-	}
-	b = t.appendPath(b, n.parent)
-	switch {
-	case !t.er7:
-		b = append(b, '/')
-	case n.parent == 0: // a segment
-	case t.nodes[n.parent].parent == 0:
-		b = append(b, '-')
-	default:
-		b = append(b, '.')
 	}
 	b = append(b, n.n.Name...)
 	if n.rep > 0 {
-		b = append(b, '[')
-		b = strconv.AppendInt(b, int64(n.rep), 10)
-		b = append(b, ']')
+		b = append(strconv.AppendInt(append(b, '['), int64(n.rep), 10), ']')
 	}
 	return b
 }
-
-// textRun is the name of a child that holds a run of text between elements.
-const textRun = "#text"
 
 // blockElements end a line of text in XHTML (the markup that Dialogmelding allows).
 var blockElements = map[string]bool{"p": true, "div": true, "br": true, "li": true, "tr": true, "h1": true,
@@ -278,17 +250,12 @@ func (t *sourceTree) text(id int32) string {
 	return strings.TrimSpace(b.String())
 }
 
-// valueOf is a leaf's value, or with subtree an element's text. Around an XML value, white
-// space is layout.
+// valueOf is a leaf's value, or with subtree an element's text, without layout around it.
 func (t *sourceTree) valueOf(leaf int32, subtree bool) string {
-	v := t.nodes[leaf].n.Value
 	if subtree {
-		v = t.text(leaf)
+		return t.trimmed(t.text(leaf))
 	}
-	if t.er7 {
-		return v
-	}
-	return strings.TrimSpace(v)
+	return t.trimmed(t.nodes[leaf].n.Value)
 }
 
 func (t *sourceTree) gather(id int32, b *strings.Builder) {
@@ -299,92 +266,19 @@ func (t *sourceTree) gather(id int32, b *strings.Builder) {
 		}
 		b.WriteString(n.Value)
 		t.gather(k, b)
-		if n.Name != textRun && blockElements[strings.ToLower(n.Name)] {
+		if blockElements[strings.ToLower(n.Name)] {
 			b.WriteByte('\n')
 		}
 	}
 }
 
-// verbatim returns a leaf as it stood in the message: ER7 with its escapes, XML as the
-// text it is after decoding.
-func (t *sourceTree) verbatim(id int32) string {
-	n := t.nodes[id].n
-	if t.er7 {
-		if raw := t.msg.Verbatim(n); raw != nil && utf8.Valid(raw) {
-			return string(raw)
-		}
-	}
-	return n.Value
-}
-
-// ignore gives a leaf that has no fate this one.
-func (t *sourceTree) ignore(leaf int32, reason string) {
-	if n := &t.nodes[leaf]; n.fate == "" {
-		n.fate, n.reason = message.FateIgnored, reason
-	}
-}
-
-// because notes why a leaf could not be mapped; the first reason stays.
-func (t *sourceTree) because(leaf int32, reason string) {
-	if n := &t.nodes[leaf]; n.fate == "" {
-		n.reason = cmp.Or(n.reason, reason)
-	}
-}
-
-// markWhole marks what a line has read: a leaf, or all of an element.
-func (t *sourceTree) markWhole(id int32, s *language.Step, how language.Verdict, reason string) {
-	if s.Converter.Subtree {
-		t.markBelow(id, s.Place.Text)
-		return
-	}
-	t.mark(id, s.Place.Text, how, reason)
-}
-
-// mark notes that a leaf reached target. A leaf that only partly fits stays carried
-// unless another line maps it whole.
-func (t *sourceTree) mark(id int32, target string, how language.Verdict, reason string) {
-	n := &t.nodes[id]
-	if how == language.Partly {
-		if n.fate == "" {
-			n.fate, n.reason = message.FateCarried, reason
-		}
-		return
-	}
-	switch {
-	case n.fate == message.FateMapped && n.target != target && !strings.Contains(n.target, target):
-		n.target += ", " + target
-	default:
-		n.fate, n.target, n.reason = message.FateMapped, target, ""
-	}
-}
-
-// markBelow marks every leaf of a subtree.
-func (t *sourceTree) markBelow(id int32, target string) {
-	if t.isLeaf(id) {
-		t.mark(id, target, language.Converted, "")
-	}
-	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
-		t.markBelow(k, target)
-	}
-}
-
-// decide gives every undecided leaf of a subtree a fate.
-func (t *sourceTree) decide(id int32, fate message.Fate, reason string) {
-	if n := &t.nodes[id]; n.fate == "" && t.isLeaf(id) {
-		n.fate, n.reason = fate, reason
-	}
-	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
-		t.decide(k, fate, reason)
-	}
-}
-
-// carried lists the leaves that are carried, in document order.
-func (t *sourceTree) carried() []account.CarriedLine {
-	var out []account.CarriedLine
+// nearest returns the element that is there and whose path goes furthest along path.
+func (t *sourceTree) nearest(path string) *message.Node {
+	best, node := 0, &message.Node{}
 	for i := range t.nodes {
-		if t.nodes[i].fate == message.FateCarried {
-			out = append(out, account.CarriedLine{Path: t.path(int32(i)), Value: t.verbatim(int32(i))})
+		if own := t.path(int32(i)); len(own) > best && strings.HasPrefix(path, own) {
+			best, node = len(own), t.nodes[i].n
 		}
 	}
-	return out
+	return node
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strings"
+	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -21,65 +22,80 @@ func ToFHIR(m *language.Program, msg *message.Message, ctx Context) (account.Can
 	if msg == nil || msg.Root == nil {
 		return c, report, &handover.Fault{Kind: handover.FaultInvalid, Op: opToFHIR, Text: "the message has no content"}
 	}
-	ctx.Location = zoneOf(ctx)
-	r := &toRun{m: m, ctx: &ctx, tree: newSourceTree(msg), c: &c, res: make([]*fhir.Node, len(m.Resources)), stack: make([]int32, 0, 64)}
-	if m.Root.Name != "" && (msg.Root.Name != m.Root.Name || msg.Root.Space != m.Root.Space) {
-		r.tree.decide(0, message.FateCarried, "")
-		report.Fates = r.fates()
-		return c, report, &handover.Fault{Kind: handover.FaultUnmapped, Op: opToFHIR, Path: r.tree.path(0),
-			Text: "the document element is not the mapping's", Line: msg.Root.Line, Column: msg.Root.Column}
+	r := newToRun(m, msg, &c, ctx)
+	fault := r.otherRoot()
+	if fault == nil {
+		fault = r.translate()
 	}
-	if m.Linked {
-		r.blocks.names = make([]string, len(m.Resources))
-	}
-	for i := range m.Resources {
-		if m.Resources[i].Always {
-			r.resource(i)
-		}
-	}
-	r.run(m.Steps, 0, nil)
-	c.Header.Type = m.Type
-	r.event()
-	r.constants(m.Steps, nil)
-	r.unknownCodes()
-	r.settle()
-	r.collect()
-	report.Fates = r.fates()
-	if fault := r.required(); fault != nil {
+	report.Fates = r.list()
+	if fault != nil {
 		return c, report, fault
 	}
 	return c, report, nil
 }
 
-// toRun is one translation to FHIR.
+// toRun is one translation to FHIR: what reads the message, what writes the canonical form,
+// and which repetition is being read.
 type toRun struct {
-	m        *language.Program
-	ctx      *Context
-	tree     *sourceTree
-	c        *account.Canonical
-	res      []*fhir.Node
-	repeated []account.Named
-	counts   map[int]int
-	blocks   repetitions
-	writes   int // values written, constants not counted
-	stack    []int32
-	slab     []fhir.Node
+	reader
+	writer
+	zone   *time.Location
+	blocks repetitions
 }
 
-// toSteps are what each kind of step does towards FHIR; nil for nothing while lines are read.
+func newToRun(m *language.Program, msg *message.Message, c *account.Canonical, ctx Context) *toRun {
+	r := &toRun{zone: zoneOf(ctx), writer: writer{canonical: newCanonical(m, c)},
+		reader: reader{fates{newSourceTree(msg, notations[m.Notation])}, make([]int32, 0, 64)}}
+	if m.Linked {
+		r.blocks.names = make([]string, len(m.Resources))
+	}
+	return r
+}
+
+// otherRoot is the fault of a message whose document element is not the mapping's: all of it
+// is carried.
+func (r *toRun) otherRoot() *handover.Fault {
+	root := r.nodes[0].n
+	if r.root != "" || isNamed(root, r.m.Root.Name, r.m.Root.Space) {
+		return nil
+	}
+	r.decide(0, message.FateCarried, "")
+	return &handover.Fault{Kind: handover.FaultUnmapped, Op: opToFHIR, Path: r.path(0),
+		Text: "the document element is not the mapping's", Line: root.Line, Column: root.Column}
+}
+
+// translate makes the canonical form, and the fault of what it must have and has not.
+func (r *toRun) translate() *handover.Fault {
+	r.always()
+	r.run(r.m.Steps, 0, nil)
+	r.c.Header.Type = r.m.Type
+	r.event()
+	r.constants(r.m.Steps, nil)
+	r.unknownCodes()
+	r.settleAll(r.m.Everywhere)
+	r.collect()
+	fault := r.lacks(opToFHIR, true)
+	if fault != nil {
+		near := r.nearest(fault.Path)
+		fault.Line, fault.Column = near.Line, near.Column
+	}
+	return fault
+}
+
+// toSteps are what each kind of step does towards FHIR while lines are read.
 var toSteps [language.StepIgnoreFHIR + 1]func(r *toRun, s *language.Step, base int32, dst *fhir.Node)
 
 func init() {
+	later := func(*toRun, *language.Step, int32, *fhir.Node) {}
 	toSteps = [...]func(r *toRun, s *language.Step, base int32, dst *fhir.Node){
 		language.StepLine: (*toRun).line, language.StepIn: (*toRun).in, language.StepJoin: (*toRun).join,
-		language.StepEach: (*toRun).each, language.StepEachResource: (*toRun).each,
-		language.StepMessage: (*toRun).fixed, language.StepIgnore: (*toRun).ignore,
-		language.StepFHIR: (*toRun).later, language.StepIgnoreFHIR: (*toRun).later,
+		language.StepEach: (*toRun).each, language.StepEachResource: (*toRun).eachResource,
+		language.StepMessage: func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.fixed(s, base) },
+		language.StepIgnore:  func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.drop(s, base) },
+		// What constants does when the lines are read, and what concerns FHIR alone.
+		language.StepFHIR: later, language.StepIgnoreFHIR: later,
 	}
 }
-
-// later is for what constants does when the lines are read, and what concerns FHIR alone.
-func (r *toRun) later(*language.Step, int32, *fhir.Node) {}
 
 // asksFirst are the kinds whose condition is asked before they are read: what is fixed in a
 // message is so whether it would be written or not.
@@ -90,78 +106,45 @@ var asksFirst = [language.StepIgnoreFHIR + 1]bool{language.StepLine: true, langu
 func (r *toRun) run(steps []language.Step, base int32, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
-		if asksFirst[s.Kind] && !r.holds(s.Condition, dst) {
-			continue
-		}
-		if s.FromOnly {
+		switch {
+		case asksFirst[s.Kind] && !r.holds(s.Condition, dst):
+		case s.FromOnly:
 			r.repeats(s, base)
-			continue
+		default:
+			toSteps[s.Kind](r, s, base, dst)
 		}
-		toSteps[s.Kind](r, s, base, dst)
 	}
 }
-
-func (r *toRun) start(p *language.MsgPath, base int32) int32 {
-	if p.Absolute {
-		return 0
-	}
-	return base
-}
-
-// chain takes room for one find from the run's stack; release gives it back.
-func (r *toRun) chain(p *language.MsgPath) []int32 {
-	n := len(r.stack)
-	for range p.Steps {
-		r.stack = append(r.stack, -1)
-	}
-	return r.stack[n:len(r.stack):len(r.stack)]
-}
-
-func (r *toRun) release(chain []int32) { r.stack = r.stack[:len(r.stack)-len(chain)] }
 
 func (r *toRun) line(s *language.Step, base int32, dst *fhir.Node) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	leaf := r.tree.first(r.start(&s.Message, base), s.Message.Steps, chain, false)
-	if leaf < 0 {
+	m := r.one(&s.Message, base, false)
+	defer r.release(m.chain)
+	if m.id < 0 {
 		return
 	}
 	if !s.Converter.Subtree {
-		leaf = r.tree.value(leaf)
+		m.id = r.value(m.id)
 	}
-	switch how, reason := r.value(s, leaf, dst); how {
+	switch how, reason := r.convert(s, m.id, dst); how {
 	case language.Absent:
 	case language.Unconvertible:
-		r.tree.because(leaf, reason)
+		r.because(m.id, reason)
 	default:
-		r.tree.markWhole(leaf, s, how, reason)
-		r.markFilters(s, chain)
+		r.markWhole(m.id, s, how, reason)
+		r.chose(s, m)
 	}
 }
 
-// repeats reads a place that is only written: for the mapping's reason it says nothing new.
-func (r *toRun) repeats(s *language.Step, base int32) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	id := r.tree.first(r.start(&s.Message, base), s.Message.Steps, chain, false)
-	if id < 0 {
-		return
-	}
-	if leaf := r.tree.value(id); r.tree.nodes[leaf].n.Value != "" {
-		r.tree.ignore(leaf, s.Reason)
-	}
-}
-
-// value converts one leaf and writes it.
-func (r *toRun) value(s *language.Step, leaf int32, dst *fhir.Node) (language.Verdict, string) {
-	v := r.tree.valueOf(leaf, s.Converter.Subtree)
-	switch {
-	case v == "":
+// convert converts one leaf and writes it.
+func (r *toRun) convert(s *language.Step, leaf int32, dst *fhir.Node) (language.Verdict, string) {
+	v := r.valueOf(leaf, s.Converter.Subtree)
+	switch v {
+	case "":
 		return language.Absent, ""
-	case v == `""` && r.tree.er7:
+	case r.null:
 		return language.Unconvertible, "an explicit null (HL7 v2.5 section 2.5.3.3)"
 	}
-	out, how, reason := s.Converter.To(r.ctx.Location, v)
+	out, how, reason := s.Converter.To(r.zone, v)
 	if how > language.Partly {
 		return how, reason
 	}
@@ -171,167 +154,71 @@ func (r *toRun) value(s *language.Step, leaf int32, dst *fhir.Node) (language.Ve
 	return how, reason
 }
 
-// write puts text at a place of the canonical form, and counts what is new.
-func (r *toRun) write(p *language.Place, dst *fhir.Node, kind fhir.NodeKind, text string) written {
-	if text == "" {
-		return occupied
-	}
-	w := r.writeTo(p, dst, kind, text)
-	if w == wrote {
-		r.writes++
-	}
-	return w
-}
-
-func (r *toRun) writeTo(p *language.Place, dst *fhir.Node, kind fhir.NodeKind, text string) written {
-	switch p.Root {
-	case language.RootHeader:
-		return replace(r.c.Header.Value(p.Name), text)
-	case language.RootDay:
-		return fill(&r.c.Day, text)
-	case language.RootFact:
-		fact := r.c.Facts[p.Name]
-		w := fill(&fact, text)
-		r.c.Facts[p.Name] = fact
-		return w
-	case language.RootEvent:
-		return occupied
-	case language.RootResource:
-		dst = r.resource(p.Resource)
-	}
-	return r.putText(dst, p.Steps, kind, text)
-}
-
-// replace writes a header value: the mapping knows better than the codec.
-func replace(slot *string, text string) written {
-	*slot = text
-	return wrote
-}
-
-// fill writes what is empty.
-func fill(slot *string, text string) written {
-	if *slot == "" {
-		*slot = text
-		return wrote
-	}
-	return compareText(*slot, text)
-}
-
-// resource returns a resource, made when it is not there.
-func (r *toRun) resource(i int) *fhir.Node {
-	if r.res[i] == nil {
-		r.res[i] = fhir.Obj("resourceType", r.m.Resources[i].Type)
-	}
-	return r.res[i]
-}
-
-// node takes a node from a chunk: a resource has many, and they live and die together.
-func (r *toRun) node() *fhir.Node {
-	if len(r.slab) == 0 {
-		r.slab = make([]fhir.Node, 16)
-	}
-	n := &r.slab[0]
-	r.slab = r.slab[1:]
-	return n
-}
-
-func compareText(old, text string) written {
-	if old == text {
-		return equal
-	}
-	return occupied
-}
-
-// markFilters marks the leaves that chose the repetitions on the way.
-func (r *toRun) markFilters(s *language.Step, chain []int32) {
-	for i := range s.Message.Steps {
-		for j := range s.Message.Steps[i].Filters {
-			if leaf := r.tree.leafAt(chain[i], s.Message.Steps[i].Filters[j].Path); leaf >= 0 {
-				r.tree.mark(leaf, targetOf(s), language.Converted, "")
-			}
-		}
-	}
-}
-
-// targetOf is where a step leads; a block without a place chooses a repetition.
-func targetOf(s *language.Step) string {
-	if s.Place.Text == "" {
-		return "the choice of " + s.Message.Text
-	}
-	return s.Place.Text
-}
-
-// open returns the object at a block's FHIR place, and whether it is new and not attached.
-func (r *toRun) open(s *language.Step, dst *fhir.Node) (node *fhir.Node, fresh bool) {
-	if !s.HasPlace {
-		return dst, false
-	}
-	root, last := rooted(&s.Place, r.res, dst), len(s.Place.Steps)-1
-	if last < 0 && root == nil {
-		return fhir.Obj("resourceType", r.m.Resources[s.Place.Resource].Type), true
-	}
-	if s.Kind == language.StepIn || last < 0 {
-		node = lookup(root, s.Place.Steps)
-	}
-	if node == nil {
-		return newItem(&s.Place.Steps[last]), true
-	}
-	return node, false
-}
-
-// attach puts a fresh object where the block's FHIR place is.
-func (r *toRun) attach(s *language.Step, dst, node *fhir.Node) bool {
-	if len(s.Place.Steps) == 0 {
-		r.res[s.Place.Resource] = node
-		return true
-	}
-	if s.Place.Root == language.RootResource {
-		dst = r.resource(s.Place.Resource)
-	}
-	return attach(dst, s.Place.Steps, node)
-}
-
 func (r *toRun) in(s *language.Step, base int32, dst *fhir.Node) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	id := r.tree.first(r.start(&s.Message, base), s.Message.Steps, chain, true)
-	if id < 0 {
+	m := r.one(&s.Message, base, true)
+	defer r.release(m.chain)
+	if m.id < 0 {
 		return
 	}
 	node, fresh := r.open(s, dst)
-	if !r.content(s, id, node) || fresh && !r.attach(s, dst, node) {
+	if !r.content(s, m.id, node) || fresh && !r.attach(s, dst, node) {
 		return
 	}
-	if last := &s.Message.Steps[len(s.Message.Steps)-1]; last.Filters != nil {
-		r.tree.nodes[id].claimed = true
+	if s.Message.Steps[len(s.Message.Steps)-1].Filters != nil {
+		r.nodes[m.id].claimed = true
 	}
-	r.markFilters(s, chain)
+	r.chose(s, m)
 }
 
+// each makes an item of a list of each repetition.
 func (r *toRun) each(s *language.Step, base int32, dst *fhir.Node) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		if r.tree.nodes[id].claimed {
+	r.all(&s.Message, base, func(m match) bool {
+		if !r.taken(m.id) {
+			r.item(s, m, dst)
+		}
+		return true
+	})
+}
+
+func (r *toRun) item(s *language.Step, m match, dst *fhir.Node) {
+	outer := r.blocks.enter()
+	defer r.blocks.leave(outer)
+	node, _ := r.open(s, dst)
+	if r.content(s, m.id, node) && r.attach(s, dst, node) {
+		r.take(s, m)
+	}
+}
+
+// eachResource makes a resource of each repetition, or of the place itself.
+func (r *toRun) eachResource(s *language.Step, base int32, _ *fhir.Node) {
+	r.all(&s.Message, base, func(m match) bool {
+		if r.taken(m.id) {
 			return true
 		}
-		if s.Kind == language.StepEachResource {
-			r.resourceOf(s, id, chain)
-		} else {
-			r.itemOf(s, id, dst, chain)
-		}
+		r.resourceOf(s, m)
 		return !s.Once
 	})
 }
 
-// itemOf makes an item of a list of one repetition.
-func (r *toRun) itemOf(s *language.Step, id int32, dst *fhir.Node, chain []int32) {
-	outer := r.blocks.enter(len(r.repeated))
-	defer r.blocks.leave(outer)
-	node, _ := r.open(s, dst)
-	if r.content(s, id, node) && r.attach(s, dst, node) {
-		r.take(s, id, chain)
+// resourceOf makes a resource of one repetition. It gets its name, and its place among the
+// others, before its lines are read, so that those inside can refer to it; without content
+// both are given back.
+func (r *toRun) resourceOf(s *language.Step, m match) {
+	d := &r.m.Resources[s.Resource]
+	node := fhir.Obj("resourceType", d.Type)
+	slot, name := r.blocks.add(s.Resource, d.Name, node)
+	outer := r.blocks.enter()
+	r.blocks.set(s.Resource, name)
+	made := r.content(s, m.id, node)
+	r.blocks.leave(outer)
+	if !made {
+		r.blocks.remove(s.Resource, slot)
+		return
 	}
+	if s.Once {
+		r.blocks.set(s.Resource, name)
+	}
+	r.take(s, m)
 }
 
 // content runs a block's lines for one repetition and reports whether it had content.
@@ -345,64 +232,26 @@ func (r *toRun) content(s *language.Step, id int32, node *fhir.Node) bool {
 	return true
 }
 
-// take keeps a repetition from later blocks. A resource beside another takes nothing from it.
-func (r *toRun) take(s *language.Step, id int32, chain []int32) {
-	r.tree.nodes[id].claimed = !s.Message.Steps[len(s.Message.Steps)-1].Self || !s.Once
-	r.markFilters(s, chain)
-}
-
 // join makes one text of all repetitions, a line of each.
 func (r *toRun) join(s *language.Step, base int32, dst *fhir.Node) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
 	var lines []string
 	var leaves, anchors []int32
-	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		if len(chain) == 1 || !r.tree.nodes[chain[0]].claimed {
-			leaf := r.tree.value(id)
-			lines = append(lines, r.tree.nodes[leaf].n.Value)
-			leaves, anchors = append(leaves, leaf), append(anchors, chain[0])
+	r.all(&s.Message, base, func(m match) bool {
+		if len(m.chain) == 1 || !r.taken(m.chain[0]) {
+			leaf := r.value(m.id)
+			lines = append(lines, r.nodes[leaf].n.Value)
+			leaves, anchors = append(leaves, leaf), append(anchors, m.chain[0])
 		}
 		return true
 	})
 	if r.write(&s.Place, dst, fhir.KindString, strings.Join(lines, "\n")) == occupied {
 		return
 	}
-	anchor := language.Step{Message: language.MsgPath{Steps: s.Message.Steps[:1], Text: s.Message.Text}, Place: s.Place}
 	for i, leaf := range leaves {
-		r.tree.mark(leaf, s.Place.Text, language.Converted, "")
-		r.markFilters(&anchor, anchors[i:])
-		r.tree.nodes[anchors[i]].claimed = true
+		r.mark(leaf, s.Place.Text, language.Converted, "")
+		r.markFilters(s.Message.Steps[:1], s.Place.Text, anchors[i:])
+		r.nodes[anchors[i]].claimed = true
 	}
-}
-
-// fixed reads a message constant: it is ignored where it is as expected, or where the
-// mapping says why any value may be.
-func (r *toRun) fixed(s *language.Step, base int32, _ *fhir.Node) {
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		leaf := r.tree.value(id)
-		if r.tree.nodes[leaf].n.Value == s.Value {
-			r.tree.ignore(leaf, "fixed by the format")
-		} else if s.Reason != "" {
-			r.tree.ignore(leaf, s.Reason)
-		}
-		return true
-	})
-}
-
-func (r *toRun) ignore(s *language.Step, base int32, _ *fhir.Node) {
-	fate := message.FateIgnored
-	if s.Always {
-		fate = message.FateCarried
-	}
-	chain := r.chain(&s.Message)
-	defer r.release(chain)
-	r.tree.find(r.start(&s.Message, base), s.Message.Steps, chain, func(id int32) bool {
-		r.tree.decide(id, fate, s.Reason)
-		return true
-	})
 }
 
 // constants writes a block's fixed FHIR values. They never overwrite a mapped one, so
@@ -411,7 +260,7 @@ func (r *toRun) constants(steps []language.Step, dst *fhir.Node) {
 	for i := range steps {
 		s := &steps[i]
 		if s.Kind == language.StepFHIR && r.holds(s.Condition, dst) {
-			r.constant(s, rooted(&s.Place, r.res, dst))
+			r.constant(s, r.rooted(&s.Place, dst))
 		}
 	}
 }
@@ -420,85 +269,52 @@ func (r *toRun) constant(s *language.Step, dst *fhir.Node) {
 	switch {
 	case dst == nil:
 	case s.Ref != nil:
-		r.refer(s, dst)
+		r.blocks.refer(s, dst, r.m.Resources[s.Ref.Resource].Name)
+	case s.Constant != nil:
+		r.putDefault(dst, s, s.Constant.Kind, s.Constant.Text)
 	default:
-		if kind, text := r.constantOf(s, dst); text != "" {
-			r.putText(dst, s.Place.Steps, kind, text)
+		r.putDefault(dst, s, fhir.KindString, r.derived(s, dst))
+	}
+}
+
+func (r *toRun) putDefault(dst *fhir.Node, s *language.Step, kind fhir.NodeKind, text string) {
+	if text != "" {
+		r.putText(dst, s.Place.Steps, kind, text)
+	}
+}
+
+// derived is what another place holds, converted.
+func (r *toRun) derived(s *language.Step, dst *fhir.Node) string {
+	text := r.read(s.Source, dst)
+	if s.Converter != nil && text != "" {
+		text, _, _ = s.Converter.To(r.zone, text)
+	}
+	return text
+}
+
+// event decides what the message tells: the first rule that holds.
+func (r *toRun) event() {
+	for i := range r.m.Events {
+		if e := &r.m.Events[i]; r.holds(e.Condition, nil) {
+			r.c.Event = e.Event
+			return
 		}
 	}
 }
 
-// constantOf is the value of a fixed place: the constant, or what another place holds.
-func (r *toRun) constantOf(s *language.Step, dst *fhir.Node) (kind fhir.NodeKind, text string) {
-	if s.Constant != nil {
-		return s.Constant.Kind, s.Constant.Text
+// collect puts the resources in order of declaration, with their keys, and what is carried.
+func (r *toRun) collect() {
+	known := identity{&r.canonical, make([]string, len(r.res))}
+	for i := range r.m.Resources {
+		d := &r.m.Resources[i]
+		switch {
+		case r.res[i] != nil:
+			r.c.Resources = append(r.c.Resources, account.Named{Name: d.Name, Resource: r.res[i], Key: known.key(i)})
+		case d.Repeated:
+			r.c.Resources = r.blocks.appendOf(r.c.Resources, d.Name)
+		}
 	}
-	text = r.read(s.Source, dst)
-	if s.Converter != nil && text != "" {
-		text, _, _ = s.Converter.To(r.ctx.Location, text)
+	if doc := account.CarriedDocument(r.carried()); doc != nil {
+		r.c.Resources = append(r.c.Resources, account.Named{Name: account.CarriedName, Resource: doc})
 	}
-	return fhir.KindString, text
-}
-
-// putText writes a leaf.
-func (r *toRun) putText(dst *fhir.Node, steps []language.FHIRStep, kind fhir.NodeKind, text string) written {
-	v := r.node()
-	v.Kind, v.Text = kind, text
-	return put(dst, steps, v)
-}
-
-// read returns the text at a place of the canonical form as built so far.
-func (r *toRun) read(p *language.Place, rel *fhir.Node) string {
-	return readCanonical(r.c, p, rooted(p, r.res, rel))
-}
-
-// holds decides a condition; none holds always.
-func (r *toRun) holds(cond *language.Condition, dst *fhir.Node) bool {
-	return cond == nil || test(cond, r.c, rooted(&cond.Place, r.res, dst))
-}
-
-// rooted is the node that a place starts from: its resource, or what relative places do.
-func rooted(p *language.Place, resources []*fhir.Node, relative *fhir.Node) *fhir.Node {
-	if p.Root == language.RootResource {
-		return resources[p.Resource]
-	}
-	return relative
-}
-
-// test decides a condition; n is what its place starts from.
-func test(cond *language.Condition, c *account.Canonical, n *fhir.Node) bool {
-	if cond.Equals {
-		return (readCanonical(c, &cond.Place, n) == cond.Value) != cond.Negate
-	}
-	return present(c, &cond.Place, n) != cond.Negate
-}
-
-// present reports whether something stands at a place; n is what it starts from.
-func present(c *account.Canonical, p *language.Place, n *fhir.Node) bool {
-	if p.Root <= language.RootResource {
-		return lookup(n, p.Steps) != nil
-	}
-	return readCanonical(c, p, nil) != ""
-}
-
-// readCanonical is the text at a place; n is what a place in a resource starts from.
-func readCanonical(c *account.Canonical, p *language.Place, n *fhir.Node) string {
-	switch p.Root {
-	case language.RootHeader:
-		return *c.Header.Value(p.Name)
-	case language.RootFact:
-		return c.Facts[p.Name]
-	case language.RootDay:
-		return c.Day
-	case language.RootEvent:
-		return string(c.Event)
-	}
-	return textAt(n, p.Steps)
-}
-
-func textAt(n *fhir.Node, steps []language.FHIRStep) string {
-	if v := lookup(n, steps); v != nil {
-		return v.Text
-	}
-	return ""
 }

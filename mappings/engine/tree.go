@@ -9,42 +9,38 @@ import (
 // first that meets them; [] is the first item.
 func lookup(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
-		if n == nil || n.Kind != fhir.KindObject {
-			return nil
-		}
-		s := &steps[i]
-		v := n.Get(s.Name)
-		if v == nil || (v.Kind == fhir.KindArray) != s.Array {
-			return nil
-		}
-		if s.Array {
-			v = itemOf(s, v)
-		}
-		n = v
+		n = step(n, &steps[i])
 	}
 	return n
 }
 
-// itemOf returns the item of arr that the step means, or nil.
-func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
-	if s.Filters == nil {
-		if s.Index < len(arr.Items) {
-			return arr.Items[s.Index]
-		}
+// step is what one step means below n, or nil.
+func step(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
+	v := n.Get(s.Name)
+	if v == nil || (v.Kind == fhir.KindArray) != s.Array {
 		return nil
 	}
-	for _, it := range arr.Items {
-		if meets(s, it) {
-			return it
-		}
+	if s.Array {
+		return itemOf(s, v)
 	}
-	return nil
+	return v
+}
+
+// itemOf returns the item of arr that the step means, or nil.
+func itemOf(s *language.FHIRStep, arr *fhir.Node) *fhir.Node {
+	i := s.Index
+	for s.Filters != nil && i < len(arr.Items) && !meets(s, arr.Items[i]) {
+		i++
+	}
+	if i >= len(arr.Items) {
+		return nil
+	}
+	return arr.Items[i]
 }
 
 func meets(s *language.FHIRStep, item *fhir.Node) bool {
 	for i := range s.Filters {
-		v := lookup(item, s.Filters[i].Path)
-		if v == nil || v.Text != s.Filters[i].Value {
+		if v := lookup(item, s.Filters[i].Path); v == nil || v.Text != s.Filters[i].Value {
 			return false
 		}
 	}
@@ -60,6 +56,9 @@ const (
 	occupied         // another value stands there; it is not overwritten
 )
 
+// content is what a written value counts for: a block without any is not made.
+var content = [...]int{wrote: 1, equal: 0, occupied: 0}
+
 // put writes a leaf at steps below n, making what is missing.
 func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
 	last := len(steps) - 1
@@ -69,26 +68,26 @@ func put(n *fhir.Node, steps []language.FHIRStep, v *fhir.Node) written {
 	}
 	s := &steps[last]
 	old := holder.Get(s.Name)
-	switch {
-	case old == nil && s.Array:
-		setMember(holder, s.Name, fhir.Arr(v))
-		return wrote
-	case old == nil:
-		setMember(holder, s.Name, v)
-		return wrote
-	case !s.Array:
+	if s.Array {
+		return putItem(old, s, v, holder)
+	}
+	if old != nil {
 		return compare(old, v)
 	}
-	return putItem(old, s, v)
+	setMember(holder, s.Name, v)
+	return wrote
 }
 
 // putItem writes a value into an array, unless the item that is meant is there.
-func putItem(arr *fhir.Node, s *language.FHIRStep, v *fhir.Node) written {
-	item := itemOf(s, arr)
-	switch {
-	case item != nil:
+func putItem(arr *fhir.Node, s *language.FHIRStep, v, holder *fhir.Node) written {
+	if arr == nil {
+		setMember(holder, s.Name, fhir.Arr(v))
+		return wrote
+	}
+	if item := itemOf(s, arr); item != nil {
 		return compare(item, v)
-	case arr.Kind != fhir.KindArray || s.Filters != nil:
+	}
+	if arr.Kind != fhir.KindArray || s.Filters != nil {
 		return occupied
 	}
 	arr.Items = append(arr.Items, v)
@@ -98,7 +97,7 @@ func putItem(arr *fhir.Node, s *language.FHIRStep, v *fhir.Node) written {
 // reach follows steps to an object, making what is missing; nil where something else stands.
 func reach(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 	for i := range steps {
-		if n == nil || n.Kind != fhir.KindObject {
+		if !isObject(n) {
 			return nil
 		}
 		s := &steps[i]
@@ -109,7 +108,10 @@ func reach(n *fhir.Node, steps []language.FHIRStep) *fhir.Node {
 		}
 		n = into(old, s)
 	}
-	return objectOrNil(n)
+	if !isObject(n) {
+		return nil
+	}
+	return n
 }
 
 // empty is what a step finds when it is made: an object, or an array.
@@ -136,27 +138,25 @@ func into(n *fhir.Node, s *language.FHIRStep) *fhir.Node {
 	return item
 }
 
-func objectOrNil(n *fhir.Node) *fhir.Node {
-	if n == nil || n.Kind != fhir.KindObject {
+// itemsOf lists the items of an array; none of what is not there.
+func itemsOf(n *fhir.Node) []*fhir.Node {
+	if n == nil {
 		return nil
 	}
-	return n
+	return n.Items
 }
+
+func isObject(n *fhir.Node) bool { return n != nil && n.Kind == fhir.KindObject }
 
 func setMember(n *fhir.Node, name string, v *fhir.Node) {
-	n.Members = appendMember(n.Members, fhir.Member{Name: name, Value: v})
-}
-
-// appendMember starts with room for a few members, as most objects have.
-func appendMember(list []fhir.Member, m fhir.Member) []fhir.Member {
-	if list == nil {
-		list = make([]fhir.Member, 0, 4)
+	if n.Members == nil {
+		n.Members = make([]fhir.Member, 0, 4) // as most objects have
 	}
-	return append(list, m)
+	n.Members = append(n.Members, fhir.Member{Name: name, Value: v})
 }
 
 func compare(old, v *fhir.Node) written {
-	if old.Kind == v.Kind && old.Kind > fhir.KindArray && old.Text == v.Text {
+	if isValue(old) && old.Kind == v.Kind && old.Text == v.Text {
 		return equal
 	}
 	return occupied

@@ -32,17 +32,17 @@ func parseConcepts(file, text string, into map[string]*conceptMap) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{err}
+	var wrong mistakes
 	var m *conceptMap
 	for _, s := range statements {
-		if starts := s.word() == "concept" && !s.tokens[0].quoted; starts && !s.block {
+		if s.tokens[0].is("concept") && !s.block {
 			m, err = newConcept(s, into)
-		} else {
-			err = m.line(s)
+			wrong.fail(err)
+			continue
 		}
-		errs = append(errs, err)
+		wrong.fail(m.line(s))
 	}
-	return errors.Join(errs...)
+	return errors.Join(wrong.errs...)
 }
 
 // line adds a line to the table that is being read, nil before the first.
@@ -57,21 +57,23 @@ func (m *conceptMap) line(s *statement) error {
 }
 
 func newConcept(s *statement, into map[string]*conceptMap) (*conceptMap, error) {
-	m := &conceptMap{kind: fhir.KindString, to: map[string]string{}, from: map[string]string{}}
-	switch {
-	case len(s.tokens) == 2:
-	case len(s.tokens) == 3 && s.tokens[2].text == "boolean":
-		m.kind = fhir.KindBool
-	default:
+	m := &conceptMap{kind: fhir.KindString, pos: s.pos, to: map[string]string{}, from: map[string]string{}}
+	read, err := read(s, conceptForm)
+	if err != nil {
 		return m, s.pos.errorf("a table starts with: concept NAME [boolean]")
 	}
-	m.name, m.pos = s.tokens[1].text, s.pos
+	m.name = read.text("VALUE")
+	if read.group("boolean") != nil {
+		m.kind = fhir.KindBool
+	}
 	if into[m.name] != nil {
 		return m, s.at(1).errorf("the concept map %q exists already", m.name)
 	}
 	into[m.name] = m
 	return m, nil
 }
+
+var conceptForm = forms("concept VALUE [boolean]")
 
 // conceptOps say in which directions a line holds.
 var conceptOps = map[string]struct{ to, from bool }{"=": {true, true}, ">": {true, false}, "<": {false, true}}
@@ -88,7 +90,7 @@ func (m *conceptMap) add(s *statement) error {
 		return s.at(2).errorf("this table's FHIR side is true or false")
 	case !known:
 		return s.at(1).errorf("expected =, > or <")
-	case wire.text == "default" && !wire.quoted:
+	case wire.is("default"):
 		return m.addDefault(s, op.to, op.from, code)
 	}
 	return cmp.Or(

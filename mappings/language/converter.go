@@ -1,6 +1,7 @@
 package language
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/url"
@@ -46,15 +47,27 @@ type Converter struct {
 // direction is one of a converter's two functions.
 type direction = func(zone *time.Location, v string) (string, Verdict, string)
 
-// convSpec makes a converter of its arguments.
-type convSpec func(args []string, concepts map[string]*conceptMap) (*Converter, error)
+// convSpec is a converter as a mapping file names it.
+type convSpec struct {
+	takes string // its arguments, in words
+	fits  func(args []string) bool
+	make  func(args []string, concepts map[string]*conceptMap) (*Converter, error)
+}
+
+// of makes the converter of its arguments.
+func (s convSpec) of(args []string, concepts map[string]*conceptMap) (*Converter, error) {
+	if !s.fits(args) {
+		return nil, fmt.Errorf("takes %s", s.takes)
+	}
+	return s.make(args, concepts)
+}
 
 // converters is the closed set of named converters that mapping files may use.
 var converters = map[string]convSpec{
 	"text":       plain(same, same, fhir.KindString),
 	"ts":         plain(hl7ToDateTime, dateTimeToHL7, fhir.KindString),
 	"tsdate":     plain(hl7ToDate, dateToHL7, fhir.KindString),
-	"tsinstant":  plain(hl7ToInstant, instantToHL7, fhir.KindString),
+	"tsinstant":  plain(hl7ToInstant, dateTimeToHL7, fhir.KindString),
 	"xmlts":      plain(xmlToDateTime, dateTimeToXML, fhir.KindString),
 	"xmlinstant": plain(xmlToInstant, dateTimeToXML, fhir.KindString),
 	"xmldate":    plain(xmlToDate, dateTimeToXMLDate, fhir.KindString),
@@ -62,14 +75,14 @@ var converters = map[string]convSpec{
 	"tel":        plain(telToText, textToTel, fhir.KindString),
 	"number":     plain(jsonNumber, same, fhir.KindNumber),
 	"base64":     plain(toBase64, same, fhir.KindString),
-	"boolean":    boolean("true", "false"),
-	"concept":    concept,
-	"yes":        yesNo,
-	"prefix":     prefix,
-	"markup":     markup,
-	"svarlinje":  answerLine,
-	"answertext": answerText,
-	"names":      names,
+	"boolean":    plain(twoValues("true", "false", "true", "false"), twoValues("true", "false", "true", "false"), fhir.KindBool),
+	"markup":     {"no arguments", noArgs, alone(markup)},
+	"concept":    {"the name of a concept map", oneArg, concept},
+	"names":      {"the name of a table of names", oneArg, names},
+	"yes":        {"the codes for yes and for no", twoCodes, alone(yesNo)},
+	"prefix":     {"the prefix", oneArg, alone(prefix)},
+	"svarlinje":  {"answer or day", oneArgOf("answer", "day"), alone(answerLine)},
+	"answertext": {"KAN_MOTTA or KAN_IKKE_MOTTA", oneArgOf("KAN_MOTTA", "KAN_IKKE_MOTTA"), alone(answerText)},
 }
 
 // converterNames lists the named converters, sorted.
@@ -120,93 +133,96 @@ var (
 	plainConverters = map[string]*Converter{"code": codeConverter, "uri": uriConverter, "url": uriConverter, "canonical": uriConverter}
 )
 
+func noArgs(args []string) bool { return len(args) == 0 }
+
+func oneArg(args []string) bool { return len(args) == 1 && args[0] != "" }
+
+func twoCodes(args []string) bool { return len(args) == 2 && args[0] != "" && args[0] != args[1] }
+
+func oneArgOf(known ...string) func(args []string) bool {
+	return func(args []string) bool { return len(args) == 1 && slices.Contains(known, args[0]) }
+}
+
+// plain is a converter without arguments.
 func plain(to, from direction, kind fhir.NodeKind) convSpec {
+	return convSpec{"no arguments", noArgs, alone(func([]string) Converter { return Converter{Kind: kind, To: to, From: from} })}
+}
+
+// alone makes a converter that needs no tables.
+func alone(of func(args []string) Converter) func([]string, map[string]*conceptMap) (*Converter, error) {
 	return func(args []string, _ map[string]*conceptMap) (*Converter, error) {
-		if len(args) > 0 {
-			return nil, fmt.Errorf("takes no arguments")
-		}
-		return &Converter{Kind: kind, To: to, From: from}, nil
+		conv := of(args)
+		return &conv, nil
 	}
 }
 
 func same(_ *time.Location, v string) (string, Verdict, string) { return v, Converted, "" }
 
-// boolean is a FHIR boolean for a wire that spells it yes and no as given.
-func boolean(yes, no string) convSpec {
-	return func(args []string, _ map[string]*conceptMap) (*Converter, error) {
-		if len(args) > 0 {
-			return nil, fmt.Errorf("takes no arguments")
-		}
-		return yesNoConverter(yes, no, fhir.KindBool), nil
+// when is a value that is whole on the other side, or the verdict on one that is not.
+func when(ok bool, out string, otherwise Verdict, reason string) (string, Verdict, string) {
+	if ok {
+		return out, Converted, ""
 	}
+	return "", otherwise, reason
 }
 
-func yesNoConverter(yes, no string, kind fhir.NodeKind) *Converter {
-	swap := func(yes, no, toYes, toNo string) direction {
-		return func(_ *time.Location, v string) (string, Verdict, string) {
-			switch v {
-			case yes:
-				return toYes, Converted, ""
-			case no:
-				return toNo, Converted, ""
-			}
-			return "", Unconvertible, "neither of the two values that are known"
-		}
+// twoValues translates two values.
+func twoValues(yes, no, toYes, toNo string) direction {
+	table := map[string]string{no: toNo, yes: toYes}
+	return func(_ *time.Location, v string) (string, Verdict, string) {
+		out, known := table[v]
+		return when(known, out, Unconvertible, "neither of the two values that are known")
 	}
-	return &Converter{Kind: kind, To: swap(yes, no, "true", "false"), From: swap("true", "false", yes, no)}
 }
 
 // yesNo is boolean for two codes of the wire: yes(J, N).
-func yesNo(args []string, _ map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 2 || args[0] == "" || args[0] == args[1] {
-		return nil, fmt.Errorf("takes the codes for yes and for no")
-	}
-	return yesNoConverter(args[0], args[1], fhir.KindBool), nil
+func yesNo(args []string) Converter {
+	return Converter{Kind: fhir.KindBool, To: twoValues(args[0], args[1], "true", "false"), From: twoValues("true", "false", args[0], args[1])}
 }
 
 // prefix makes a URI of the wire's value, after its argument.
-func prefix(args []string, _ map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 1 || args[0] == "" {
-		return nil, fmt.Errorf("takes the prefix")
-	}
-	return &Converter{
+func prefix(args []string) Converter {
+	return Converter{
 		To: func(_ *time.Location, v string) (string, Verdict, string) {
 			return args[0] + url.PathEscape(v), Converted, ""
 		},
 		From: func(_ *time.Location, v string) (string, Verdict, string) {
 			rest, ok := strings.CutPrefix(v, args[0])
-			if out, err := url.PathUnescape(rest); ok && err == nil && rest != "" {
-				return out, Converted, ""
-			}
-			return "", Absent, ""
+			out, err := url.PathUnescape(rest)
+			return when(ok && err == nil && rest != "", out, Absent, "")
 		},
 		Kind: fhir.KindString,
-	}, nil
+	}
 }
+
+// table finds the concept map, or the table of names, that an argument names.
+func table(name string, concepts map[string]*conceptMap, ofNames bool) (*conceptMap, error) {
+	m := concepts[name]
+	if m == nil {
+		return nil, fmt.Errorf("there is no %s %q%s", tableKinds[ofNames], name, hint(name, keys(concepts)))
+	}
+	if m.names != ofNames {
+		return nil, fmt.Errorf("%s is a %s: %s(%s)", m.name, tableKinds[m.names], either(m.names, "names", "concept"), m.name)
+	}
+	return m, nil
+}
+
+var tableKinds = map[bool]string{false: "concept map", true: "table of names"}
 
 // concept translates codes through a concept map, in both directions.
 func concept(args []string, concepts map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 1 {
-		return nil, fmt.Errorf("takes the name of a concept map")
-	}
-	m := concepts[args[0]]
-	if m == nil {
-		return nil, fmt.Errorf("there is no concept map %q%s", args[0], hint(args[0], keys(concepts)))
-	}
-	if m.names {
-		return nil, fmt.Errorf("%s is a table of names: names(%s)", m.name, m.name)
+	m, err := table(args[0], concepts, false)
+	if err != nil {
+		return nil, err
 	}
 	look := func(table map[string]string, fallback string) direction {
-		reason := "the code is not in concept map " + m.name
+		// Invariant 7: an unknown code never fails a message; it is carried.
+		unknown, reason := either(fallback != "", Partly, Unconvertible), "the code is not in concept map "+m.name
 		return func(_ *time.Location, v string) (string, Verdict, string) {
 			if out, ok := table[v]; ok {
 				return out, Converted, ""
 			}
-			// Invariant 7: an unknown code never fails a message; it is carried.
-			if fallback != "" {
-				return fallback, Partly, reason
-			}
-			return "", Unconvertible, reason
+			return fallback, unknown, reason
 		}
 	}
 	return &Converter{Kind: m.kind, concept: m, To: look(m.to, m.toDefault), From: look(m.from, m.fromDefault)}, nil
@@ -215,60 +231,39 @@ func concept(args []string, concepts map[string]*conceptMap) (*Converter, error)
 // names gives a code's Norwegian name; the wire's own text goes through as it is. It is
 // for "else" parts and derived lines.
 func names(args []string, concepts map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 1 {
-		return nil, fmt.Errorf("takes the name of a table of names")
-	}
-	m := concepts[args[0]]
-	if m == nil {
-		return nil, fmt.Errorf("there is no table of names %q%s", args[0], hint(args[0], keys(concepts)))
-	}
-	if !m.names {
-		return nil, fmt.Errorf("%s is a concept map: concept(%s)", m.name, m.name)
+	m, err := table(args[0], concepts, true)
+	if err != nil {
+		return nil, err
 	}
 	look := func(_ *time.Location, v string) (string, Verdict, string) {
-		if out, ok := m.to[v]; ok {
-			return out, Converted, ""
-		}
-		return "", Absent, ""
+		out, ok := m.to[v]
+		return when(ok, out, Absent, "")
 	}
 	return &Converter{Kind: fhir.KindString, To: look, From: look}, nil
 }
 
 // oidToURI: KITH XML writes bare OIDs, FHIR needs urn:oid:.
 func oidToURI(_ *time.Location, v string) (string, Verdict, string) {
-	if !isOID(v) {
-		return "", Unconvertible, "not an OID"
-	}
-	return "urn:oid:" + v, Converted, ""
+	return when(oidPattern.MatchString(v), "urn:oid:"+v, Unconvertible, "not an OID")
 }
 
 func uriToOID(_ *time.Location, v string) (string, Verdict, string) {
-	if oid, ok := strings.CutPrefix(v, "urn:oid:"); ok && isOID(oid) {
-		return oid, Converted, ""
-	}
-	return "", Unconvertible, "not an OID"
+	oid, ok := strings.CutPrefix(v, "urn:oid:")
+	return when(ok && oidPattern.MatchString(oid), oid, Unconvertible, "not an OID")
 }
 
-func isOID(s string) bool {
-	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
-		return false
-	}
-	return strings.Trim(s, "0123456789.") == ""
-}
+var oidPattern = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
 
 // telToText: kith:URL writes tel:22334455, FHIR the number alone.
 func telToText(_ *time.Location, v string) (string, Verdict, string) {
-	if rest, ok := strings.CutPrefix(v, "tel:"); ok && rest != "" {
-		return rest, Converted, ""
-	}
-	if len(v) > 4 && strings.EqualFold(v[:4], "tel:") {
-		return v[4:], Converted, ""
-	}
-	return v, Converted, ""
+	number := telPattern.ReplaceAllString(v, "")
+	return cmp.Or(number, v), Converted, ""
 }
 
+var telPattern = regexp.MustCompile(`^(?i:tel:)`)
+
 func textToTel(_ *time.Location, v string) (string, Verdict, string) {
-	if i := strings.IndexByte(v, ':'); i > 0 {
+	if strings.IndexByte(v, ':') > 0 {
 		return v, Converted, ""
 	}
 	return "tel:" + strings.ReplaceAll(v, " ", ""), Converted, ""
@@ -279,47 +274,33 @@ var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 // jsonNumber takes what is a JSON number as it stands; leading plus signs and zeros that
 // HL7 NM allows are not, and are carried.
 func jsonNumber(_ *time.Location, v string) (string, Verdict, string) {
-	if len(v) <= 40 && numberPattern.MatchString(v) {
-		return v, Converted, ""
-	}
-	return "", Unconvertible, "not a number as FHIR writes it"
+	return when(len(v) <= 40 && numberPattern.MatchString(v), v, Unconvertible, "not a number as FHIR writes it")
 }
 
 // toBase64 takes base64 in lines; what is not base64 is carried.
 func toBase64(_ *time.Location, v string) (string, Verdict, string) {
 	out := strings.Join(strings.Fields(v), "")
-	if _, err := base64.StdEncoding.DecodeString(out); err != nil {
-		return "", Unconvertible, "not base64"
-	}
-	return out, Converted, ""
+	_, err := base64.StdEncoding.DecodeString(out)
+	return when(err == nil, out, Unconvertible, "not base64")
 }
 
 // toCode takes what R4 2.24.0.1 allows as a code: no white space but single inner spaces.
 func toCode(_ *time.Location, v string) (string, Verdict, string) {
-	if strings.Join(strings.Fields(v), " ") != v {
-		return "", Unconvertible, "not a code as FHIR writes it"
-	}
-	return v, Converted, ""
+	return when(strings.Join(strings.Fields(v), " ") == v, v, Unconvertible, "not a code as FHIR writes it")
 }
 
 // toURI takes what R4 2.24.0.1 allows as a uri.
 func toURI(_ *time.Location, v string) (string, Verdict, string) {
-	if strings.ContainsFunc(v, unicode.IsSpace) {
-		return "", Unconvertible, "not a URI"
-	}
-	return v, Converted, ""
+	return when(!strings.ContainsFunc(v, unicode.IsSpace), v, Unconvertible, "not a URI")
 }
 
 // markup takes an element's text, whatever its inner markup.
-func markup(args []string, _ map[string]*conceptMap) (*Converter, error) {
-	if len(args) > 0 {
-		return nil, fmt.Errorf("takes no arguments")
-	}
-	return &Converter{Kind: fhir.KindString, Subtree: true, To: same, From: same}, nil
+func markup([]string) Converter {
+	return Converter{Kind: fhir.KindString, Subtree: true, To: same, From: same}
 }
 
 // The structured answer line of overlay svarlinje-1.
-var answerPattern = regexp.MustCompile(`^SVAR=(KAN_MOTTA|KAN_IKKE_MOTTA);DATO=([0-9]{4}-[0-9]{2}-[0-9]{2}|UKJENT)$`)
+var answerPattern = regexp.MustCompile(`^SVAR=(?:(KAN_MOTTA|KAN_IKKE_MOTTA);DATO=([0-9]{4}-[0-9]{2}-[0-9]{2})|KAN_IKKE_MOTTA;DATO=UKJENT)$`)
 
 // parseAnswerLine reads the first line of text in the structured convention
 // "SVAR=KAN_MOTTA;DATO=2026-11-25" or "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT". day is empty
@@ -330,8 +311,8 @@ func parseAnswerLine(text string) (answer, day string, ok bool) {
 	if m == nil {
 		return "", "", false
 	}
-	if m[2] == "UKJENT" {
-		return m[1], "", m[1] != "KAN_MOTTA"
+	if m[2] == "" {
+		return "KAN_IKKE_MOTTA", "", true
 	}
 	if _, err := time.Parse(time.DateOnly, m[2]); err != nil {
 		return "", "", false
@@ -341,42 +322,26 @@ func parseAnswerLine(text string) (answer, day string, ok bool) {
 
 // answerLine reads one part of the structured answer line: svarlinje(answer) or
 // svarlinje(day). It has no way back: the text itself is mapped as text.
-func answerLine(args []string, _ map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 1 || args[0] != "answer" && args[0] != "day" {
-		return nil, fmt.Errorf("takes answer or day")
-	}
+func answerLine(args []string) Converter {
 	to := func(_ *time.Location, v string) (string, Verdict, string) {
-		answer, day, ok := parseAnswerLine(v)
-		if args[0] == "day" {
-			answer = day
-		}
-		if !ok || answer == "" {
-			return "", Absent, ""
-		}
-		return answer, Converted, ""
+		answer, day, _ := parseAnswerLine(v)
+		out := either(args[0] == "day", day, answer)
+		return when(out != "", out, Absent, "")
 	}
-	none := func(_ *time.Location, v string) (string, Verdict, string) { return "", Absent, "" }
-	return &Converter{Kind: fhir.KindString, Subtree: true, To: to, From: none}, nil
+	none := func(*time.Location, string) (string, Verdict, string) { return "", Absent, "" }
+	return Converter{Kind: fhir.KindString, Subtree: true, To: to, From: none}
 }
 
 // answerText is for outgoing answers: it makes the structured line of a day.
-func answerText(args []string, _ map[string]*conceptMap) (*Converter, error) {
-	if len(args) != 1 || args[0] != "KAN_MOTTA" && args[0] != "KAN_IKKE_MOTTA" {
-		return nil, fmt.Errorf("takes KAN_MOTTA or KAN_IKKE_MOTTA")
-	}
+func answerText(args []string) Converter {
 	to := func(_ *time.Location, v string) (string, Verdict, string) {
-		answer, day, ok := parseAnswerLine(v)
-		if !ok || answer != args[0] || day == "" {
-			return "", Absent, ""
-		}
-		return day, Converted, ""
+		answer, day, _ := parseAnswerLine(v)
+		return when(answer == args[0] && day != "", day, Absent, "")
 	}
 	from := func(_ *time.Location, v string) (string, Verdict, string) {
 		line := "SVAR=" + args[0] + ";DATO=" + v
-		if _, _, ok := parseAnswerLine(line); !ok {
-			return "", Unconvertible, "not a day"
-		}
-		return line, Converted, ""
+		_, _, ok := parseAnswerLine(line)
+		return when(ok, line, Unconvertible, "not a day")
 	}
-	return &Converter{Kind: fhir.KindString, To: to, From: from}, nil
+	return Converter{Kind: fhir.KindString, To: to, From: from}
 }

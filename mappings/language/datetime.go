@@ -1,6 +1,8 @@
 package language
 
 import (
+	"cmp"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -12,46 +14,39 @@ import (
 
 const notATime = "not a time of this format"
 
-// hl7ToDateTime reads HL7 TS/DTM (2.5 section 2.A.22): YYYY[MM[DD[HHMM[SS[.S[S[S[S]]]]]]]][+/-ZZZZ].
-// Precision is kept, except that FHIR has no minutes without seconds: they become :00.
-func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
-	body, offset := v, ""
-	if i := strings.IndexAny(v, "+-"); i >= 0 {
-		body, offset = v[:i], v[i:]
-	}
-	digits, fraction, hasFraction := strings.Cut(body, ".")
-	if _, isDay := dayLayouts[len(digits)]; isDay && len(body) == len(v) && !hasFraction {
-		return dateOf(digits)
-	}
-	if len(digits) == 12 && !hasFraction {
-		digits += "00"
-	}
-	if len(digits) != 14 || !allDigits(digits) || hasFraction && !isFraction(fraction) {
-		return "", Unconvertible, notATime
-	}
-	local := digits[:4] + "-" + digits[4:6] + "-" + digits[6:8] + "T" + digits[8:10] + ":" + digits[10:12] + ":" + digits[12:] + body[min(len(body), 14):]
-	if offset == "" {
-		return zoned(zone, local, "")
-	}
-	if len(offset) != 5 || !allDigits(offset[1:]) {
-		return "", Unconvertible, notATime
-	}
-	return zoned(zone, local, offset[:3]+":"+offset[3:])
+// timeOr is a time as made, or the verdict on a value that is none.
+func timeOr(out string, ok bool) (string, Verdict, string) {
+	return when(ok, out, Unconvertible, notATime)
 }
 
-func isFraction(s string) bool { return allDigits(s) && len(s) <= 9 }
+// hl7Time is HL7 TS/DTM (2.5 section 2.A.22) from the minute on: YYYYMMDDHHMM[SS[.S…]][+/-ZZZZ].
+var hl7Time = regexp.MustCompile(`^[0-9]{12}([0-9]{2}(\.[0-9]{1,9})?)?([+-][0-9]{4})?$`)
+
+// hl7ToDateTime reads HL7 TS/DTM: YYYY[MM[DD]], or hl7Time. Precision is kept, except that
+// FHIR has no minutes without seconds: they become :00.
+func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
+	if _, isDay := dayLayouts[len(v)]; isDay {
+		return dateOf(v)
+	}
+	if !hl7Time.MatchString(v) {
+		return timeOr("", false)
+	}
+	offset := ""
+	if i := strings.IndexAny(v, "+-"); i >= 0 {
+		v, offset = v[:i], v[i:i+3]+":"+v[i+3:]
+	}
+	local := v[:4] + "-" + v[4:6] + "-" + v[6:8] + "T" + v[8:10] + ":" + v[10:12] + ":" + cmp.Or(v[12:], "00")
+	return zoned(zone, local, offset)
+}
 
 // dayLayouts are those of HL7 and of FHIR for a date, by the number of HL7's digits.
 var dayLayouts = map[int][2]string{4: {"2006", "2006"}, 6: {"200601", "2006-01"}, 8: {"20060102", time.DateOnly}}
 
-// dateOf makes a FHIR date of 4, 6 or 8 digits.
+// dateOf makes a FHIR date of 4, 6 or 8 digits; there is no layout for others.
 func dateOf(digits string) (string, Verdict, string) {
 	layout := dayLayouts[len(digits)]
 	day, err := time.Parse(layout[0], digits)
-	if err != nil || day.Year() == 0 {
-		return "", Unconvertible, notATime
-	}
-	return day.Format(layout[1]), Converted, ""
+	return timeOr(day.Format(layout[1]), err == nil && day.Year() != 0)
 }
 
 const localLayout = "2006-01-02T15:04:05"
@@ -59,19 +54,14 @@ const localLayout = "2006-01-02T15:04:05"
 // zoned gives local (yyyy-mm-ddThh:mm:ss[.fff]) its zone: offset, or the party's.
 func zoned(zone *time.Location, local, offset string) (string, Verdict, string) {
 	if offset != "" {
-		if _, err := time.Parse(time.RFC3339, local+offset); err != nil {
-			return "", Unconvertible, notATime
-		}
-		return local + offset, Converted, ""
+		_, err := time.Parse(time.RFC3339, local+offset)
+		return timeOr(local+offset, err == nil)
 	}
 	t, err := time.ParseInLocation(localLayout, local, zone)
-	if err != nil {
-		return "", Unconvertible, notATime
-	}
-	if t.Format(localLayout) != local[:len(localLayout)] {
+	if err == nil && t.Format(localLayout) != local[:len(localLayout)] {
 		return "", Unconvertible, "this local time does not exist in the party's time zone"
 	}
-	return local + t.Format("-07:00"), Converted, ""
+	return timeOr(local+t.Format("-07:00"), err == nil)
 }
 
 // localOf turns a FHIR dateTime into the party's local time with the fraction's digits
@@ -95,53 +85,61 @@ func localOf(zone *time.Location, v string) (local, offset string, ok bool) {
 // leadingDigits is how many digits s starts with.
 func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
-func dateTimeToHL7(zone *time.Location, v string) (string, Verdict, string) {
-	if isDate(v) {
-		return strings.ReplaceAll(v, "-", ""), Converted, ""
+// localParts writes a date, or a dateTime as the party's local time, each part as a wire spells it.
+func localParts(spell, spellOffset func(string) string) direction {
+	return func(zone *time.Location, v string) (string, Verdict, string) {
+		if isDate(v) {
+			return spell(v), Converted, ""
+		}
+		local, offset, ok := localOf(zone, v)
+		return timeOr(spell(local)+spellOffset(offset), ok)
 	}
-	local, offset, ok := localOf(zone, v)
-	if !ok {
-		return "", Unconvertible, notATime
-	}
-	return strings.NewReplacer("-", "", "T", "", ":", "").Replace(local) + strings.ReplaceAll(offset, ":", ""), Converted, ""
 }
+
+var (
+	dateTimeToHL7 = localParts(strings.NewReplacer("-", "", "T", "", ":", "").Replace, strings.NewReplacer(":", "").Replace)
+	dateTimeToXML = localParts(untouched, untouched)
+)
+
+func untouched(s string) string { return s }
 
 // hl7ToDate takes the date of a TS; a time of day has no place in a FHIR date.
 func hl7ToDate(_ *time.Location, v string) (string, Verdict, string) {
-	if len(v) > 8 && allDigits(v[:8]) {
-		out, how, reason := dateOf(v[:8])
-		if how == Converted {
-			how, reason = Partly, "only the date has a place"
-		}
-		return out, how, reason
-	}
-	if _, isDay := dayLayouts[len(v)]; !isDay {
-		return "", Unconvertible, notATime
-	}
-	return dateOf(v)
-}
-
-func dateToHL7(_ *time.Location, v string) (string, Verdict, string) {
-	if !isDate(v) {
-		return "", Unconvertible, notATime
-	}
-	return strings.ReplaceAll(v, "-", ""), Converted, ""
-}
-
-// hl7ToInstant makes RFC 3339 of a TS; a mere date becomes its first moment.
-func hl7ToInstant(zone *time.Location, v string) (string, Verdict, string) {
-	if len(v) == 8 {
-		v += "000000"
-	}
-	out, how, reason := hl7ToDateTime(zone, v)
-	if how == Converted && isDate(out) {
-		return "", Unconvertible, "less precise than a day"
+	day := v[:min(len(v), len("YYYYMMDD"))]
+	out, how, reason := dateOf(day)
+	if how == Converted && day != v {
+		return out, Partly, "only the date has a place"
 	}
 	return out, how, reason
 }
 
-func instantToHL7(zone *time.Location, v string) (string, Verdict, string) {
-	return dateTimeToHL7(zone, v)
+func dateToHL7(_ *time.Location, v string) (string, Verdict, string) {
+	return timeOr(strings.ReplaceAll(v, "-", ""), isDate(v))
+}
+
+// instantOf makes RFC 3339 of what read reads; a mere date, which is as long as day says,
+// becomes its first moment.
+func instantOf(read direction, day int, midnight string) direction {
+	return func(zone *time.Location, v string) (string, Verdict, string) {
+		if len(v) == day {
+			v += midnight
+		}
+		out, how, reason := read(zone, v)
+		if how == Converted && isDate(out) {
+			return "", Unconvertible, "less precise than a day"
+		}
+		return out, how, reason
+	}
+}
+
+var (
+	hl7ToInstant = instantOf(hl7ToDateTime, len("YYYYMMDD"), "000000")
+	xmlToInstant = withoutLayout(instantOf(xmlToDateTime, len(time.DateOnly), "T00:00:00"))
+)
+
+// withoutLayout reads a value without the white space around it.
+func withoutLayout(read direction) direction {
+	return func(zone *time.Location, v string) (string, Verdict, string) { return read(zone, strings.TrimSpace(v)) }
 }
 
 // xmlToDateTime reads kith:TS: dateTime, date, gYearMonth or gYear.
@@ -150,63 +148,38 @@ func xmlToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 	if isDate(v) {
 		return v, Converted, ""
 	}
-	if len(v) < len(localLayout) || v[10] != 'T' {
-		return "", Unconvertible, notATime
-	}
 	n := len(localLayout)
+	if len(v) < n || v[10] != 'T' {
+		return timeOr("", false)
+	}
 	if rest, found := strings.CutPrefix(v[n:], "."); found {
 		n += 1 + leadingDigits(rest)
 	}
 	return zoned(zone, v[:n], v[n:])
 }
 
-func dateTimeToXML(zone *time.Location, v string) (string, Verdict, string) {
-	if isDate(v) {
-		return v, Converted, ""
-	}
-	local, offset, ok := localOf(zone, v)
-	if !ok {
-		return "", Unconvertible, notATime
-	}
-	return local + offset, Converted, ""
-}
-
-// xmlToInstant makes RFC 3339; a mere date becomes its first moment.
-func xmlToInstant(zone *time.Location, v string) (string, Verdict, string) {
-	v = strings.TrimSpace(v)
-	if len(v) == len(time.DateOnly) {
-		v += "T00:00:00"
-	}
-	out, how, reason := xmlToDateTime(zone, v)
-	if how == Converted && isDate(out) {
-		return "", Unconvertible, "less precise than a day"
-	}
-	return out, how, reason
-}
-
 // xmlToDate reads an xs:date without a zone.
 func xmlToDate(_ *time.Location, v string) (string, Verdict, string) {
 	v = strings.TrimSpace(v)
-	if len(v) != len(time.DateOnly) || !isDate(v) {
-		return "", Unconvertible, notATime
-	}
-	return v, Converted, ""
+	return timeOr(v, isDay(v))
 }
 
 // dateTimeToXMLDate writes the party's day of a date or dateTime.
 func dateTimeToXMLDate(zone *time.Location, v string) (string, Verdict, string) {
-	if isDate(v) {
-		if len(v) == len(time.DateOnly) {
-			return v, Converted, ""
-		}
+	switch {
+	case isDay(v):
+		return v, Converted, ""
+	case isDate(v):
 		return "", Unconvertible, "less precise than a day"
 	}
 	local, _, ok := localOf(zone, v)
 	if !ok {
-		return "", Unconvertible, notATime
+		return timeOr("", false)
 	}
 	return local[:len(time.DateOnly)], Partly, "only the date has a place"
 }
+
+func isDay(v string) bool { return len(v) == len(time.DateOnly) && isDate(v) }
 
 // isDate reports whether v is a FHIR date: yyyy, yyyy-mm or yyyy-mm-dd.
 func isDate(v string) bool {
@@ -216,8 +189,4 @@ func isDate(v string) bool {
 	}
 	_, err := time.Parse(layouts[len(v)], v)
 	return err == nil
-}
-
-func allDigits(s string) bool {
-	return s != "" && leadingDigits(s) == len(s)
 }

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -77,17 +78,46 @@ func readFormItem(part string) formItem {
 	return formItem{kind: formWord, name: part, words: strings.Split(part, "|")}
 }
 
+// capture are the tokens of one name; group is what may be left out, by its first word or the
+// name of its first capture.
+type (
+	capture struct {
+		name   string
+		tokens []int
+	}
+	group struct {
+		lead string
+		*match
+	}
+)
+
 // match is a statement as one of its forms reads it: the place of each capture among the
 // statement's tokens.
 type match struct {
 	s      *statement
-	at     map[string][]int
-	groups map[string][]*match // by the first word, or the name of the first capture
+	found  []capture
+	groups []group
 }
 
-func (m *match) has(name string) bool     { return len(m.at[name]) > 0 }
-func (m *match) token(name string) token  { return m.s.tokens[m.at[name][0]] }
-func (m *match) pos(name string) position { return m.s.at(m.at[name][0]) }
+// has reports whether something was captured; nothing is in a group that was left out.
+func (m *match) has(name string) bool     { return m != nil && m.all(name) != nil }
+func (m *match) token(name string) token  { return m.s.tokens[m.all(name)[0]] }
+func (m *match) pos(name string) position { return m.s.at(m.all(name)[0]) }
+
+// all lists the tokens of a capture.
+func (m *match) all(name string) []int {
+	for i := range m.found {
+		if m.found[i].name == name {
+			return m.found[i].tokens
+		}
+	}
+	return nil
+}
+
+// capture adds tokens to a capture.
+func (m *match) capture(name string, tokens ...int) {
+	m.found = append(m.found, capture{name, tokens})
+}
 
 // text is a captured token's text; empty when it was left out.
 func (m *match) text(name string) string {
@@ -99,10 +129,21 @@ func (m *match) text(name string) string {
 
 // group returns an optional group, or nil when it was left out.
 func (m *match) group(lead string) *match {
-	if len(m.groups[lead]) == 0 {
-		return nil
+	for g := range m.each(lead) {
+		return g
 	}
-	return m.groups[lead][0]
+	return nil
+}
+
+// each lists the repetitions of an optional group.
+func (m *match) each(lead string) iter.Seq[*match] {
+	return func(yield func(*match) bool) {
+		for _, g := range m.groups {
+			if g.lead == lead && !yield(g.match) {
+				return
+			}
+		}
+	}
 }
 
 // stuck says how far a form fitted, and what was expected there.
@@ -127,7 +168,7 @@ func read(s *statement, list []form) (*match, error) {
 }
 
 func (f *form) read(s *statement) (*match, *stuck) {
-	m := newMatch(s)
+	m := &match{s: s}
 	next, failed := m.items(f.items, 0)
 	if failed == nil && (next < len(s.tokens) || s.block != f.block) {
 		failed = &stuck{at: next}
@@ -136,10 +177,6 @@ func (f *form) read(s *statement) (*match, *stuck) {
 		failed.text = f.text
 	}
 	return m, failed
-}
-
-func newMatch(s *statement) *match {
-	return &match{s: s, at: map[string][]int{}, groups: map[string][]*match{}}
 }
 
 // items reads items from token i on, and returns the token after them.
@@ -177,20 +214,20 @@ func one(fits func(t token, item *formItem) bool) itemReader {
 		if i >= len(m.s.tokens) || !fits(m.s.tokens[i], item) {
 			return i, &stuck{at: i}
 		}
-		m.at[item.name] = append(m.at[item.name], i)
+		m.capture(item.name, i)
 		return i + 1, nil
 	}
 }
 
 func readParts(m *match, item *formItem, rest []formItem, i int) (int, *stuck) {
-	start := i
-	for i < len(m.s.tokens) && !leads(rest, m.s.tokens[i]) {
-		m.at[item.name] = append(m.at[item.name], i)
-		i++
+	var parts []int
+	for ; i < len(m.s.tokens) && !leads(rest, m.s.tokens[i]); i++ {
+		parts = append(parts, i)
 	}
-	if i == start {
+	if parts == nil {
 		return i, &stuck{at: i}
 	}
+	m.capture(item.name, parts...)
 	return i, nil
 }
 
@@ -202,7 +239,7 @@ func leads(items []formItem, t token) bool {
 // readGroup reads what may be left out. A group whose first item fits must fit whole.
 func readGroup(m *match, item *formItem, _ []formItem, i int) (int, *stuck) {
 	for {
-		g := newMatch(m.s)
+		g := &match{s: m.s}
 		lead := &item.group[0]
 		next, absent := readers[lead.kind](g, lead, nil, i)
 		if absent != nil {
@@ -212,7 +249,7 @@ func readGroup(m *match, item *formItem, _ []formItem, i int) (int, *stuck) {
 		if failed != nil {
 			return i, &stuck{either(failed.text != "", failed.at, i), either(failed.text != "", failed.text, item.text)}
 		}
-		m.groups[lead.name] = append(m.groups[lead.name], g)
+		m.groups = append(m.groups, group{lead.name, g})
 		if i = next; !item.many {
 			return i, nil
 		}

@@ -95,7 +95,7 @@ func TestConverterLaws(t *testing.T) {
 			t.Errorf("converter %s has no law", name)
 		}
 		for _, l := range all[name] {
-			conv, err := converters[name](l.args, nil)
+			conv, err := converters[name].of(l.args, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func checkLaw(t *testing.T, conv *Converter, l law) {
 func TestDateTimeLawFromFHIR(t *testing.T) {
 	zone := oslo(t)
 	for _, name := range []string{"ts", "xmlts", "tsinstant", "xmlinstant"} {
-		conv, _ := converters[name](nil, nil)
+		conv, _ := converters[name].of(nil, nil)
 		rapid.Check(t, func(t *rapid.T) {
 			at := time.Unix(rapid.Int64Range(0, 4_000_000_000).Draw(t, "at"), 0)
 			offset := rapid.IntRange(-12, 14).Draw(t, "offset")
@@ -240,7 +240,7 @@ func TestDateTimeEdges(t *testing.T) {
 		{"xmlts", "10:15:00", ""},
 		{"xmldate", "2026-11-20+01:00", ""},
 	} {
-		conv, _ := converters[c.conv](nil, nil)
+		conv, _ := converters[c.conv].of(nil, nil)
 		out, how, reason := conv.To(zone, c.in)
 		if c.out == "" && (how != Unconvertible || reason == "") || c.out != "" && (how != Converted || out != c.out) {
 			t.Errorf("%s(%q) = %q %v %q, want %q", c.conv, c.in, out, how, reason, c.out)
@@ -267,7 +267,7 @@ func FuzzConverters(f *testing.F) {
 	args := map[string][]string{"concept": {"c"}, "names": {"n"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, spec := range converters {
-			conv, err := spec(args[name], concepts)
+			conv, err := spec.of(args[name], concepts)
 			if err != nil {
 				t.Fatal(fmt.Errorf("%s: %w", name, err))
 			}

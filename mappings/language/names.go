@@ -12,8 +12,9 @@ func (p position) unknown(what, name string, known []string) error {
 }
 
 // hint names what the writer may have meant; it is empty when nothing is near.
-func hint(name string, known []string) string {
-	near := nearest(name, known)
+func hint(name string, known []string) string { return hintOf(nearest(name, known)) }
+
+func hintOf(near string) string {
 	if near == "" {
 		return ""
 	}

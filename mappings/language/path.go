@@ -1,121 +1,104 @@
 package language
 
 import (
+	"cmp"
+	"iter"
 	"strconv"
 	"strings"
-
-	"stafett/handover"
 )
 
-// pathReader reads places in messages. What they depend on is the wire and the namespaces
-// that the mapping declares.
-type pathReader struct {
-	wire       handover.Wire
-	namespaces map[string]string
-	used       func(prefix string)
+// paths reads places in messages.
+type paths struct{ *declarations }
+
+// reading is one place that is being read. The first mistake in it is told; what follows
+// that may be nonsense.
+type reading struct {
+	pos position
+	err error
 }
+
+func (in *reading) note(err error) { in.err = cmp.Or(in.err, err) }
+
+func (in *reading) errorf(format string, args ...any) { in.note(in.pos.errorf(format, args...)) }
 
 // origin is where a place in a message starts.
 type origin struct {
 	space string // what an XML step without a prefix inherits
-	spot  spot
+	spot  spot   // ER7
 }
 
 // readMsgPath parses a spelled place and checks its names. The origin returned is below it.
-func (r *pathReader) readMsgPath(pos position, text string, from origin) (MsgPath, origin, error) {
+func (r *paths) readMsgPath(pos position, text string, from origin) (MsgPath, origin, error) {
 	rest, absolute := strings.CutPrefix(text, "/")
 	p := MsgPath{Text: text, Absolute: absolute}
-	if absolute {
-		from = origin{}
-	}
 	if rest == "" {
 		return p, from, pos.errorf("a place in the message is missing")
 	}
-	steps, below, err := r.readSteps(pos, rest, from)
+	in := &reading{pos: pos}
+	steps, below := r.steps(in, rest, either(absolute, origin{}, from))
 	p.Steps = steps
-	return p, below, err
+	return p, below, in.err
 }
 
-// separators stand between the steps of a place.
-func (r *pathReader) separators() string {
-	return either(r.wire == handover.WireHL7v2, ".-", "/")
+// steps reads what is spelled; nil when there is a mistake.
+func (r *paths) steps(in *reading, text string, at origin) ([]MsgStep, origin) {
+	parts := splitOutside(r.notation.spellSelf(text), r.notation.separators)
+	steps := make([]MsgStep, len(parts))
+	for i, part := range parts {
+		steps[i], at = r.step(in, part, at)
+	}
+	return either(in.err == nil, steps, nil), at
 }
 
-// spellSelf puts a name where a place means its own start: "." and ".[…]", in ER7 also
-// before the number of a part.
-func (r *pathReader) spellSelf(text string) string {
-	own := strings.TrimPrefix(text, ".")
-	if r.wire == handover.WireHL7v2 {
-		own = strings.TrimPrefix(text, "-")
-		own = strings.TrimPrefix(own, ".")
-		text = own
-	}
-	if own == "" || own[0] == '[' {
-		return "self" + own
-	}
-	return text
-}
-
-func (r *pathReader) readSteps(pos position, text string, at origin) ([]MsgStep, origin, error) {
-	parts := splitOutside(r.spellSelf(text), r.separators())
-	steps := make([]MsgStep, 0, len(parts))
-	for _, part := range parts {
-		s, below, err := r.readStep(pos, part, at)
-		if err != nil {
-			return nil, at, err
-		}
-		at = below
-		steps = append(steps, s)
-	}
-	return steps, at, nil
-}
-
-func (r *pathReader) readStep(pos position, part string, at origin) (MsgStep, origin, error) {
-	name, brackets, err := splitBrackets(pos, part)
-	if err != nil {
-		return MsgStep{}, at, err
-	}
-	s, below, err := r.enter(pos, name, part, at)
-	for i := 0; i < len(brackets) && err == nil; i++ {
-		err = r.readBracket(pos, &s, brackets[i], below)
-	}
-	return s, below, err
-}
-
-// enter names a step and checks that there is such a thing.
-func (r *pathReader) enter(pos position, name, part string, at origin) (MsgStep, origin, error) {
-	s := MsgStep{Name: name, Space: at.space, Self: name == "self"}
+func (r *paths) step(in *reading, part string, at origin) (MsgStep, origin) {
+	name, brackets := splitBrackets(in, part)
+	s := MsgStep{Name: name, Space: at.space, Self: name == self}
 	switch {
 	case name == "":
-		return s, at, pos.errorf("a step of the place %q is empty", part)
-	case s.Self:
-		return s, at, nil
-	case r.wire == handover.WireHL7v2:
-		below, err := at.spot.enter(pos, name)
-		return s, origin{spot: below}, err
+		in.errorf("a step of the place %q is empty", part)
+	case !s.Self:
+		at = r.notation.enter(r, in, &s, at)
 	}
-	return r.enterXML(pos, s, at)
+	for _, bracket := range brackets {
+		r.bracket(in, &s, bracket, at)
+	}
+	return s, at
 }
 
-func (r *pathReader) enterXML(pos position, s MsgStep, at origin) (MsgStep, origin, error) {
-	prefix, local, prefixed := strings.Cut(s.Name, ":")
-	if prefixed {
-		uri, known := r.namespaces[prefix]
-		if !known {
-			return s, at, pos.errorf("the namespace prefix %q is not declared%s", prefix, hint(prefix, keys(r.namespaces)))
+// path reads a message place, notes its order, and returns the scope below it.
+func (r *paths) path(pos position, text string, sc scope) (MsgPath, scope) {
+	p, below, err := r.readMsgPath(pos, text, sc.origin)
+	r.fail(err)
+	sc.origin, sc.inner = below, true
+	sc.shape = either(p.Absolute, r.m.Shape, sc.shape).follow(p.Steps)
+	return p, sc
+}
+
+// follow notes steps, and what their conditions name, in the order of children.
+func (s *Shape) follow(steps []MsgStep) *Shape {
+	for i := range steps {
+		if !steps[i].Self {
+			s = s.child(steps[i].Name, steps[i].Space)
 		}
-		r.used(prefix)
-		s.Name, s.Space = local, uri
+		for j := range steps[i].Filters {
+			s.follow(steps[i].Filters[j].Path)
+		}
 	}
-	if strings.HasPrefix(s.Name, "@") {
-		s.Space = ""
-		return s, at, xmlName(pos, &s, r)
+	return s
+}
+
+// spaceOf is what a prefix stands for.
+func (r *paths) spaceOf(in *reading, prefix string) string {
+	uri, known := r.namespaces[prefix]
+	if !known {
+		in.errorf("the namespace prefix %q is not declared%s", prefix, hint(prefix, keys(r.namespaces)))
 	}
-	return s, origin{space: s.Space}, xmlName(pos, &s, r)
+	r.lib.use(r.prefixes[prefix]...)
+	return uri
 }
 
 // prefixOf spells a namespace as the mapping does.
-func (r *pathReader) prefixOf(space string) string {
+func (r *paths) prefixOf(space string) string {
 	for _, prefix := range keys(r.namespaces) {
 		if r.namespaces[prefix] == space {
 			return prefix
@@ -124,24 +107,37 @@ func (r *pathReader) prefixOf(space string) string {
 	return space
 }
 
-// readBracket reads what chooses a repetition: its number, or conditions.
-func (r *pathReader) readBracket(pos position, s *MsgStep, bracket string, at origin) error {
-	if n, err := strconv.Atoi(bracket); err == nil && n > 0 {
+// bracket reads what chooses a repetition: its number, or conditions.
+func (r *paths) bracket(in *reading, s *MsgStep, text string, at origin) {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
 		s.Nth = n
-		return nil
+		return
 	}
-	for _, f := range splitComma(bracket) {
-		key, value, ok := strings.Cut(f, "=")
-		if !ok {
-			return pos.errorf("the condition [%s] needs the form place=value", f)
-		}
-		path, _, err := r.readSteps(pos, strings.TrimSpace(key), at)
-		if err != nil {
-			return err
-		}
-		s.Filters = append(s.Filters, MsgFilter{path, unquote(value)})
+	for place, value := range in.conditions(text) {
+		path, _ := r.steps(in, place, at)
+		s.Filters = append(s.Filters, MsgFilter{path, value})
 	}
-	return nil
+}
+
+// conditions reads PLACE=VALUE, … in brackets.
+func (in *reading) conditions(text string) iter.Seq2[string, string] {
+	return func(yield func(place, value string) bool) {
+		for _, f := range splitComma(text) {
+			place, value, ok := cutOutside(f, "=")
+			if !ok {
+				in.errorf("the condition [%s] needs the form place=value", f)
+			}
+			if !yield(strings.TrimSpace(place), unquote(value)) {
+				return
+			}
+		}
+	}
+}
+
+// cutOutside cuts at the first sep outside of brackets.
+func cutOutside(s, sep string) (before, after string, ok bool) {
+	parts := splitOutside(s, sep)
+	return parts[0], strings.TrimPrefix(s[len(parts[0]):], sep), len(parts) > 1
 }
 
 func splitComma(s string) []string {
@@ -162,21 +158,21 @@ func unquote(s string) string {
 
 // splitBrackets splits name[a][b] into name and the bracketed parts. A line's brackets are
 // paired when it is split into tokens; a variable may still bring one that is not.
-func splitBrackets(pos position, s string) (name string, brackets []string, err error) {
+func splitBrackets(in *reading, s string) (name string, brackets []string) {
 	name, rest, found := strings.Cut(s, "[")
 	for found {
 		end := closing(rest)
 		if end < 0 {
-			return "", nil, pos.errorf("a bracket in %q is not closed", s)
+			in.errorf("a bracket in %q is not closed", s)
+			return "", nil
 		}
 		brackets = append(brackets, rest[:end])
-		after := rest[end+1:]
-		rest, found = strings.CutPrefix(after, "[")
-		if !found && after != "" {
-			return "", nil, pos.errorf("text follows the bracket in %q", s)
-		}
+		rest, found = strings.CutPrefix(rest[end+1:], "[")
 	}
-	return name, brackets, nil
+	if brackets != nil && rest != "" {
+		in.errorf("text follows the bracket in %q", s)
+	}
+	return name, brackets
 }
 
 // closing returns where the bracket that is open before s closes, or -1.

@@ -1,6 +1,8 @@
 package language
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,218 +21,170 @@ type target struct {
 // rooted are the first words of places that are in no resource.
 var rooted = map[string]RootKind{"header": RootHeader, "fact": RootFact, "day": RootDay, "event": RootEvent}
 
+// places reads places in the canonical form.
+type places struct{ *declarations }
+
 // readPlace reads a spelled place and checks its names. Relative places start at sc.
-func (c *compiler) readPlace(pos position, text string, sc scope) (target, error) {
+func (p *places) readPlace(in *reading, text string, sc scope) target {
 	first, tail, _ := strings.Cut(text, ".")
 	if root, ok := rooted[first]; ok {
-		return readRooted(pos, root, text, tail)
+		return readRooted(in, root, text, tail)
 	}
 	t := target{Place: Place{Text: text}, typ: sc.typ}
 	rest := strings.TrimPrefix(text, ".")
-	if i, ok := c.byName[plainName(first)]; ok && first != "" {
-		r := &c.m.Resources[i]
-		c.lib.use(r.pos)
-		if r.Repeated {
-			return t, pos.errorf("%s-* is repeated: its places stand in its block", r.Name)
-		}
-		t.Root, t.Resource, rest = RootResource, i, tail
-		t.typ, _ = conformance.ResourceType(r.Type)
+	r := p.resourceNamed(first)
+	switch {
+	case r != nil && r.Repeated:
+		in.errorf("%s-* is repeated: its places stand in its block", r.Name)
+	case r != nil:
+		t.Root, t.Resource, t.typ, rest = RootResource, p.byName[r.Name], typeOf(r), tail
+	case !sc.relative:
+		in.errorf("%q starts with no declared resource, and no block gives it one%s", text, p.hintResource(first))
+	case rest == "":
+		in.errorf("a place in the canonical form is missing")
 	}
-	if t.Root == RootRelative && !sc.relative {
-		return t, pos.errorf("%q starts with no declared resource, and no block gives it one%s", text, c.hintResource(first))
+	if rest != "" {
+		t.Steps = fhirSteps(in, rest)
 	}
-	if rest == "" && t.Root == RootRelative {
-		return t, pos.errorf("a place in the canonical form is missing")
-	}
-	return c.below(pos, t, rest)
+	t.typ = follow(in, t.typ, t.Steps)
+	return t
 }
 
-// plainName is a resource's name without the star of a repeated one.
-func plainName(name string) string { return strings.TrimSuffix(name, "-*") }
-
-// hintResource names the resource that may be meant. That one then counts as used: one
-// mistake is told once.
-func (c *compiler) hintResource(name string) string {
-	near := nearest(name, c.resourceNames())
-	if near == "" {
-		return ""
-	}
-	c.lib.use(c.m.Resources[c.byName[plainName(near)]].pos)
-	return hint(name, []string{near})
-}
-
-func (c *compiler) resourceNames() []string {
-	var out []string
-	for i := range c.m.Resources {
-		out = append(out, c.m.Resources[i].spelled())
-	}
-	return out
-}
-
-// below reads the steps after a place's root.
-func (c *compiler) below(pos position, t target, rest string) (target, error) {
-	if rest == "" {
-		return t, nil
-	}
-	steps, err := readFHIRSteps(pos, rest)
-	if err != nil {
-		return t, err
-	}
-	t.Steps = steps
-	t.typ, err = follow(pos, t.typ, steps)
-	return t, err
+func typeOf(r *Resource) conformance.Type {
+	t, _ := conformance.ResourceType(r.Type)
+	return t
 }
 
 // readRooted reads header.…, fact.…, day and event.
-func readRooted(pos position, root RootKind, text, name string) (target, error) {
+func readRooted(in *reading, root RootKind, text, name string) target {
 	t := target{Place: Place{Root: root, Name: name, Text: text}, typ: conformance.PrimitiveType("string")}
-	switch root {
-	case RootHeader:
-		return t, headerName(pos, name)
-	case RootFact:
-		return t.fact(pos)
-	case RootDay:
+	switch {
+	case root == RootHeader:
+		headerName(in, name)
+	case root == RootFact:
+		t.typ = fact(in, name)
+	case name != "":
+		in.errorf("%q has no parts", strings.TrimSuffix(text, "."+name))
+	case root == RootDay:
 		t.typ = conformance.PrimitiveType("date")
 	}
-	if name != "" {
-		return t, pos.errorf("%q has no parts", strings.TrimSuffix(text, "."+name))
-	}
-	return t, nil
+	return t
 }
 
-func headerName(pos position, name string) error {
-	if (&account.Header{}).Value(name) == nil {
-		return pos.errorf("the header has no value named %q%s", name, hint(name, account.HeaderNames()))
+func headerName(in *reading, name string) {
+	if known := account.HeaderNames(); !slices.Contains(known, name) {
+		in.errorf("the header has no value named %q%s", name, hint(name, known))
 	}
-	return nil
 }
 
-func (t target) fact(pos position) (target, error) {
-	typ, ok := account.FactType(t.Name)
+func fact(in *reading, name string) conformance.Type {
+	typ, ok := account.FactType(name)
 	if !ok {
-		return t, pos.unknown("fact", t.Name, account.FactNames())
+		in.note(in.pos.unknown("fact", name, account.FactNames()))
 	}
-	t.typ = conformance.PrimitiveType(typ)
-	return t, nil
+	return conformance.PrimitiveType(typ)
 }
+
+// unchecked reports a type that only the content tells, or a mistake around it.
+func unchecked(t conformance.Type) bool { return t.Any() || t.Name() == "" }
 
 // follow checks steps against the element table and returns the type they lead to.
-func follow(pos position, t conformance.Type, steps []FHIRStep) (conformance.Type, error) {
-	for i := range steps {
+func follow(in *reading, t conformance.Type, steps []FHIRStep) conformance.Type {
+	for i := 0; i < len(steps) && !unchecked(t); i++ {
 		s := &steps[i]
-		if t.Any() || t.Name() == "" {
-			return t, nil // only the content says what it is, or a mistake around it is told
-		}
 		m, ok := t.Member(s.Name)
 		if !ok {
-			return t, pos.errorf("%s has no element %q%s", t.Name(), s.Name, hint(s.Name, t.Members()))
+			in.errorf("%s has no element %q%s", t.Name(), s.Name, hint(s.Name, t.Members()))
+			return conformance.Type{}
 		}
-		if err := arrayShows(pos, t, s, m.Many); err != nil {
-			return t, err
-		}
-		if err := followFilters(pos, m.Type, s.Filters); err != nil {
-			return t, err
+		arrayShows(in, t, s, m.Many)
+		for j := range s.Filters {
+			canHold(in, m.Type, &s.Filters[j])
 		}
 		t = m.Type
 	}
-	return t, nil
+	return t
 }
 
 // arrayShows refuses an array that does not show, and a bracket where there is none: the
 // value would find no room.
-func arrayShows(pos position, t conformance.Type, s *FHIRStep, many bool) error {
-	if s.Array == many {
-		return nil
+func arrayShows(in *reading, t conformance.Type, s *FHIRStep, many bool) {
+	switch {
+	case s.Array == many:
+	case many:
+		in.errorf("%s.%s is an array: write %s[0], or what chooses an item", t.Name(), s.Name, s.Name)
+	default:
+		in.errorf("%s.%s is no array", t.Name(), s.Name)
 	}
-	if many {
-		return pos.errorf("%s.%s is an array: write %s[0], or what chooses an item", t.Name(), s.Name, s.Name)
-	}
-	return pos.errorf("%s.%s is no array", t.Name(), s.Name)
 }
 
-func followFilters(pos position, item conformance.Type, filters []FHIRFilter) error {
-	for i := range filters {
-		f := &filters[i]
-		t, err := follow(pos, item, f.Path)
-		if err != nil {
-			return err
-		}
-		if wrong := t.Check(fhir.Str(f.Value)); wrong != "" || !t.Primitive() {
-			return pos.errorf("the condition [%s=%s] can never hold: %s", f.Path[len(f.Path)-1].Name, f.Value,
-				either(t.Primitive(), wrong, "a "+t.Name()+" is no value"))
-		}
+// canHold refuses a condition on an item that no value meets.
+func canHold(in *reading, item conformance.Type, f *FHIRFilter) {
+	t := follow(in, item, f.Path)
+	wrong := t.Check(fhir.Str(f.Value))
+	if !t.Primitive() {
+		wrong = "a " + t.Name() + " is no value"
 	}
-	return nil
+	if wrong != "" {
+		in.errorf("the condition [%s=%s] can never hold: %s", f.Path[len(f.Path)-1].Name, f.Value, wrong)
+	}
 }
 
-func readFHIRSteps(pos position, text string) ([]FHIRStep, error) {
+func fhirSteps(in *reading, text string) []FHIRStep {
 	parts := splitOutside(text, ".")
-	var steps []FHIRStep
-	for _, part := range parts {
-		name, brackets, err := splitBrackets(pos, part)
-		if err != nil {
-			return nil, err
-		}
-		if name == "" || len(brackets) > 1 {
-			return nil, pos.errorf("%q is not a step of a FHIR place", part)
-		}
-		s := FHIRStep{Name: name, Array: len(brackets) == 1}
-		if s.Array {
-			if err := s.readBracket(pos, brackets[0]); err != nil {
-				return nil, err
-			}
-		}
-		steps = append(steps, s)
+	steps := make([]FHIRStep, len(parts))
+	for i, part := range parts {
+		steps[i] = fhirStep(in, part)
 	}
-	return steps, nil
+	return steps
 }
 
-func (s *FHIRStep) readBracket(pos position, b string) error {
-	if s.Append = b == ""; s.Append {
-		return nil
+func fhirStep(in *reading, part string) FHIRStep {
+	name, brackets := splitBrackets(in, part)
+	if name == "" || len(brackets) > 1 {
+		in.errorf("%q is not a step of a FHIR place", part)
 	}
-	if n, err := strconv.Atoi(b); err == nil && n >= 0 && n < 1000 {
-		s.Index = n
-		return nil
+	s := FHIRStep{Name: name, Array: brackets != nil}
+	for _, bracket := range brackets {
+		s.bracket(in, bracket)
 	}
-	for _, f := range splitComma(b) {
-		key, value, ok := cutOutside(f, "=")
-		if !ok {
-			return pos.errorf("the condition [%s] needs the form place=value", f)
-		}
-		path, err := readFHIRSteps(pos, strings.TrimSpace(key))
-		if err != nil {
-			return err
-		}
-		s.Filters = append(s.Filters, FHIRFilter{path, unquote(value)})
-	}
-	return nil
+	return s
 }
 
-// cutOutside cuts at the first sep outside of brackets.
-func cutOutside(s, sep string) (before, after string, ok bool) {
-	parts := splitOutside(s, sep)
-	return parts[0], strings.TrimPrefix(s[len(parts[0]):], sep), len(parts) > 1
+var itemNumber = regexp.MustCompile(`^[0-9]{1,3}$`)
+
+// bracket reads which item of an array is meant: each, one by number, or by conditions.
+func (s *FHIRStep) bracket(in *reading, text string) {
+	switch {
+	case text == "":
+		s.Append = true
+	case itemNumber.MatchString(text):
+		s.Index, _ = strconv.Atoi(text)
+	default:
+		for place, value := range in.conditions(text) {
+			s.Filters = append(s.Filters, FHIRFilter{fhirSteps(in, place), value})
+		}
+	}
 }
 
 // value is a place whose content is one value.
-func (c *compiler) value(pos position, t target) target {
-	switch {
-	case t.typ.Primitive(), t.typ.Any(), t.typ.Name() == "":
-	default:
-		c.fail(pos.errorf("%s is a %s, not a value: name one of its elements", t.Text, t.typ.Name()))
+func (p *places) value(pos position, t target) target {
+	if !t.typ.Primitive() && !unchecked(t.typ) {
+		p.fail(pos.errorf("%s is a %s, not a value: name one of its elements", t.Text, t.typ.Name()))
 	}
 	return t
 }
 
 // place reads a FHIR place. A [] in it stands only where each repetition is meant.
-func (c *compiler) place(pos position, t token, sc scope) target {
+func (p *places) place(pos position, t token, sc scope) target {
 	if t.quoted {
-		c.fail(pos.errorf("expected a FHIR place, not a quoted text"))
+		p.fail(pos.errorf("expected a FHIR place, not a quoted text"))
 		return target{Place: Place{Root: RootDay}}
 	}
-	out, err := c.readPlace(pos, t.text, sc)
-	if c.fail(err); err != nil {
+	in := &reading{pos: pos}
+	out := p.readPlace(in, t.text, sc)
+	if in.err != nil {
+		p.fail(in.err)
 		out.typ = conformance.Type{} // one mistake is told once
 	}
 	if out.Root == RootRelative && sc.base != "" {
@@ -240,30 +194,75 @@ func (c *compiler) place(pos position, t token, sc scope) target {
 }
 
 // single is a place without [].
-func (c *compiler) single(pos position, t token, sc scope) target {
-	out := c.place(pos, t, sc)
+func (p *places) single(pos position, t token, sc scope) target {
+	out := p.place(pos, t, sc)
 	for i := range out.Steps {
 		if out.Steps[i].Append {
-			c.fail(pos.errorf("%s[] means every item: it stands in each and with ref() alone", out.Steps[i].Name))
+			p.fail(pos.errorf("%s[] means every item: it stands in each and with ref() alone", out.Steps[i].Name))
 		}
 	}
 	return out
 }
 
 // inResource refuses a place that is in no resource.
-func (c *compiler) inResource(pos position, t target, what string) {
+func (p *places) inResource(pos position, t target, what string) {
 	if t.Root != RootRelative && t.Root != RootResource {
-		c.fail(pos.errorf("%s needs a place in a resource", what))
+		p.fail(pos.errorf("%s needs a place in a resource", what))
 	}
 }
 
 // codesOf checks a constant against the few values that a place can have.
-func (c *compiler) codesOf(pos position, t target, value string) {
+func (p *places) codesOf(pos position, t target, value string) {
 	known := account.Codes(t.Text)
 	if t.Root == RootEvent {
 		known = texts(handover.EventNames())
 	}
 	if known != nil {
-		c.fail(listed(pos, "value of "+t.Text, value, known))
+		p.fail(among(pos, "value of "+t.Text, value, known))
 	}
+}
+
+// holder refuses a place that cannot hold the lines of a block.
+func (p *places) holder(pos position, t target, sc scope, what string) {
+	p.inResource(pos, t, what)
+	p.ofRepetition(pos, t, sc)
+	if t.typ.Primitive() {
+		p.fail(pos.errorf("%s is a value: a block needs what has elements", t.Text))
+	}
+}
+
+// ofRepetition refuses, in a group that repeats, a place that is not of the repetition: on
+// the way back each repetition would be written with it.
+func (p *places) ofRepetition(pos position, t target, sc scope) {
+	if sc.block != nil && t.Root != RootRelative {
+		p.fail(pos.errorf("%s is not of this repetition of %s, which would all be written with it", t.Text, sc.block.name))
+	}
+}
+
+// condition reads a statement's "if [not] PLACE [= VALUE]"; nil where it has none. A place of
+// the block starts with a dot, so that it cannot be taken for a resource.
+func (p *places) condition(m *match, sc scope) *Condition {
+	g := m.group("if")
+	if g == nil {
+		return nil
+	}
+	pos, t := g.pos("PLACE"), g.token("PLACE")
+	place := p.single(pos, t, sc)
+	if place.Root == RootRelative && !strings.HasPrefix(t.text, ".") && sc.relative {
+		p.fail(pos.errorf("%q starts with no declared resource; a place of the block starts with a dot%s", t.text, p.hintResource(firstName(t.text))))
+	}
+	cond := &Condition{Place: place.Place, Negate: g.group("not") != nil}
+	equals, unequal := g.group("=|!="), false
+	if equals != nil {
+		unequal = equals.text("=|!=") == "!="
+		cond.Equals, cond.Value = true, equals.text("VALUE")
+		p.codesOf(equals.pos("VALUE"), place, cond.Value)
+	}
+	cond.Negate = cond.Negate != unequal
+	return cond
+}
+
+func firstName(text string) string {
+	first, _, _ := strings.Cut(text, ".")
+	return first
 }

@@ -3,18 +3,21 @@
 //
 // syntax.go splits a file into statements with their positions, and statements.go is the
 // table of their words: a form (form.go) that says how each is written, and what it means.
-// compile.go reads what a mapping declares, its bases first; line.go and block.go turn the
-// rest into a Program (program.go), which is data alone: what a line of the file says, with
-// every name resolved. path.go reads places in messages and place.go those in FHIR, against
+// declare.go keeps what a mapping declares, its bases first; compile.go, block.go, line.go,
+// rule.go and reference.go turn the rest into a Program (program.go), which is data alone:
+// what a line of the file says, with every name resolved. path.go reads places in messages,
+// as the message's notation (notation.go) spells them, and place.go those in FHIR, against
 // closed lists of names: segments and XML elements (vocabulary.go), conformance's element
 // table, and account's facts and header values; names.go finds what a wrong one may mean.
-// converter.go and datetime.go hold the converters that a line may name, concept.go the
-// tables of codes. source.go reads the files and what they include, and set.go makes a set
+// conversion.go finds a line's converter: converter.go and datetime.go hold those that it may
+// name, concept.go the tables of codes. source.go reads the files and what they include, and set.go makes a set
 // of them and finds the program for a message. Every mistake is a SyntaxError with file,
 // line and column, and is found when the files are loaded; all of them are told at once.
 package language
 
 import (
+	"slices"
+
 	"stafett/fhir"
 	"stafett/handover"
 )
@@ -22,8 +25,9 @@ import (
 // Program is one compiled mapping: what an engine runs, in either direction. It is made by
 // Load alone, never changed after, and safe for concurrent use.
 type Program struct {
-	Name string        // wire/file
-	Wire handover.Wire // whose messages it takes
+	Name     string        // wire/file
+	Wire     handover.Wire // whose messages it takes
+	Notation Notation      // in which they are written
 	// Type is the message type as the wire spells it; Version the version it is for, empty
 	// for any.
 	Type, Version string
@@ -37,8 +41,8 @@ type Program struct {
 	Root      MsgStep
 	Resources []Resource
 	Steps     []Step
-	// Everywhere are the names that are ignored wherever they stand.
-	Everywhere []IgnoredName
+	// Everywhere are the names that are ignored wherever they stand, with the reason.
+	Everywhere map[string]string
 	Requires   []Require
 	// Numbers are fields of segments that count the segment's repetitions.
 	Numbers []MsgPath
@@ -52,16 +56,14 @@ type Program struct {
 // StatusFor returns the header.status with which the message tells event, and whether it
 // tells it at all.
 func (p *Program) StatusFor(event handover.EventName) (status string, ok bool) {
-	for _, e := range p.Events {
-		if e.Event != event {
-			continue
-		}
-		if c := e.Condition; c != nil && c.Place.Root == RootHeader && c.Place.Name == "status" && !c.Negate {
-			return c.Value, true
-		}
-		return "", true
+	i := slices.IndexFunc(p.Events, func(e EventRule) bool { return e.Event == event })
+	if i < 0 {
+		return "", false
 	}
-	return "", false
+	if c := p.Events[i].Condition; c != nil && c.Place.Root == RootHeader && c.Place.Name == "status" && !c.Negate {
+		return c.Value, true
+	}
+	return "", true
 }
 
 // Correspondence is one line of a mapping, as compiled.
@@ -81,9 +83,6 @@ type EventRule struct {
 	Event     handover.EventName
 	Condition *Condition
 }
-
-// IgnoredName is an element or attribute that is ignored wherever it stands, and why.
-type IgnoredName struct{ Name, Reason string }
 
 // Resource is a declared resource of the canonical form.
 type Resource struct {
@@ -254,10 +253,8 @@ type Shape struct {
 }
 
 func (s *Shape) child(name, space string) *Shape {
-	for _, k := range s.kids {
-		if k.name == name && k.space == space {
-			return k
-		}
+	if i := s.index(name, space); i >= 0 {
+		return s.kids[i]
 	}
 	k := &Shape{name: name, space: space}
 	s.kids = append(s.kids, k)
@@ -267,12 +264,23 @@ func (s *Shape) child(name, space string) *Shape {
 // Rank returns a child's place in the order, and the order of its own children; unknown
 // children come last.
 func (s *Shape) Rank(name, space string) (int, *Shape) {
-	if s != nil {
-		for i, k := range s.kids {
-			if k.name == name && k.space == space {
-				return i, k
-			}
+	if s == nil {
+		return last, nil
+	}
+	if i := s.index(name, space); i >= 0 {
+		return i, s.kids[i]
+	}
+	return last, nil
+}
+
+// last is the rank of what no line names.
+const last = 1 << 20
+
+func (s *Shape) index(name, space string) int {
+	for i, k := range s.kids {
+		if k.name == name && k.space == space {
+			return i
 		}
 	}
-	return 1 << 20, nil
+	return -1
 }

@@ -125,10 +125,9 @@ func placeOf(err error) SyntaxError {
 
 func (s *Set) add(m *Program, src *source) error {
 	key := typeKey{m.Wire, m.Type}
-	for _, other := range s.byType[key] {
-		if other.Version == m.Version && other.Overlay == m.Overlay {
-			return src.pos.errorf("%s takes the same messages", other.Name)
-		}
+	same := func(other *Program) bool { return other.Version == m.Version && other.Overlay == m.Overlay }
+	if i := slices.IndexFunc(s.byType[key], same); i >= 0 {
+		return src.pos.errorf("%s takes the same messages", s.byType[key][i].Name)
 	}
 	s.byType[key] = append(s.byType[key], m)
 	s.all = append(s.all, m)
@@ -139,33 +138,33 @@ func (s *Set) add(m *Program, src *source) error {
 // before one of none, one for the version before one for any. A mapping is for a version
 // when the envelope's version names it; an empty version means the newest.
 func (s *Set) For(wire handover.Wire, messageType, version, overlay string) (*Program, bool) {
-	var best *Program
-	bestScore := -1
+	var fit []*Program
 	for _, m := range s.byType[typeKey{wire, messageType}] {
-		score := 0
-		if m.Overlay != "" {
-			if m.Overlay != overlay {
-				continue
-			}
-			score = 4
-		}
-		switch {
-		case m.Version == "":
-			score++
-		case version == "": // a message to be made: the newest is told apart below
-		case strings.Contains(version, m.Version):
-			score += 2
-		default:
-			continue
-		}
-		if best != nil && score == bestScore && m.Version > best.Version {
-			bestScore--
-		}
-		if score > bestScore {
-			best, bestScore = m, score
+		if m.isFor(version, overlay) {
+			fit = append(fit, m)
 		}
 	}
-	return best, best != nil
+	if fit == nil {
+		return nil, false
+	}
+	return slices.MinFunc(fit, func(a, b *Program) int {
+		return cmp.Or(strings.Compare(b.Overlay, a.Overlay), preferred(a, b, version), strings.Compare(b.Version, a.Version))
+	}), true
+}
+
+// isFor reports whether a mapping takes messages of a version from parties with an overlay.
+func (p *Program) isFor(version, overlay string) bool {
+	agreed := p.Overlay == "" || p.Overlay == overlay
+	return agreed && (p.Version == "" || version == "" || strings.Contains(version, p.Version))
+}
+
+// preferred puts what is for a version before what is for any; of a message to be made, what
+// is for any before what is for one.
+func preferred(a, b *Program, version string) int {
+	if (a.Version == "") == (b.Version == "") {
+		return 0
+	}
+	return either((a.Version == "") == (version == ""), -1, 1)
 }
 
 // Programs lists the mappings that take messages, by name.
@@ -175,10 +174,8 @@ func (s *Set) Programs() []*Program { return append([]*Program(nil), s.all...) }
 func (s *Set) Overlays() []string {
 	var out []string
 	for _, m := range s.all {
-		if m.Overlay != "" {
-			out = append(out, m.Overlay)
-		}
+		out = append(out, m.Overlay)
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" })
 }

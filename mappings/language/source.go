@@ -151,20 +151,20 @@ func (l *library) includes(src *source) error {
 
 // inclusion follows what one file includes.
 type inclusion struct {
+	mistakes
 	l    *library
 	once map[string]bool
-	errs []error
 }
 
 // all replaces the includes among statements. path names what is being included.
 func (inc *inclusion) all(statements []*statement, path []string) []*statement {
 	var out []*statement
 	for _, s := range statements {
-		if s.word() != "include" || s.tokens[0].quoted {
-			out = append(out, s)
+		if s.tokens[0].is("include") {
+			out = append(out, inc.one(s, path)...)
 			continue
 		}
-		out = append(out, inc.one(s, path)...)
+		out = append(out, s)
 	}
 	return out
 }
@@ -172,7 +172,7 @@ func (inc *inclusion) all(statements []*statement, path []string) []*statement {
 func (inc *inclusion) one(s *statement, path []string) []*statement {
 	m, err := read(s, statementKinds["include"].forms)
 	if err != nil {
-		inc.errs = append(inc.errs, err)
+		inc.fail(err)
 		return nil
 	}
 	name := m.text("NAME")
@@ -184,8 +184,7 @@ func (inc *inclusion) one(s *statement, path []string) []*statement {
 	case inc.once[name]:
 		err = m.pos("NAME").errorf("%s is included already", name)
 	}
-	if err != nil {
-		inc.errs = append(inc.errs, err)
+	if inc.fail(err); err != nil {
 		return nil
 	}
 	inc.once[name] = true

@@ -86,30 +86,37 @@ func (c *compiler) body(statements []*statement, sc scope) []Step {
 
 func (c *compiler) statement(raw *statement, sc scope, once map[string]position) []Step {
 	kind, err := kindOf(raw)
-	if err != nil {
-		c.fail(err)
-		c.forgive(raw)
+	switch {
+	case err != nil:
+		c.refuse(raw, err)
 		return nil
-	}
-	if outside[raw.word()] && kind != lineKind && sc.inner {
+	case outside[raw.word()] && kind != lineKind && sc.inner:
 		c.fail(raw.pos.errorf("%s cannot stand in a block", raw.word()))
 		return nil
-	}
-	if kind.steps == nil {
+	case kind.steps == nil:
 		return nil // read before
 	}
 	s := c.expand(raw, sc.vars)
 	m, err := read(s, kind.forms)
 	if err != nil {
-		c.fail(err)
-		c.forgive(raw)
+		c.refuse(raw, err)
 		return nil
 	}
-	if first, dup := once[s.spelled()]; dup && !s.block {
-		c.fail(s.pos.errorf("line %d says the same", first.line))
+	if !s.block {
+		c.fail(saidBefore(once, s))
 	}
-	once[s.spelled()] = s.pos
 	return kind.steps(c, m, sc)
+}
+
+// saidBefore refuses a line that stands in a block twice.
+func saidBefore(once map[string]position, s *statement) error {
+	spelled := s.spelled()
+	first, dup := once[spelled]
+	if dup {
+		return s.pos.errorf("line %d says the same", first.line)
+	}
+	once[spelled] = s.pos
+	return nil
 }
 
 // kindOf finds the statement's word. A first token that is no word is the message place of

@@ -3,6 +3,7 @@ package language
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -48,11 +49,11 @@ func (s *statement) word() string { return s.tokens[0].text }
 
 // spelled is the statement as one text.
 func (s *statement) spelled() string {
-	var b strings.Builder
+	b := make([]byte, 0, 128)
 	for _, t := range s.tokens {
-		b.WriteString(strconv.Quote(t.text) + " ")
+		b = append(strconv.AppendQuote(b, t.text), ' ')
 	}
-	return b.String()
+	return string(b)
 }
 
 func (s *statement) at(i int) position {
@@ -89,14 +90,8 @@ func parse(file string, text string) ([]*statement, error) {
 
 // parser holds the blocks that are open, the file itself first.
 type parser struct {
+	mistakes
 	open []*statement
-	errs []error
-}
-
-func (p *parser) fail(err error) {
-	if err != nil {
-		p.errs = append(p.errs, err)
-	}
 }
 
 // line reads one line: nothing, the end of a block, or a statement.
@@ -150,54 +145,51 @@ func (t token) is(text string) bool { return t.text == text && !t.quoted }
 func tokens(pos position, line string) ([]token, error) {
 	var out []token
 	for i := 0; i < len(line); {
-		switch c := line[i]; {
-		case c == ' ' || c == '\t' || c == '\r':
+		switch line[i] {
+		case ' ', '\t', '\r':
 			i++
-		case c == '#':
+			continue
+		case '#':
 			return out, nil
-		case c == '"':
-			text, n, ok := quoted(line[i:])
-			if !ok {
-				pos.column = i + 1
-				return nil, pos.errorf("the quoted text is not closed")
-			}
-			out = append(out, token{text, i + 1, true})
-			i += n
-		default:
-			n, ok := bare(line[i:])
-			if !ok {
-				pos.column = i + 1
-				return nil, pos.errorf("a bracket is not closed, or closes nothing")
-			}
-			out = append(out, token{line[i : i+n], i + 1, false})
-			i += n
 		}
+		t, n, wrong := nextToken(line[i:])
+		pos.column, t.column = i+1, i+1
+		if wrong != "" {
+			return nil, pos.errorf("%s", wrong)
+		}
+		out = append(out, t)
+		i += n
 	}
 	return out, nil
 }
 
+// nextToken reads the token that s starts with, n bytes long, or says what is wrong.
+func nextToken(s string) (t token, n int, wrong string) {
+	if s[0] == '"' {
+		text, n, ok := quoted(s)
+		return token{text: text, quoted: true}, n, either(ok, "", "the quoted text is not closed")
+	}
+	n, ok := bare(s)
+	return token{text: s[:n]}, n, either(ok, "", "a bracket is not closed, or closes nothing")
+}
+
 // quoted reads a string that starts with a quote; \" \\ and \n are escapes.
 func quoted(s string) (text string, n int, ok bool) {
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '"':
-			return b.String(), i + 1, true
-		case '\\':
-			i++
-			if i == len(s) {
-				return "", 0, false
-			}
-			if s[i] == 'n' {
-				b.WriteByte('\n')
-			} else {
-				b.WriteByte(s[i])
-			}
-		default:
-			b.WriteByte(c)
-		}
+	text = quotedText.FindString(s)
+	if text == "" {
+		return "", 0, false
 	}
-	return "", 0, false
+	return escape.ReplaceAllStringFunc(text[1:len(text)-1], unescape), len(text), true
+}
+
+var (
+	quotedText = regexp.MustCompile(`^"(?s:[^"\\]|\\.)*"`)
+	escape     = regexp.MustCompile(`(?s)\\.`)
+)
+
+// unescape is what a backslash and the letter after it stand for.
+func unescape(escaped string) string {
+	return either(escaped == `\n`, "\n", escaped[1:])
 }
 
 // closes are the brackets that a closing one closes.

@@ -2,30 +2,42 @@ package language
 
 import (
 	_ "embed"
-	"regexp"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// xmlNames lists the elements of each Norwegian namespace, and all attributes. generate.go
+// xmlNames lists the elements of each Norwegian namespace, and all attributes. TestXMLNames
 // says what it is made of.
 //
-//go:generate go run generate.go
+//go:generate go test -run TestXMLNames -update .
 //go:embed xmlnames.txt
 var xmlNames string
 
+// nameSet is a closed list of names.
+type nameSet = map[string]struct{}
+
 // elementsOf maps a namespace to its elements; the key "attributes" has all attributes.
-var elementsOf = sync.OnceValue(func() map[string][]string {
-	out := map[string][]string{}
+var elementsOf = sync.OnceValue(func() map[string]nameSet {
+	out := map[string]nameSet{}
 	for line := range strings.Lines(xmlNames) {
 		names := strings.Fields(line)
-		out[names[0]] = names[1:]
+		out[names[0]] = setOf(names[1:])
 	}
 	return out
 })
 
 const attributes = "attributes"
+
+// everyXMLName are the elements and attributes of all namespaces.
+var everyXMLName = sync.OnceValue(func() nameSet {
+	all := nameSet{}
+	for _, names := range elementsOf() {
+		maps.Copy(all, names)
+	}
+	return all
+})
 
 // segments are the segments of HL7 v2 with their number of fields, the most of versions
 // 2.3 to 2.8 (chapters 2 to 15). Segments of a party's own start with Z.
@@ -44,77 +56,26 @@ var segments = map[string]int{
 // Parts below a field: no data type of HL7 v2 has more.
 const maxComponents = 30
 
-// The levels of an ER7 message.
-const (
-	levelMessage = iota
-	levelSegment
-	levelField
-	levelComponent
-	levelSubcomponent
-)
-
-var (
-	localSegment = regexp.MustCompile(`^Z[A-Z0-9]{2}$`)
-	numberedPart = regexp.MustCompile(`^[1-9][0-9]?$`)
-)
-
-// spot is where in a message a place stands, as far as names depend on it.
-type spot struct {
-	segment string // ER7
-	level   int    // ER7
+// listed refuses a name that is not in a closed list, which is asked for the nearest then alone.
+func listed(pos position, what, name string, known nameSet) error {
+	if _, ok := known[name]; ok {
+		return nil
+	}
+	return pos.unknown(what, name, keys(known))
 }
 
-// enter checks one ER7 step and returns the spot below it.
-func (at spot) enter(pos position, name string) (spot, error) {
-	below := spot{at.segment, at.level + 1}
-	if at.level == levelMessage {
-		below.segment = name
-		if _, known := segments[name]; known || localSegment.MatchString(name) {
-			return below, nil
-		}
-		return below, pos.unknown("segment", name, keys(segments))
+// among is listed for a short list.
+func among[T ~string](pos position, what, name string, known []T) error {
+	if slices.Contains(known, T(name)) {
+		return nil
 	}
-	if at.level >= levelSubcomponent {
-		return below, pos.errorf("%s: a subcomponent has no parts", at.segment)
-	}
-	if !numberedPart.MatchString(name) {
-		return below, pos.errorf("%q is no number of a field, component or subcomponent", name)
-	}
-	number, _ := strconv.Atoi(name)
-	if limit := at.parts(); number > limit {
-		return below, pos.errorf("%s %s has no part %d: there are %d at most", at.segment, levelNames[at.level], number, limit)
-	}
-	return below, nil
+	return pos.unknown(what, name, texts(known))
 }
 
-var levelNames = [...]string{levelSegment: "segment", levelField: "field", levelComponent: "component"}
-
-// parts is how many parts there can be at a spot.
-func (at spot) parts() int {
-	count, known := segments[at.segment]
-	return either(at.level == levelSegment && known, count, either(at.level == levelSegment, 99, maxComponents))
-}
-
-// xmlName checks one XML step.
-func xmlName(pos position, s *MsgStep, r *pathReader) error {
-	if strings.HasPrefix(s.Name, "@") {
-		return listed(pos, "attribute", s.Name, elementsOf()[attributes])
+func setOf[T ~string](names []T) nameSet {
+	out := make(nameSet, len(names))
+	for _, name := range names {
+		out[string(name)] = struct{}{}
 	}
-	if s.Space == "" {
-		return pos.errorf("the element %q needs the prefix of its namespace", s.Name)
-	}
-	known := elementsOf()[s.Space]
-	if known == nil {
-		return nil // the line that declares the namespace is told
-	}
-	return listed(pos, "element of "+r.prefixOf(s.Space), s.Name, known)
-}
-
-func listed(pos position, what, name string, known []string) error {
-	for _, k := range known {
-		if k == name {
-			return nil
-		}
-	}
-	return pos.unknown(what, name, known)
+	return out
 }
