@@ -176,13 +176,23 @@ func natsCommand(args ...string) *exec.Cmd {
 
 // natsServer is a NATS server of the operator's own.
 type natsServer struct {
-	config string
-	cmd    *exec.Cmd
+	config, addr string
+	cmd          *exec.Cmd
 }
 
 func (n *natsServer) start(t *testing.T) {
 	t.Helper()
 	n.cmd = composeStart(t, natsCommand("-c", n.config), "nats-server")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	askUntil(ctx, t, "the NATS server listens", func() bool {
+		conn, err := net.DialTimeout("tcp", n.addr, time.Second)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	})
 }
 
 func (n *natsServer) kill() {
@@ -208,9 +218,9 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &natsServer{config: filepath.Join(b.dir, "nats.conf")}
+	n := &natsServer{config: filepath.Join(b.dir, "nats.conf"), addr: strings.TrimPrefix(url, "nats://")}
 	text := fmt.Sprintf("server_name: one\nlisten: %q\njetstream { store_dir: %q, sync_interval: always }\n%s",
-		strings.TrimPrefix(url, "nats://"), filepath.Join(b.dir, "nats"), accounts)
+		n.addr, filepath.Join(b.dir, "nats"), accounts)
 	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
