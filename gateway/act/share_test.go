@@ -1,0 +1,363 @@
+package act
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+const (
+	institution handover.PartyID = "solbakken-rehabilitering"
+	another     handover.PartyID = "fjordgloett-rehabilitering"
+)
+
+// row is a stored resource of a test: what it refers to, who wrote it, and who may read it.
+type row struct {
+	key     string // Type/id
+	author  handover.PartyID
+	home    handover.ID
+	visible []handover.PartyID
+	refs    []string
+	deleted bool
+}
+
+func (r row) resource() ledger.Resource {
+	typ, id, _ := strings.Cut(r.key, "/")
+	n := fhir.Obj("resourceType", typ, "id", id)
+	for _, ref := range r.refs {
+		n.Append("supportingInfo", fhir.Obj("reference", ref))
+	}
+	return ledger.Resource{Type: typ, ID: id, Version: 3, Author: r.author, JSON: n.JSON(), At: noon, Handover: r.home,
+		Visible: r.visible, Deleted: r.deleted}
+}
+
+// request is the handover that the tests begin from: the municipality has asked the institution.
+func request() handover.Handover {
+	return handover.Handover{ID: "h1", Chain: "c1", Kind: handover.KindReferral, State: handover.StateReceived, Sender: municipality,
+		Receiver: institution, Custodian: municipality, Since: noon, Deadline: noon.AddDate(0, 0, 1), Version: 7}
+}
+
+// both are the parties of request.
+var both = []handover.PartyID{municipality, institution}
+
+// record is a snapshot of what is stored, and what it becomes.
+type record struct {
+	*Snapshot
+	rows map[ledger.ResourceKey]ledger.Resource
+}
+
+func recordOf(t *testing.T, h handover.Handover, open []handover.Handover, rows ...row) *record {
+	t.Helper()
+	r := &record{&Snapshot{Settings: snapshot(t, h, 1).Settings, Now: noon}, map[ledger.ResourceKey]ledger.Resource{}}
+	r.Handovers.Put(h.ID, h, true)
+	r.Open.Put(h.Receiver, open, true)
+	var belonging []ledger.Resource
+	for _, one := range rows {
+		stored := one.resource()
+		r.rows[ledger.ResourceKey{Type: stored.Type, ID: stored.ID}] = stored
+		if stored.Handover == h.ID {
+			belonging = append(belonging, stored)
+		}
+	}
+	r.Belonging.Put(h.ID, belonging, true)
+	return r
+}
+
+// plan makes a plan as the kernel does: anew, until all that it asks for is answered.
+func (r *record) plan(t *testing.T, make func() (*Plan, error)) (*Plan, error) {
+	t.Helper()
+	for range 20 {
+		p, err := make()
+		failed := r.Settle()
+		if r.Complete() {
+			if err == nil {
+				err = failed
+			}
+			return p, err
+		}
+		for _, key := range r.Resources.Take() {
+			stored, found := r.rows[key]
+			r.Resources.Put(key, stored, found)
+		}
+		for _, reach := range r.Reach.Take() {
+			r.Reach.Put(reach, struct{}{}, true)
+		}
+		for _, id := range r.Handovers.Take() {
+			r.Handovers.Put(id, handover.Handover{}, false)
+		}
+	}
+	t.Fatal("the plan is never satisfied")
+	return nil, nil
+}
+
+// store leaves the rows as the ledger does: each write at its version, then what is hidden.
+func (r *record) store(t *testing.T, u ledger.Unit) {
+	t.Helper()
+	for _, w := range u.Resources {
+		key := ledger.ResourceKey{Type: w.Type, ID: w.ID}
+		if w.Expect != r.rows[key].Version {
+			t.Errorf("%v is written at version %d, stored is %d", key, w.Expect, r.rows[key].Version)
+		}
+		r.rows[key] = ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect + 1, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
+			Handover: w.Handover, Visible: w.Visible}
+	}
+	for _, hidden := range u.Hide {
+		for key, stored := range r.rows {
+			if stored.Handover == hidden.Handover {
+				stored.Visible = without(stored.Visible, hidden.Party)
+				r.rows[key] = stored
+			}
+		}
+	}
+}
+
+// readBy names what a party may read, in order.
+func (r *record) readBy(p handover.PartyID) string {
+	var out []string
+	for key, stored := range r.rows {
+		if !stored.Deleted && slices.Contains(stored.Visible, p) {
+			out = append(out, key.Type+"/"+key.ID)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+// decided is the plan of one event on request by its receiver.
+func (r *record) decided(t *testing.T, event handover.Event) (*Plan, error) {
+	t.Helper()
+	return r.plan(t, func() (*Plan, error) {
+		h, _ := r.Handovers.Get("h1")
+		d := newDecision(r.Snapshot, h, ActorOf(h.Receiver, h), event)
+		err := d.decide()
+		return &d.plan, err
+	})
+}
+
+// TestEndAccess_WhoReadsWhatAfterwards: the wrong receiver reads nothing of the request any
+// more, near or far, but what another request of the same sender names to it.
+func TestEndAccess_WhoReadsWhatAfterwards(t *testing.T) {
+	of := func(id handover.ID, change func(*handover.Handover)) handover.Handover {
+		h := request()
+		h.ID = id
+		if change != nil {
+			change(&h)
+		}
+		return h
+	}
+	task := func(visible []handover.PartyID, refs ...string) row {
+		return row{key: "Task/h2", author: municipality, home: "h2", visible: visible, refs: refs}
+	}
+	theirs := "Observation/theirs" // another party's, referred to and never this sender's to hide
+	for _, tt := range []struct {
+		name  string
+		open  []handover.Handover
+		rows  []row
+		reads []string // by the institution, afterwards
+	}{
+		{"no other request", nil, nil, []string{theirs}},
+		{"the same request is no other one", []handover.Handover{request()}, nil, []string{theirs}},
+		{"another one names the patient", []handover.Handover{of("h2", nil)}, []row{task(both, "Patient/p")}, []string{theirs, "Patient/p", "Task/h2"}},
+		{"another one names what is far", []handover.Handover{of("h2", nil)}, []row{task(both, "Observation/far")}, []string{"Observation/far", theirs, "Task/h2"}},
+		{"another one names all", []handover.Handover{of("h2", nil)}, []row{task(both, "Patient/p", "ServiceRequest/q", "Observation/far")},
+			[]string{"Observation/far", theirs, "Patient/p", "ServiceRequest/q", "Task/h2"}},
+		{"another one names nothing of it", []handover.Handover{of("h2", nil)}, []row{task(both)}, []string{theirs, "Task/h2"}},
+		{"another sender's names the patient", []handover.Handover{of("h2", func(h *handover.Handover) { h.Sender = hospital })},
+			[]row{task([]handover.PartyID{hospital, institution}, "Patient/p")}, []string{theirs, "Task/h2"}},
+		{"another one that was wrong as well", []handover.Handover{of("h2", func(h *handover.Handover) { h.Facts.AccessEnded = true })},
+			[]row{task(both, "Patient/p")}, []string{theirs, "Task/h2"}},
+		{"another one whose Task it may not read", []handover.Handover{of("h2", nil)}, []row{task([]handover.PartyID{municipality}, "Patient/p")}, []string{theirs}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			visible := []handover.PartyID{municipality, institution, another}
+			r := recordOf(t, request(), tt.open, append(tt.rows,
+				row{key: "Task/h1", author: municipality, home: "h1", visible: visible, refs: []string{"Patient/p", "ServiceRequest/q", "Task/h0"}},
+				row{key: "Patient/p", author: municipality, home: "h1", visible: visible},
+				row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: visible, refs: []string{"Observation/far", theirs, "Patient/p", "Observation/gone"}},
+				row{key: "Observation/far", author: municipality, visible: visible, refs: []string{"ServiceRequest/q"}},
+				row{key: "Observation/gone", author: municipality, visible: visible, deleted: true},
+				row{key: theirs, author: hospital, home: "h9", visible: append(slices.Clone(visible), hospital)})...)
+			before, others := r.readBy(municipality), r.readBy(another)
+			p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.store(t, p.Unit)
+			if got, want := r.readBy(institution), strings.Join(tt.reads, " "); got != want {
+				t.Errorf("the institution reads %q, want %q", got, want)
+			}
+			if got := r.readBy(municipality); got != before {
+				t.Errorf("the sender reads %q, before %q", got, before)
+			}
+			if got := r.readBy(another); got != others {
+				t.Errorf("a copy reads %q, before %q", got, others)
+			}
+			if !slices.ContainsFunc(p.Unit.Audit, func(a ledger.Audit) bool {
+				return a.Action == ledger.AuditDisclosure && a.Party == institution && a.Handover == "h1"
+			}) {
+				t.Error("the end of access is not in the record")
+			}
+		})
+	}
+}
+
+// TestEndAccess_WhatStaysIsWhole: what another request needs keeps its content, and belongs
+// to that one from now on.
+func TestEndAccess_WhatStaysIsWhole(t *testing.T) {
+	other := request()
+	other.ID = "h2"
+	r := recordOf(t, request(), []handover.Handover{other},
+		row{key: "Task/h1", author: municipality, home: "h1", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
+		row{key: "Task/h2", author: municipality, home: "h2", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
+		row{key: "Patient/p", author: municipality, home: "h1", visible: both, refs: []string{"Observation/o"}},
+		row{key: "ServiceRequest/q", author: municipality, home: "h2", visible: both})
+	p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.Unit.Resource("Patient", "p")
+	if w == nil || w.Handover != "h2" || w.Expect != 3 || !strings.Contains(string(w.JSON), "Observation/o") {
+		t.Errorf("the patient is left as %+v", w)
+	}
+	if w := p.Unit.Resource("ServiceRequest", "q"); w != nil {
+		t.Errorf("what is the other request's already is written: %+v", w)
+	}
+}
+
+// TestReach_IsBounded: as many resources as the bound are hidden; one more is refused.
+func TestReach_IsBounded(t *testing.T) {
+	for n, want := range map[int]handover.FaultKind{ReachMax: "", ReachMax + 1: handover.FaultTooLarge} {
+		task := row{key: "Task/h1", author: municipality, home: "h1", visible: both}
+		rows := make([]row, n)
+		for i := range rows {
+			rows[i] = row{key: fmt.Sprintf("Observation/o%d", i), author: municipality, visible: both}
+			task.refs = append(task.refs, rows[i].key)
+		}
+		r := recordOf(t, request(), nil, append(rows, task)...)
+		p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
+		if kindOf(err) != want {
+			t.Errorf("%d resources: %v", n, err)
+		}
+		if err == nil {
+			r.store(t, p.Unit)
+			if got := r.readBy(institution); got != "" {
+				t.Errorf("%d resources: still reads %q", n, got)
+			}
+		}
+	}
+}
+
+// forwarded are the resources of a request that the institution passes on.
+func forwarded(t *testing.T) *record {
+	return recordOf(t, request(), nil,
+		row{key: "Task/h1", author: municipality, home: "h1", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
+		row{key: "Patient/p", author: municipality, home: "h0", visible: both},
+		row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both, refs: []string{"Observation/far", "Observation/theirs"}},
+		row{key: "CarePlan/unnamed", author: municipality, home: "h1", visible: both, refs: []string{"Observation/unnamed"}},
+		row{key: "Observation/unnamed", author: municipality, visible: both[:1]},
+		row{key: "Observation/far", author: municipality, visible: both},
+		row{key: "Observation/gone", author: municipality, home: "h1", visible: both, deleted: true},
+		row{key: "Observation/own", author: institution, home: "h1", visible: both},
+		row{key: "Observation/theirs", author: hospital, home: "h9", visible: append(slices.Clone(both), hospital)},
+		row{key: "Observation/unrelated", author: municipality, visible: both})
+}
+
+// TestShowRequest_WhoReadsWhatAfterwards: the next receiver reads what the sender had
+// written for the request, near and far; nobody else's, and the Task of its own handover.
+func TestShowRequest_WhoReadsWhatAfterwards(t *testing.T) {
+	r := forwarded(t)
+	before := r.readBy(institution)
+	p, err := r.decided(t, handover.Event{Name: handover.EventForwarded, ForwardTo: another, NewID: "h2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.store(t, p.Unit)
+	want := "CarePlan/unnamed Observation/far Observation/unnamed Patient/p ServiceRequest/q Task/h2"
+	if got := r.readBy(another); got != want {
+		t.Errorf("the next receiver reads %q, want %q", got, want)
+	}
+	if got := r.readBy(institution); got != before {
+		t.Errorf("the one that passed it on reads %q, before %q", got, before)
+	}
+	if w := p.Unit.Resource("Observation", "gone"); w != nil {
+		t.Error("what was deleted is written")
+	}
+}
+
+// TestShowRequest_AsThisActWritesIt: what the same act changes is shown as it becomes, and
+// its change is not lost.
+func TestShowRequest_AsThisActWritesIt(t *testing.T) {
+	r := forwarded(t)
+	entry := func(key ledger.ResourceKey, change func(*fhir.Node)) Entry {
+		stored := r.rows[key]
+		n := r.Parse(stored)
+		change(n)
+		return Entry{WriteEntry: fhir.WriteEntry{Method: "PUT", Type: key.Type, ID: key.ID, Resource: n}, Current: stored, Before: r.Parse(stored)}
+	}
+	to := r.organisation(another)
+	p, err := r.plan(t, func() (*Plan, error) {
+		return Write(r.Snapshot, Writing{Party: institution, Entries: []Entry{
+			entry(ledger.ResourceKey{Type: "ServiceRequest", ID: "q"}, func(n *fhir.Node) { n.Set("priority", fhir.Str("urgent")) }),
+			entry(ledger.ResourceKey{Type: "Task", ID: "h1"}, func(n *fhir.Node) {
+				n.Set("status", fhir.Str("rejected"))
+				n.Set("businessStatus", fhir.Concept(systemBusinessStatus, "forwarded", ""))
+				n.Set("owner", to)
+			})}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.store(t, p.Unit)
+	q := r.rows[ledger.ResourceKey{Type: "ServiceRequest", ID: "q"}]
+	if q.Version != 4 || !strings.Contains(string(q.JSON), `"priority":"urgent"`) || !slices.Contains(q.Visible, another) {
+		t.Errorf("at version %d, read by %v: %s", q.Version, q.Visible, q.JSON)
+	}
+}
+
+// TestScene_StaysAsItWas: what is told of a decision shows the versions that it wrote, not
+// those that one which followed in the same act wrote in their place.
+func TestScene_StaysAsItWas(t *testing.T) {
+	d := &decision{view: view{s: snapshot(t, request(), 1), next: request()}}
+	write := func(status string) Plan {
+		n := fhir.Obj("resourceType", "Encounter", "id", "e", "status", status)
+		return Plan{Unit: ledger.Unit{Resources: []ledger.ResourceWrite{{Type: "Encounter", ID: "e", JSON: n.JSON(), Visible: both}}}}
+	}
+	d.plan.add(write("in-progress"))
+	scene := d.scene()
+	d.plan.add(write("finished"))
+	if got := scene.Resource(d.s, ledger.ResourceKey{Type: "Encounter", ID: "e"}, institution).Str("status"); got != "in-progress" {
+		t.Errorf("the first decision's stay is %s", got)
+	}
+}
+
+// TestTakesPart_AndInWhichCapacity: a receiver that was the wrong one takes no part.
+func TestTakesPart_AndInWhichCapacity(t *testing.T) {
+	for _, tt := range []struct {
+		party handover.PartyID
+		ended bool
+		takes bool
+		role  handover.ActorRole
+	}{
+		{municipality, false, true, handover.RoleSender}, {municipality, true, true, handover.RoleSender},
+		{institution, false, true, handover.RoleReceiver}, {institution, true, false, handover.RoleReceiver},
+		{another, false, true, handover.RoleCopy}, {another, true, true, handover.RoleCopy},
+		{hospital, false, false, handover.RoleCopy}, {"", false, false, handover.RoleCopy},
+	} {
+		h := request()
+		h.Copies, h.Facts.AccessEnded = []handover.PartyID{another}, tt.ended
+		if got := TakesPart(tt.party, h); got != tt.takes {
+			t.Errorf("%q, ended %t: takes part %t", tt.party, tt.ended, got)
+		}
+		if got := ActorOf(tt.party, h); got.Role != tt.role || got.Party != tt.party {
+			t.Errorf("%q acts as %+v", tt.party, got)
+		}
+		if got := slices.Contains(parties(h), tt.party); got != tt.takes {
+			t.Errorf("%q, ended %t: reads %t", tt.party, tt.ended, got)
+		}
+	}
+}
