@@ -29,6 +29,9 @@ type row struct {
 func (r row) resource() ledger.Resource {
 	typ, id, _ := strings.Cut(r.key, "/")
 	n := fhir.Obj("resourceType", typ, "id", id)
+	if typ == "Task" {
+		n.Set("status", fhir.Str(handover.StateReceived.TaskStatus()))
+	}
 	for _, ref := range r.refs {
 		n.Append("supportingInfo", fhir.Obj("reference", ref))
 	}
