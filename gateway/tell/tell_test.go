@@ -1,0 +1,438 @@
+package tell_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stafett/adapters"
+	"stafett/adapters/fhirbundle"
+	"stafett/adapters/hl7v2"
+	"stafett/adapters/kith"
+	"stafett/directory"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/gateway/tell"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings"
+	"stafett/mappings/account"
+)
+
+const (
+	hospital     handover.PartyID = "fjellheim-sykehus"
+	municipality handover.PartyID = "dalvik-kommune"
+	institution  handover.PartyID = "solbakken-rehabilitering"
+	another      handover.PartyID = "fjordgloett-rehabilitering"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// promised is 4 March in Norway, and still the third in UTC.
+var promised = time.Date(2026, 3, 3, 23, 0, 0, 0, time.UTC)
+
+// room is a teller with real codecs, mappings and parties over a snapshot without a store.
+type room struct {
+	t *testing.T
+	tell.Teller
+	s *act.Snapshot
+}
+
+func newRoom(t *testing.T, edit ...string) *room {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/directory.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := directory.Parse("directory.yaml", []byte(strings.NewReplacer(edit...).Replace(string(text))), &hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := mappings.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[handover.Wire]adapters.Rules{handover.WireHL7v2: &hl7v2.Codec{}, handover.WireKITH: kith.Codec{}, handover.WireFHIR: fhirbundle.Wire{}}
+	n := 0
+	return &room{t, tell.Teller{Mappings: set, Rules: rules, Self: account.Address{HER: "80009", Name: "Stafett"}},
+		&act.Snapshot{Now: noon, Settings: act.Settings{Directory: dir, Policy: handover.DefaultPolicy(), Operator: hospital,
+			Wires: func(k handover.Kind) []handover.Wire { return adapters.ByRank(rules, k) },
+			Fast:  func(w handover.Wire) bool { return rules[w] != nil && rules[w].FastReceipt() },
+			Fresh: func() string { n++; return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }}}}
+}
+
+// store puts a resource into the record, for the eyes of some.
+func (r *room) store(n *fhir.Node, visible ...handover.PartyID) {
+	r.s.Resources.Put(ledger.ResourceKey{Type: n.ResourceType(), ID: n.ID()},
+		ledger.Resource{Type: n.ResourceType(), ID: n.ID(), Version: 1, JSON: n.JSON(), Visible: visible}, true)
+}
+
+// made is the delivery of one telling. What the snapshot does not hold is not there.
+func (r *room) made(telling act.Telling) ledger.Delivery {
+	r.t.Helper()
+	for range 5 {
+		p := &act.Plan{Tellings: []act.Telling{telling}}
+		r.AddDeliveries(r.s, p)
+		err := r.s.Settle()
+		if r.s.Complete() {
+			if err != nil || len(p.Unit.Deliveries) != 1 {
+				r.t.Fatalf("%d deliveries, %v", len(p.Unit.Deliveries), err)
+			}
+			return p.Unit.Deliveries[0]
+		}
+		for _, key := range r.s.Resources.Take() {
+			r.s.Resources.Put(key, ledger.Resource{}, false)
+		}
+		for _, id := range r.s.Sent.Take() {
+			r.s.Sent.Put(id, nil, false)
+		}
+		for _, id := range r.s.Handovers.Take() {
+			r.s.Handovers.Put(id, handover.Handover{}, false)
+		}
+	}
+	r.t.Fatal("the telling is never satisfied")
+	return ledger.Delivery{}
+}
+
+func stay() handover.Handover {
+	return handover.Handover{ID: "h1", Chain: "c1", Kind: handover.KindDischarge, State: handover.StateRequested, Sender: hospital, Receiver: municipality,
+		Custodian: hospital, Since: noon}
+}
+
+func referral() handover.Handover {
+	h := stay()
+	h.Kind, h.Sender, h.Receiver, h.Custodian = handover.KindReferral, municipality, institution, municipality
+	return h
+}
+
+func taskNode() *fhir.Node {
+	return fhir.Obj("resourceType", "Task", "id", "h1", "status", "requested", "intent", "order", "authoredOn", "2026-03-02T10:00:00+01:00",
+		"restriction", fhir.Obj("period", fhir.Obj("start", "2026-03-02", "end", "2026-03-03")),
+		"for", fhir.Obj("reference", "Patient/p"), "encounter", fhir.Obj("reference", "Encounter/e"), "focus", fhir.Obj("reference", "ServiceRequest/q"))
+}
+
+// stored puts the resources of a handover into the record.
+func (r *room) stored(h handover.Handover) {
+	both := []handover.PartyID{h.Sender, h.Receiver}
+	r.store(fhir.Obj("resourceType", "Patient", "id", "p", "identifier", []*fhir.Node{fhir.Identifier(fhir.SystemFNR, "12034800241")},
+		"name", []*fhir.Node{fhir.Obj("family", "Myrvang", "given", []*fhir.Node{fhir.Str("Solveig")})}, "gender", "female", "birthDate", "1948-03-12"), both...)
+	r.store(fhir.Obj("resourceType", "Encounter", "id", "e", "status", "in-progress", "class", fhir.Coding("http://terminology.hl7.org/CodeSystem/v3-ActCode", "IMP", ""),
+		"identifier", []*fhir.Node{fhir.Identifier("urn:fjellheim:stay", "V1")}, "subject", fhir.Obj("reference", "Patient/p"),
+		"period", fhir.Obj("start", "2026-02-25T10:15:00+01:00", "end", "2026-03-02T09:30:00+01:00")), both...)
+	r.store(fhir.Obj("resourceType", "ServiceRequest", "id", "q", "status", "active", "intent", "order", "subject", fhir.Obj("reference", "Patient/p")), both...)
+}
+
+// telling is an event by one of a handover's parties, told to the other.
+func telling(h handover.Handover, by handover.PartyID, event handover.EventName) act.Telling {
+	return act.Telling{Purpose: ledger.PurposeTell, To: act.Counterpart(h, by), From: by, Event: event,
+		Scene: act.Scene{Actor: act.ActorOf(by, h), Handover: h, Task: taskNode()}}
+}
+
+// texts say what happened, after the name of the party that acted; of a promised day, too.
+var texts = map[handover.EventName]string{
+	handover.EventAdmitted:            "har lagt inn pasienten.",
+	handover.EventReady:               "melder pasienten utskrivningsklar.",
+	handover.EventAccepted:            "kan ta imot pasienten 04.03.2026.",
+	handover.EventDeferred:            "kan ikke ta imot pasienten nå, men fra 04.03.2026.",
+	handover.EventRequested:           "har sendt en henvisning.",
+	handover.EventAnsweredUnclearly:   "har svart i fritekst. Svaret må leses av en person og registreres.",
+	handover.EventDeclined:            "har avslått.",
+	handover.EventMisaddressed:        "melder at meldingen er feiladressert.",
+	handover.EventForwarded:           "har sendt henvisningen videre.",
+	handover.EventRetracted:           "trekker tilbake at pasienten kan tas imot.",
+	handover.EventTakenBack:           "tar ansvaret for overføringen tilbake.",
+	handover.EventNotReady:            "melder at pasienten ikke lenger er utskrivningsklar.",
+	handover.EventWithdrawn:           "har trukket overføringen tilbake.",
+	handover.EventWithdrawalAsked:     "ber om at overføringen trekkes tilbake.",
+	handover.EventWithdrawalConsented: "samtykker i at overføringen trekkes tilbake.",
+	handover.EventWithdrawalRefused:   "samtykker ikke i at overføringen trekkes tilbake.",
+	handover.EventVoided:              "melder at overføringen ble registrert ved en feil.",
+	handover.EventStarted:             "har begynt oppfølgingen.",
+	handover.EventDischarged:          "har skrevet ut pasienten.",
+	handover.EventDischargeCancelled:  "melder at utskrivningen er trukket tilbake.",
+	handover.EventPaused:              "har satt oppfølgingen på vent.",
+	handover.EventResumed:             "har gjenopptatt oppfølgingen.",
+	handover.EventFinished:            "har avsluttet oppfølgingen.",
+	handover.EventReadmitted:          "har lagt inn pasienten på nytt.",
+	handover.EventDied:                "melder at pasienten er død.",
+	handover.EventUpdated:             "har sendt oppdaterte opplysninger.",
+	handover.EventReceipted:           "har mottatt meldingen.",
+}
+
+// national are the events of a stay that a municipality is told in a message of their own,
+// and its status.
+var national = map[handover.EventName][2]string{
+	handover.EventAdmitted: {"LOG_INNLAGT", "N"}, handover.EventVoided: {"LOG_INNLAGT", "C"},
+	handover.EventReady: {"LOG_UTSKRIVNINGSKLAR", "N"}, handover.EventNotReady: {"LOG_AVMELDING", "N"},
+	handover.EventStarted: {"LOG_UTSKREVET", "N"}, handover.EventDischarged: {"LOG_UTSKREVET", "N"}, handover.EventDischargeCancelled: {"LOG_UTSKREVET", "C"},
+}
+
+// TestTelling_EachEventOnEachWire: the type of the message, and its text where it has one.
+func TestTelling_EachEventOnEachWire(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		h    handover.Handover
+		by   handover.PartyID
+		says string // the name of who acted
+		wire handover.Wire
+		typ  string // where no national message is the event's
+	}{
+		{"the hospital tells the municipality", stay(), hospital, "Fjellheim sykehus", handover.WireKITH, "DIALOG_HELSEFAGLIG"},
+		{"the municipality tells the hospital", stay(), municipality, "Dalvik kommune", handover.WireHL7v2, "MDM^T02"},
+		{"the municipality tells the institution", referral(), municipality, "Dalvik kommune", handover.WireFHIR, "transaction"},
+		{"the institution tells the municipality", referral(), institution, "Solbakken rehabilitering", handover.WireFHIR, "transaction"},
+	} {
+		for event, text := range texts {
+			t.Run(tt.name+" "+string(event), func(t *testing.T) {
+				r := newRoom(t)
+				r.stored(tt.h)
+				tt.h.Facts.PromisedDay = promised
+				d := r.made(telling(tt.h, tt.by, event))
+				want, isNational := national[event]
+				if isNational = isNational && tt.wire == handover.WireKITH; !isNational {
+					want = [2]string{tt.typ}
+				}
+				if d.State != ledger.DeliveryPending || d.Wire != tt.wire || d.Type != want[0] || d.Receiver != act.Counterpart(tt.h, tt.by) || d.Event != event {
+					t.Fatalf("%s on %s to %s, %s: %s", d.Type, d.Wire, d.Receiver, d.State, d.Error)
+				}
+				raw := string(d.Raw)
+				if !strings.Contains(raw, d.ExternalID) || !strings.Contains(strings.ToLower(raw), "myrvang") {
+					t.Errorf("without its id or its patient: %s", raw)
+				}
+				if isNational {
+					if !strings.Contains(raw, `Forsendelsesstatus V="`+want[1]+`"`) {
+						t.Errorf("not of status %s: %s", want[1], raw)
+					}
+				} else if !strings.Contains(raw, tt.says+" "+text) {
+					t.Errorf("does not say %q: %s", tt.says+" "+text, raw)
+				}
+			})
+		}
+	}
+}
+
+// TestTelling_DayUnknown: an answer without a day says so.
+func TestTelling_DayUnknown(t *testing.T) {
+	for event, text := range map[handover.EventName]string{
+		handover.EventAccepted: "Dalvik kommune kan ta imot pasienten.",
+		handover.EventDeferred: "Dalvik kommune kan ikke ta imot pasienten nå. Dagen er ikke kjent.",
+	} {
+		r := newRoom(t)
+		r.stored(stay())
+		if d := r.made(telling(stay(), municipality, event)); !strings.Contains(string(d.Raw), text) {
+			t.Errorf("does not say %q: %s", text, d.Raw)
+		}
+	}
+}
+
+// TestTelling_CancellationRefersToWhatItCancels: the last message of the same type to the
+// same party.
+func TestTelling_CancellationRefersToWhatItCancels(t *testing.T) {
+	r := newRoom(t)
+	r.stored(stay())
+	r.s.Sent.Put("h1", []ledger.Delivery{
+		{Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "first-to-it"}, {Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "last-to-it"},
+		{Receiver: municipality, Type: "LOG_UTSKREVET", ExternalID: "another-type"}, {Receiver: another, Type: "LOG_INNLAGT", ExternalID: "to-another"}}, true)
+	raw := string(r.made(telling(stay(), hospital, handover.EventVoided)).Raw)
+	if !strings.Contains(raw, "<RefToParent>last-to-it<") || strings.Contains(raw, "to-another") || strings.Contains(raw, "another-type") {
+		t.Error(raw)
+	}
+	if raw := string(r.made(telling(stay(), hospital, handover.EventAdmitted)).Raw); strings.Contains(raw, "last-to-it") {
+		t.Errorf("what cancels nothing refers to it: %s", raw)
+	}
+}
+
+// TestAlert_GoesToTheContactOfItsStep: the first, the second, and then the last one for
+// good; to the operator's where the party is not known.
+func TestAlert_GoesToTheContactOfItsStep(t *testing.T) {
+	r := newRoom(t, "{name: Leder tildelingskontoret, service: sykepleietjeneste}", "{name: Leder tildelingskontoret, service: koordinering-fhir}")
+	r.stored(stay())
+	for _, tt := range []struct {
+		to           handover.PartyID
+		number       int
+		told         handover.PartyID
+		service, typ string
+	}{
+		{municipality, 1, municipality, "sykepleietjeneste", "DIALOG_HELSEFAGLIG"},
+		{municipality, 2, municipality, "koordinering-fhir", "transaction"},
+		{municipality, 3, municipality, "koordinering-fhir", "transaction"},
+		{municipality, 9, municipality, "koordinering-fhir", "transaction"},
+		{hospital, 1, hospital, "slagenheten", "MDM^T02"},
+		{hospital, 2, hospital, "slagenheten", "MDM^T02"},
+		{"nobody", 1, hospital, "slagenheten", "MDM^T02"},
+	} {
+		a := telling(stay(), hospital, handover.EventDeadlinePassed)
+		a.Purpose, a.To, a.From, a.Number, a.Attention = ledger.PurposeAlert, tt.to, "", tt.number, handover.AttentionUnreachable
+		a.Actor = handover.Actor{Role: handover.RoleClock}
+		d := r.made(a)
+		if d.State != ledger.DeliveryPending || d.Receiver != tt.told || d.Service != tt.service || d.Type != tt.typ {
+			t.Errorf("%s, alert %d: %s to %s at %s, %s: %s", tt.to, tt.number, d.Type, d.Receiver, d.Service, d.State, d.Error)
+		}
+		text := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. En melding er ikke bekreftet mottatt", tt.number)
+		if !strings.Contains(string(d.Raw), text) || !strings.Contains(string(d.Raw), "forespurt siden 02.03.2026 kl. 13:00") {
+			t.Errorf("%s, alert %d says %s", tt.to, tt.number, d.Raw)
+		}
+	}
+}
+
+// TestTelling_WhatCannotBeMadeIsParked: in the record with its reason, at the contact of the
+// one that wanted it told, and without bytes.
+func TestTelling_WhatCannotBeMadeIsParked(t *testing.T) {
+	withoutPatient := telling(stay(), hospital, handover.EventReady)
+	withoutPatient.Task.Delete("for")
+	unreadable := telling(stay(), municipality, handover.EventAccepted)
+	unreadable.Task.Set("status", fhir.Obj())
+	unknown := telling(stay(), hospital, handover.EventReady)
+	unknown.To = "nobody"
+	alert := telling(stay(), municipality, handover.EventDeadlinePassed)
+	alert.Purpose, alert.Number, alert.To = ledger.PurposeAlert, 1, municipality
+	alert.Task.Set("status", fhir.Obj())
+	const ward, desk, operator = "fjellheim-sykehus/Koordinator Slagenheten", "dalvik-kommune/Vakttelefon sykepleietjenesten", "solbakken-rehabilitering/Inntaksteam"
+	for _, tt := range []struct {
+		name    string
+		telling act.Telling
+		contact string
+		reason  string
+	}{
+		{"no patient", withoutPatient, ward, "the patient needs a name"},
+		{"a Task that cannot be read", unreadable, desk, "the message could not be made"},
+		{"no such party", unknown, ward, "no service of the receiver takes this message"},
+		{"an alert is the operator's", alert, operator, "the message could not be made"},
+		{"of no handover", act.Telling{Purpose: ledger.PurposeTell, To: "nobody", Event: handover.EventUpdated}, operator, "no service of the receiver takes this message"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRoom(t)
+			r.s.Operator = institution
+			r.stored(stay())
+			d := r.made(tt.telling)
+			if d.State != ledger.DeliveryParked || d.Contact != tt.contact || !strings.Contains(d.Error, tt.reason) || d.Error == "" || d.Deadline.IsZero() || len(d.Raw) > 0 {
+				t.Errorf("%s at %q: %q, due %v, %d bytes", d.State, d.Contact, d.Error, d.Deadline, len(d.Raw))
+			}
+			if strings.Contains(strings.ToLower(d.Error), "myrvang") {
+				t.Errorf("the reason names the patient: %s", d.Error)
+			}
+		})
+	}
+}
+
+// entries are the resources of a Bundle, in order.
+func entries(t *testing.T, d ledger.Delivery) []string {
+	t.Helper()
+	n, err := fhir.Parse(d.Raw, fhir.DefaultLimits())
+	if err != nil {
+		t.Fatalf("%v: %s", err, d.Error)
+	}
+	var out []string
+	for _, e := range n.Each("entry") {
+		r := e.Get("resource")
+		if r.ResourceType() == "Communication" {
+			out = append(out, "note")
+			continue
+		}
+		out = append(out, r.ResourceType()+"/"+r.ID())
+	}
+	return out
+}
+
+func write(typ, id string, visible ...handover.PartyID) ledger.ResourceWrite {
+	return ledger.ResourceWrite{Type: typ, ID: id, JSON: fhir.Obj("resourceType", typ, "id", id, "note", "written").JSON(), Visible: visible}
+}
+
+// TestBundle_EachOnceAndOnlyWhatItsReceiverMaySee: what the act writes, what the Task
+// refers to, then the Task and last the note.
+func TestBundle_EachOnceAndOnlyWhatItsReceiverMaySee(t *testing.T) {
+	both := []handover.PartyID{municipality, institution}
+	ended := referral()
+	ended.Facts.AccessEnded = true
+	deleted := write("Observation", "gone", both...)
+	deleted.JSON, deleted.Deleted = nil, true
+	for _, tt := range []struct {
+		name            string
+		h               handover.Handover
+		written, before []ledger.ResourceWrite
+		hidden          string // of the stored resources
+		want            string
+	}{
+		{"as it stands", referral(), nil, nil, "", "Patient/p Encounter/e ServiceRequest/q Task/h1 note"},
+		{"with what is written", referral(), []ledger.ResourceWrite{write("Observation", "o", both...)}, nil, "",
+			"Observation/o Patient/p Encounter/e ServiceRequest/q Task/h1 note"},
+		{"written and referred to", referral(), []ledger.ResourceWrite{write("ServiceRequest", "q", both...), write("Task", "h1", both...), write("Patient", "p", both...)}, nil, "",
+			"ServiceRequest/q Patient/p Encounter/e Task/h1 note"},
+		{"written for other eyes", referral(), []ledger.ResourceWrite{write("Observation", "o", municipality), write("Encounter", "e", municipality, another)}, nil, "",
+			"Patient/p ServiceRequest/q Task/h1 note"},
+		{"written before is not told for itself", referral(), nil, []ledger.ResourceWrite{write("Observation", "o", both...), write("Encounter", "e", municipality)}, "",
+			"Patient/p ServiceRequest/q Task/h1 note"},
+		{"deleted", referral(), []ledger.ResourceWrite{deleted}, nil, "", "Patient/p Encounter/e ServiceRequest/q Task/h1 note"},
+		{"one it may not see", referral(), nil, nil, "Encounter/e", "Patient/p ServiceRequest/q Task/h1 note"},
+		{"after its access has ended", ended, []ledger.ResourceWrite{write("Observation", "o", both...)}, nil, "", "note"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRoom(t)
+			r.stored(tt.h)
+			if typ, id, ok := strings.Cut(tt.hidden, "/"); ok {
+				r.store(fhir.Obj("resourceType", typ, "id", id), municipality, another)
+			}
+			told := telling(tt.h, municipality, handover.EventUpdated)
+			told.Written, told.Before = tt.written, tt.before
+			d := r.made(told)
+			if got := strings.Join(entries(t, d), " "); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+			knows := strings.Contains(string(d.Raw), "Patient/p") || strings.Contains(string(d.Raw), "Task/h1")
+			if knows != strings.Contains(tt.want, "Task/h1") {
+				t.Errorf("the note names what is not its receiver's: %s", d.Raw)
+			}
+			if len(tt.written) == 3 && strings.Count(string(d.Raw), `"note":"written"`) != 2 {
+				t.Errorf("not as the act leaves it: %s", d.Raw)
+			}
+		})
+	}
+}
+
+// TestTelling_AMappedMessageHoldsNothingItsReceiverMayNotSee: as for a Bundle.
+func TestTelling_AMappedMessageHoldsNothingItsReceiverMayNotSee(t *testing.T) {
+	secret := fhir.Obj("resourceType", "Encounter", "id", "e", "status", "finished", "subject", fhir.Obj("reference", "Patient/p"),
+		"hospitalization", fhir.Obj("dischargeDisposition", fhir.Obj("text", "HEMMELIG")))
+	seen := func(h handover.Handover, event handover.EventName, visible ...handover.PartyID) string {
+		r := newRoom(t)
+		r.stored(h)
+		r.store(secret, visible...)
+		return string(r.made(telling(h, hospital, event)).Raw)
+	}
+	if raw := seen(stay(), handover.EventDischarged, hospital, municipality); !strings.Contains(raw, "HEMMELIG") {
+		t.Errorf("its receiver may see it: %s", raw)
+	}
+	if raw := seen(stay(), handover.EventDischarged, hospital, another); raw == "" || strings.Contains(raw, "HEMMELIG") {
+		t.Errorf("its receiver may not see it: %s", raw)
+	}
+	ended := stay()
+	ended.Facts.AccessEnded = true
+	for _, event := range []handover.EventName{handover.EventDischarged, handover.EventUpdated} {
+		if raw := strings.ToLower(seen(ended, event, hospital, municipality)); strings.Contains(raw, "hemmelig") || strings.Contains(raw, "myrvang") {
+			t.Errorf("its access has ended: %s", raw)
+		}
+	}
+}
+
+// TestTexts_EachEventIsToldInWords: the tables of these tests leave no event out. Those that
+// no message brings are told by their name.
+func TestTexts_EachEventIsToldInWords(t *testing.T) {
+	untold := []handover.EventName{handover.EventUnreachable, handover.EventDeadlinePassed, handover.EventAttentionRaised,
+		handover.EventAttentionResolved, handover.EventNextNamed}
+	byName := []handover.EventName{handover.EventMerged, handover.EventMoved, handover.EventLeave, handover.EventHealthInfoSent, handover.EventReportSent}
+	for _, e := range handover.EventNames() {
+		if texts[e] == "" && !slices.Contains(append(untold, byName...), e) {
+			t.Errorf("%s has no text", e)
+		}
+	}
+	for _, e := range byName {
+		r := newRoom(t)
+		r.stored(referral())
+		if d := r.made(telling(referral(), institution, e)); !strings.Contains(string(d.Raw), fmt.Sprintf("Solbakken rehabilitering: %s.", e)) {
+			t.Errorf("%s is told as %s", e, d.Raw)
+		}
+	}
+}
