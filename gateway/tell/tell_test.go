@@ -214,6 +214,32 @@ func TestTelling_EachEventOnEachWire(t *testing.T) {
 	}
 }
 
+// TestTelling_TheSendersOwnMessage: its own content goes on, with the Task as the handover
+// now stands, and whatever is stored of it besides stays where it is.
+func TestTelling_TheSendersOwnMessage(t *testing.T) {
+	r := newRoom(t)
+	r.stored(stay())
+	own := telling(stay(), hospital, handover.EventAdmitted)
+	ref := func(name string) *fhir.Node { return fhir.Obj("reference", account.ReferencePrefix+name) }
+	own.Content = account.Canonical{Kind: handover.KindDischarge, Event: handover.EventAdmitted, Resources: []account.Named{
+		{Name: "patient", Resource: fhir.Obj("resourceType", "Patient", "identifier", []*fhir.Node{fhir.Identifier(fhir.SystemFNR, "30095100186")},
+			"name", []*fhir.Node{fhir.Obj("family", "Lunde", "given", []*fhir.Node{fhir.Str("Odd")})})},
+		{Name: "encounter", Resource: fhir.Obj("resourceType", "Encounter", "status", "in-progress", "subject", ref("patient"))},
+		{Name: "task", Resource: fhir.Obj("resourceType", "Task", "intent", "order", "for", ref("patient"), "encounter", ref("encounter"))}}}
+	before := string(own.Content.Resource("task").JSON())
+	d := r.made(own)
+	raw := string(d.Raw)
+	if d.State != ledger.DeliveryPending || d.Type != "LOG_INNLAGT" || !strings.Contains(raw, "30095100186") || strings.Contains(raw, "12034800241") {
+		t.Errorf("%s, %s: %s %s", d.Type, d.State, d.Error, raw)
+	}
+	if !strings.Contains(raw, `TidspunktForHendelse V="2026-03-02T1`) {
+		t.Errorf("not of the time at which the Task was authored: %s", raw)
+	}
+	if after := string(own.Content.Resource("task").JSON()); after != before {
+		t.Errorf("the message's own Task has become %s", after)
+	}
+}
+
 // TestTelling_DayUnknown: an answer without a day says so.
 func TestTelling_DayUnknown(t *testing.T) {
 	for event, text := range map[handover.EventName]string{
