@@ -2,14 +2,25 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
 )
 
+const (
+	// hearOutMax bounds the bytes that are read and thrown away after an answer.
+	hearOutMax = 64 << 20
+	// hearOutTime bounds how long that may take.
+	hearOutTime = 5 * time.Second
+)
+
 // Harden sets the times and sizes within which a request must arrive and its answer
-// leave, where s sets none of its own.
+// leave, where s sets none of its own, and has its handler's requests heard out.
 func Harden(s *http.Server) {
+	if s.Handler != nil {
+		s.Handler = hearOut(s.Handler)
+	}
 	set := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v
@@ -22,6 +33,42 @@ func Harden(s *http.Server) {
 	if s.MaxHeaderBytes == 0 {
 		s.MaxHeaderBytes = 64 << 10
 	}
+}
+
+// hearOut reads on, within limits, in a body that next answered without reading: a client
+// that sends all before it reads would else find its connection reset and no answer. Where
+// the client closes the connection after the answer net/http does not do so by itself.
+func hearOut(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 || r.ContentLength == 0 || r.Header.Get("Expect") != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body := &heardBody{ReadCloser: r.Body}
+		heard := r.WithContext(r.Context())
+		heard.Body = body
+		next.ServeHTTP(w, heard)
+		if body.ended {
+			return
+		}
+		control := http.NewResponseController(w)
+		if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(hearOutTime)) != nil {
+			return
+		}
+		_, _ = io.CopyN(io.Discard, r.Body, hearOutMax) // what it says was answered already
+	})
+}
+
+// heardBody knows whether its end was read.
+type heardBody struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (b *heardBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err != nil
+	return n, err
 }
 
 const (

@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -12,6 +15,39 @@ func TestHardenKeepsWhatIsSet(t *testing.T) {
 	Harden(s)
 	if s.ReadTimeout != time.Second || s.ReadHeaderTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestHarden_RefusedUnreadIsAnswered sends all of a body before it reads the answer to its head.
+func TestHarden_RefusedUnreadIsAnswered(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}))
+	Harden(server.Config)
+	server.Start()
+	defer server.Close()
+	for _, connection := range []string{"close", "keep-alive"} {
+		t.Run(connection, func(t *testing.T) {
+			c, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			body := make([]byte, 8<<20)
+			if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n", connection, len(body)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Write(body); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := answer.Body.Close(); err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Error(answer.Status, err)
+			}
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"stafett/adapters/adaptertest"
 	"stafett/handover"
+	"stafett/transport"
 )
 
 func TestCodec_Suite(t *testing.T) {
@@ -51,6 +52,7 @@ func startServer(t *testing.T, s adaptertest.Settings) adaptertest.Server {
 	}
 	server := &http.Server{ReadHeaderTimeout: s.ReadTimeout,
 		Handler: Handler(Options{Intake: s.Intake, Authenticate: authenticate, BodyLimit: s.MaxBytes, ReadTimeout: s.ReadTimeout})}
+	transport.Harden(server)
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -85,9 +87,9 @@ func exchange(ctx context.Context, address string, body io.Reader, length int64)
 	request.ContentLength = length
 	request.Header.Set("Authorization", "Bearer dalvik")
 	request.Header.Set("Content-Type", "application/xml")
-	transport := &http.Transport{DisableKeepAlives: true}
-	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport}).Do(request)
+	once := &http.Transport{DisableKeepAlives: true}
+	defer once.CloseIdleConnections()
+	response, err := (&http.Client{Transport: once}).Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
 			return adaptertest.Reply{}, err
