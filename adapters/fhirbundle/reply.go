@@ -10,16 +10,16 @@ import (
 	"stafett/handover"
 )
 
-// fault says what a server's answer means; nil for a receipt.
+// fault says what a server's answer means for the transaction that was sent; nil for a receipt.
 //
 // A 4xx ends the attempts, because the same bytes get the same answer, except 408, 425
 // and 429, which say "later", 423 (locked), and 409: our writes name no version, so a
 // conflict is contention with another write at the receiver and passes. 412 ends them,
 // because a condition that the receiver put up does not pass by itself. 5xx, a redirect
 // and anything else is temporary.
-func fault(status int, reply []byte) error {
+func fault(status int, reply, sent []byte) error {
 	if status >= 200 && status < 300 {
-		return failedInside(status, reply)
+		return unreceipted(status, fhirReply(reply), sent)
 	}
 	codes, path := outcome(fhirReply(reply))
 	return sendFault(kindOf(status), "the receiver answered with HTTP status "+strconv.Itoa(status)+codes, path)
@@ -48,35 +48,47 @@ func kindOf(status int) handover.FaultKind {
 	return handover.FaultInvalid
 }
 
-// failedInside finds in a 2xx answer an entry that failed, or an OperationOutcome with an
-// error: neither is a receipt, whatever the status says.
-func failedInside(status int, reply []byte) error {
-	n := fhirReply(reply)
-	if n.ResourceType() == "OperationOutcome" {
-		if codes, path := outcome(n); codes != "" {
-			return sendFault(handover.FaultInvalid, "the receiver answered with HTTP status "+strconv.Itoa(status)+" and an error"+codes, path)
-		}
-		return nil
+// unreceipted says why a 2xx answer is no receipt; nil for a transaction-response with a good
+// entry for each one that was sent (R4 http.html#transaction-response). What else answers
+// 200, such as a portal's page, has stored nothing that we know of: that may pass.
+func unreceipted(status int, n *fhir.Node, sent []byte) error {
+	text := "the receiver answered with HTTP status " + strconv.Itoa(status)
+	if codes, path := outcome(n); codes != "" {
+		return sendFault(handover.FaultInvalid, text+" and an error"+codes, path)
 	}
 	if n.ResourceType() != "Bundle" {
-		return nil
+		return sendFault(handover.FaultTemporary, text+" and no transaction-response", "")
 	}
-	for i, entry := range n.Each("entry") {
-		text, _, _ := strings.Cut(entry.Str("response", "status"), " ")
-		entryStatus, err := strconv.Atoi(text)
-		if err != nil || entryStatus >= 200 && entryStatus < 300 || entryStatus == http.StatusNotModified {
-			continue
+	entries := n.Each("entry")
+	for i, entry := range entries {
+		if err := entryFailed(i, entry); err != nil {
+			return err
 		}
-		codes, _ := outcome(entry.At("response", "outcome"))
-		return sendFault(kindOf(entryStatus), "the receiver answered for one entry with status "+strconv.Itoa(entryStatus)+codes,
-			"Bundle.entry["+strconv.Itoa(i)+"]")
+	}
+	if n.Str("type") != "transaction-response" || len(entries) != len(fhirReply(sent).Each("entry")) {
+		return sendFault(handover.FaultTemporary, text+" and a Bundle that answers another transaction", "")
 	}
 	return nil
 }
 
-// fhirReply parses an answer; nil when it is not JSON.
+// entryFailed says why an entry of a transaction-response is not good; nil when it is.
+func entryFailed(i int, entry *fhir.Node) error {
+	path := "Bundle.entry[" + strconv.Itoa(i) + "]"
+	text, _, _ := strings.Cut(entry.Str("response", "status"), " ")
+	status, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return sendFault(handover.FaultTemporary, "the receiver answered for one entry without a status", path)
+	case status >= 200 && status < 300, status == http.StatusNotModified:
+		return nil
+	}
+	codes, _ := outcome(entry.At("response", "outcome"))
+	return sendFault(kindOf(status), "the receiver answered for one entry with status "+strconv.Itoa(status)+codes, path)
+}
+
+// fhirReply parses what is sent or answered; nil when it is not JSON.
 func fhirReply(reply []byte) *fhir.Node {
-	n, err := fhir.Parse(reply, fhir.Limits{Bytes: replyMax, Depth: 64, Nodes: 20_000})
+	n, err := fhir.Parse(reply, fhir.DefaultLimits())
 	if err != nil {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // replyMax bounds what is kept of a server's answer.
-const replyMax = 256 << 10
+const replyMax = 8 << 20
 
 const opSend = "fhirbundle.Send"
 
@@ -19,8 +19,9 @@ type Sender struct{ poster adapters.Poster }
 
 var _ adapters.Sender = (*Sender)(nil)
 
-// Send posts out.Raw to to.URL, the server's base. 2xx is the receiving system's receipt,
-// unless the body says that an entry failed. What any other answer means is in fault.
+// Send posts out.Raw, a transaction, to to.URL, the server's base. A transaction-response
+// with a good entry for each one sent is the receiving system's receipt. What any other
+// answer means is in fault.
 // Redirects are not followed: a message goes to the configured address or nowhere.
 func (s *Sender) Send(ctx context.Context, to adapters.Target, out adapters.Outgoing) (adapters.Sent, error) {
 	header := http.Header{
@@ -38,7 +39,7 @@ func (s *Sender) Send(ctx context.Context, to adapters.Target, out adapters.Outg
 
 func result(status int, reply []byte, out adapters.Outgoing) (adapters.Sent, error) {
 	sent := adapters.Sent{Reply: reply}
-	if f := fault(status, reply); f != nil {
+	if f := fault(status, reply, out.Raw); f != nil {
 		return sent, f
 	}
 	sent.Receipt = &adapters.Receipt{Positive: true, OriginalID: out.ID, OriginalType: out.Type}

@@ -37,8 +37,13 @@ func send(t *testing.T, url string) (adapters.Sent, error) {
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return s.Send(ctx, adapters.Target{URL: url, Token: "secret-token"}, adapters.Outgoing{Type: "transaction", ID: "m-1", Raw: []byte(`{"resourceType":"Bundle"}`)})
+	return s.Send(ctx, adapters.Target{URL: url, Token: "secret-token"}, adapters.Outgoing{Type: "transaction", ID: "m-1", Raw: []byte(twoEntries)})
 }
+
+const (
+	twoEntries = `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"PUT"}},{"request":{"method":"PUT"}}]}`
+	twoStored  = `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"200 OK"}},{"response":{"status":"201"}}]}`
+)
 
 func TestSend_Request_IsFHIR(t *testing.T) {
 	var got *http.Request
@@ -46,14 +51,14 @@ func TestSend_Request_IsFHIR(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
-		fmt.Fprint(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"200 OK"}},{"response":{"status":"201"}}]}`)
+		fmt.Fprint(w, twoStored)
 	}))
 	defer server.Close()
 	sent, err := send(t, server.URL+"/fhir")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Method != "POST" || got.URL.Path != "/fhir" || string(body) != `{"resourceType":"Bundle"}` ||
+	if got.Method != "POST" || got.URL.Path != "/fhir" || string(body) != twoEntries ||
 		got.Header.Get("Content-Type") != "application/fhir+json; charset=utf-8" || got.Header.Get("Authorization") != "Bearer secret-token" ||
 		got.Header.Get("X-Request-Id") != "m-1" {
 		t.Errorf("%s %s %v %s", got.Method, got.URL, got.Header, body)
@@ -64,7 +69,7 @@ func TestSend_Request_IsFHIR(t *testing.T) {
 }
 
 func TestSend_EveryStatus(t *testing.T) {
-	want := func(status int) handover.FaultKind {
+	want := func(status int, body string) handover.FaultKind {
 		switch status {
 		case 401:
 			return handover.FaultUnauthenticated
@@ -84,27 +89,29 @@ func TestSend_EveryStatus(t *testing.T) {
 			return handover.FaultTemporary
 		}
 		switch {
-		case status < 300:
+		case status < 300 && body == twoStored:
 			return ""
+		case status < 300:
+			return handover.FaultTemporary
 		case status >= 400 && status < 500:
 			return handover.FaultInvalid
 		}
 		return handover.FaultTemporary
 	}
 	for status := 200; status < 600; status++ {
-		for _, body := range []string{"", "<html>" + private, outcomeBody} {
+		for _, body := range []string{"", "<html>" + private, outcomeBody, twoStored} {
 			if status < 300 && body == outcomeBody {
 				continue
 			}
-			sent, err := result(status, []byte(body), adapters.Outgoing{ID: "m"})
+			sent, err := result(status, []byte(body), adapters.Outgoing{ID: "m", Raw: []byte(twoEntries)})
 			f := handover.FaultOf(err)
-			if want(status) == "" {
+			if want(status, body) == "" {
 				if err != nil || sent.Receipt == nil || !sent.Receipt.Positive {
 					t.Errorf("%d: %v %+v", status, err, sent)
 				}
 				continue
 			}
-			if f == nil || f.Kind != want(status) || f.Kind.Temporary() != (want(status) == handover.FaultTemporary) || sent.Receipt != nil {
+			if f == nil || f.Kind != want(status, body) || f.Kind.Temporary() != (want(status, body) == handover.FaultTemporary) || sent.Receipt != nil {
 				t.Errorf("%d: %v", status, err)
 			}
 			if strings.Contains(err.Error(), "MYRVANG") {
@@ -117,20 +124,33 @@ func TestSend_EveryStatus(t *testing.T) {
 	}
 }
 
-func TestSend_FailureInside2xx_IsNoReceipt(t *testing.T) {
+// response is a transaction-response with these entries.
+func response(entries ...string) string {
+	return `{"resourceType":"Bundle","type":"transaction-response","entry":[` + strings.Join(entries, ",") + `]}`
+}
+
+func TestSend_OnlyATransactionResponseIsAReceipt(t *testing.T) {
 	for _, c := range []struct {
 		body string
 		kind handover.FaultKind
 	}{
+		{twoStored, ""},
 		{outcomeBody, handover.FaultInvalid},
-		{`{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational"}]}`, ""},
-		{`{"resourceType":"Bundle","entry":[{"response":{"status":"201 Created"}},{"response":{"status":"422 Unprocessable","outcome":` + outcomeBody + `}}]}`, handover.FaultInvalid},
-		{`{"resourceType":"Bundle","entry":[{"response":{"status":"503"}}]}`, handover.FaultTemporary},
-		{`{"resourceType":"Bundle","entry":[{"response":{}}]}`, ""},
-		{`{"resourceType":"Task"}`, ""},
-		{`not json`, ""},
+		{`{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational"}]}`, handover.FaultTemporary},
+		{response(`{"response":{"status":"201 Created"}}`, `{"response":{"status":"422 Unprocessable","outcome":`+outcomeBody+`}}`), handover.FaultInvalid},
+		{response(`{"response":{"status":"503"}}`, `{"response":{"status":"200"}}`), handover.FaultTemporary},
+		{response(`{"response":{"status":"200"}}`, `{"response":{}}`), handover.FaultTemporary},
+		{response(`{"response":{"status":"200"}}`), handover.FaultTemporary},
+		{response(`{"response":{"status":"200"}}`, `{"response":{"status":"200"}}`, `{"response":{"status":"200"}}`), handover.FaultTemporary},
+		{strings.Replace(twoStored, "transaction-response", "batch-response", 1), handover.FaultTemporary},
+		{strings.Replace(twoStored, "transaction-response", "searchset", 1), handover.FaultTemporary},
+		{twoEntries, handover.FaultTemporary},
+		{`{"resourceType":"Task"}`, handover.FaultTemporary},
+		{"<!DOCTYPE html><title>" + private, handover.FaultTemporary},
+		{"", handover.FaultTemporary},
+		{twoStored[:len(twoStored)-1], handover.FaultTemporary},
 	} {
-		sent, err := result(200, []byte(c.body), adapters.Outgoing{})
+		sent, err := result(200, []byte(c.body), adapters.Outgoing{Raw: []byte(twoEntries)})
 		kind := handover.FaultKind("")
 		if err != nil {
 			kind = handover.FaultOf(err).Kind
@@ -167,7 +187,7 @@ func TestSend_LargeReply_Bounded(t *testing.T) {
 	}))
 	defer server.Close()
 	sent, err := send(t, server.URL)
-	if err != nil || len(sent.Reply) != replyMax {
+	if sent.Receipt != nil || !handover.FaultOf(err).Kind.Temporary() || len(sent.Reply) != replyMax {
 		t.Errorf("%d bytes, %v", len(sent.Reply), err)
 	}
 }
@@ -225,7 +245,9 @@ func TestSend_MutualTLS(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TLS.PeerCertificates) != 1 {
 			w.WriteHeader(http.StatusUnauthorized)
+			return
 		}
+		fmt.Fprint(w, response())
 	}))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
 	server.Config.ErrorLog = nil
