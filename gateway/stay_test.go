@@ -55,7 +55,7 @@ func TestStay_Readmitted(t *testing.T) {
 	b := newBench(t)
 	ref := b.accepted("V1")
 	b.must(b.hl7(adt{trigger: "A03", id: "M3", visit: "V1"}.String()))
-	b.receiptAll()
+	b.deliver()
 	old := b.handover()
 	if old.State != handover.StateInProgress {
 		t.Fatalf("%s", old.State)

@@ -92,7 +92,7 @@ func TestInvariant4_SilenceEscalatesAndEndsOnce(t *testing.T) {
 	b.balanced()
 }
 
-// TestInvariant4_ParkedMessageEscalates: 1 h, 4 h, 24 h, then daily.
+// TestInvariant4_ParkedMessageEscalates: 1 h, 4 h, then daily.
 func TestInvariant4_ParkedMessageEscalates(t *testing.T) {
 	b := newBench(t)
 	a := b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1", kommunenummer: "9999"}.String()))
@@ -254,7 +254,7 @@ func TestInvariant4_EveryStateIsLate(t *testing.T) {
 			receipt(b)
 			b.must(b.kith(notat("n", klar(b), "SVAR=KAN_MOTTA;DATO=2026-03-03")))
 			b.must(b.hl7(adt{trigger: "A03", id: "M2", visit: "V1"}.String()))
-			receipt(b)
+			b.deliver()
 		}},
 	}
 	for _, tt := range tests {

@@ -43,7 +43,7 @@ func (p Policy) term(kind Kind, h Handover, fast bool, now time.Time) time.Time 
 // ill again.
 func (p Policy) announcedTerm(h Handover, now time.Time) time.Time {
 	switch f := h.Facts; {
-	case !f.HealthInfoAt.IsZero():
+	case !f.HealthInfoAt.IsZero() || f.WithoutHealthInfo:
 		return p.AnnouncedInformed.from(now)
 	case f.AdmittedAt.IsZero() || f.AdmittedAt.After(now) || !f.NotReadyAt.IsZero():
 		return p.Announced.from(now)
@@ -150,13 +150,17 @@ func (w *watched) alertAll(parties []PartyID, e Effect) {
 	}
 }
 
+// delivered reports whether the receiver has all that a discharge owes it and that can
+// arrive: the notice, and the report.
+func (f Facts) delivered() bool {
+	return f.DischargeNoticeReceipted && (f.ReportReceipted || f.WithoutReport)
+}
+
 // Follows returns what the policy itself does next with h, if anything: a discharge whose
 // notice and report are receipted is finished. The gateway decides it in the same
 // transaction as what made it so.
 func (p Policy) Follows(h Handover) (Event, Actor, bool) {
-	f := h.Facts
-	if h.Kind == KindDischarge && (h.State == StateInProgress || h.State == StatePaused) &&
-		f.DischargeNoticeReceipted && f.ReportReceipted {
+	if h.Kind == KindDischarge && (h.State == StateInProgress || h.State == StatePaused) && h.Facts.delivered() {
 		return Event{Name: EventFinished, Next: Next{None: NoneReceived}}, Actor{Role: RolePolicy}, true
 	}
 	return Event{}, Actor{}, false

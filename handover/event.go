@@ -88,6 +88,8 @@ type Event struct {
 	// FastReceipt, of ready, requested and forwarded: the receiver's receipt comes with the
 	// transport's answer, so that a missing one is soon late.
 	FastReceipt bool
+	// WithoutHealthInfo and WithoutReport, of what opens a handover: Facts of the same names.
+	WithoutHealthInfo, WithoutReport bool
 }
 
 // AttentionReason says why a named person must look.

@@ -29,6 +29,9 @@ var factSets = []factSet{
 		h.Facts.DischargedAt, h.Facts.DischargeNoticeReceipted, h.Facts.ReportReceipted = monday, true, true
 	}},
 	{"undone", func(h *Handover) { h.Facts.NotReadyAt, h.Facts.DischargeCancelledAt = monday, monday }},
+	{"nothing but notices", func(h *Handover) {
+		h.Facts.WithoutHealthInfo, h.Facts.WithoutReport, h.Facts.DischargeNoticeReceipted = true, true, true
+	}},
 	{"access ended", func(h *Handover) { h.Facts.AccessEnded = true }},
 	{"late", func(h *Handover) {
 		if h.Deadline.IsZero() {

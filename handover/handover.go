@@ -132,6 +132,10 @@ type Facts struct {
 	DischargeCancelledAt time.Time `json:"dischargeCancelledAt,omitzero"`
 	// AccessEnded is set when the receiver was the wrong one: it is told nothing more.
 	AccessEnded bool `json:"accessEnded,omitempty"`
+	// WithoutHealthInfo and WithoutReport are set where Helseopplysninger, or
+	// Utskrivningsrapport, cannot arrive on any wire of the sender: nobody waits for them.
+	WithoutHealthInfo bool `json:"withoutHealthInfo,omitempty"`
+	WithoutReport     bool `json:"withoutReport,omitempty"`
 }
 
 // Attention is a mark that a named person must resolve. It is not a state.
@@ -142,7 +146,7 @@ type Attention struct {
 	// About are the parties that could not be reached (unreachable only).
 	About    []PartyID `json:"about,omitempty"`
 	RaisedAt time.Time `json:"raisedAt"`
-	// Deadline repeats until the attention is cleared (1 h, 4 h, 24 h, then daily).
+	// Deadline repeats until the attention is cleared (1 h, 4 h, then daily, then weekly).
 	Deadline time.Time `json:"deadline"`
 	Step     int       `json:"step,omitempty"`
 }

@@ -17,6 +17,7 @@ func (d *decision) create() {
 		h.Copies = d.e.Copies
 	}
 	h.Copies = copiesOf(h.Copies, h.Sender, h.Receiver)
+	h.Facts.WithoutHealthInfo, h.Facts.WithoutReport = d.e.WithoutHealthInfo, d.e.WithoutReport
 }
 
 // copiesOf leaves out repeats and those who are told in their own right.
@@ -49,8 +50,9 @@ func (d *decision) forward() {
 		// Invariant 3: the one who passes a request on gives away nothing it had.
 		Custodian: d.h.Sender,
 		Copies:    copiesOf(d.h.Copies, d.h.Sender, d.e.ForwardTo),
-		Facts:     Facts{AdmittedAt: f.AdmittedAt, ReadyAt: f.ReadyAt, DischargedAt: f.DischargedAt},
-		Hops:      append(slices.Clone(d.h.Hops), d.h.Receiver),
+		Facts: Facts{AdmittedAt: f.AdmittedAt, ReadyAt: f.ReadyAt, DischargedAt: f.DischargedAt,
+			WithoutHealthInfo: f.WithoutHealthInfo, WithoutReport: f.WithoutReport},
+		Hops: append(slices.Clone(d.h.Hops), d.h.Receiver),
 	}
 	d.open(next, EventRequested)
 }
@@ -62,7 +64,7 @@ func (d *decision) readmit() {
 		ID: d.e.NewID, Chain: d.h.Chain, Kind: d.kind, State: StateAnnounced,
 		Sender: d.h.Sender, Receiver: receiver, Custodian: d.h.Sender,
 		Copies: copiesOf(d.h.Copies, d.h.Sender, receiver),
-		Facts:  Facts{AdmittedAt: d.at},
+		Facts:  Facts{AdmittedAt: d.at, WithoutHealthInfo: d.h.Facts.WithoutHealthInfo, WithoutReport: d.h.Facts.WithoutReport},
 	}
 	d.open(next, EventAdmitted)
 }

@@ -3,6 +3,7 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,7 +26,8 @@ func (m Term) from(t time.Time) time.Time {
 type Policy struct {
 	// Announced: Helseopplysninger are due this long after the admission (FOR-2011-11-18-1115 section 8).
 	Announced Term `yaml:"announced"`
-	// AnnouncedInformed: when to look again at a stay whose Helseopplysninger are sent.
+	// AnnouncedInformed: when to look again at a stay whose Helseopplysninger are sent, or
+	// cannot be.
 	AnnouncedInformed Term `yaml:"announcedInformed"`
 	// ReceiptFast and ReceiptSlow: a receipt is missed after this long where it comes with
 	// the transport's answer (MLLP, REST), and where it is a message of its own (KITH).
@@ -74,7 +76,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		Announced: hours(24), AnnouncedInformed: days(10),
 		ReceiptFast: hours(1), ReceiptSlow: hours(24), ReceiptHard: hours(96),
-		AnswerDischarge: hours(2), AnswerDischargeThen: []time.Duration{4 * time.Hour},
+		AnswerDischarge: hours(2), AnswerDischargeThen: thenSeldom(slices.Repeat([]time.Duration{4 * time.Hour}, 6)...),
 		AnswerReferral: days(10),
 		DeferredHour:   12, DeferredUnknown: hours(24),
 		AcceptedDays: 1, AcceptedReferral: days(10),
@@ -82,10 +84,17 @@ func DefaultPolicy() Policy {
 		Paused:            days(5),
 		DeclinedDischarge: hours(4), DeclinedReferral: days(5),
 		AnswerReading:       hours(2),
-		Escalation:          []time.Duration{time.Hour, 4 * time.Hour, 24 * time.Hour},
+		Escalation:          thenSeldom(time.Hour, 4*time.Hour),
 		CancellationWaiting: hours(96),
 		ForwardsMax:         5,
 	}
+}
+
+// thenSeldom is a ladder that, when nobody acts on its first steps, becomes daily for a
+// week and then weekly: it stays visible, and does not teach people to look away.
+func thenSeldom(steps ...time.Duration) []time.Duration {
+	const day = 24 * time.Hour
+	return append(steps, day, day, day, day, day, day, day, 7*day)
 }
 
 // Validate returns every reason why p cannot be used, joined; nil when it can.

@@ -84,9 +84,7 @@ var (
 	whenUnready    = guard{"not ready before", func(d *decision) bool { return !d.h.Facts.NotReadyAt.IsZero() }}
 	whenNextOwed   = guard{"next not named", func(d *decision) bool { return d.h.Next.IsZero() }}
 	whenAsked      = guard{"withdrawal asked", func(d *decision) bool { return d.h.Facts.WithdrawalAsked }}
-	whenDelivered  = guard{"notice and report receipted", func(d *decision) bool {
-		return d.h.Facts.DischargeNoticeReceipted && d.h.Facts.ReportReceipted
-	}}
+	whenDelivered  = guard{"notice and report receipted", func(d *decision) bool { return d.h.Facts.delivered() }}
 	whenOfReceiver = guard{"by the receiver", func(d *decision) bool { return d.about == d.h.Receiver }}
 	// A receipt for an earlier notice must not pass for one of the request.
 	whenOfRequest = guard{"by the receiver, of the request", func(d *decision) bool {
@@ -106,7 +104,7 @@ type markIf struct {
 }
 
 var whenUninformed = guard{"no Helseopplysninger", func(d *decision) bool {
-	return d.kind == KindDischarge && d.h.Facts.HealthInfoAt.IsZero()
+	return d.kind == KindDischarge && d.h.Facts.HealthInfoAt.IsZero() && !d.h.Facts.WithoutHealthInfo
 }}
 
 // need is something that the event must name.

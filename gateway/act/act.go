@@ -36,6 +36,8 @@ type Settings struct {
 	// says of a wire that its receipts come at once.
 	Wires func(handover.Kind) []handover.Wire
 	Fast  func(handover.Wire) bool
+	// Tells says whether any message of a wire can tell an event; nil for always.
+	Tells func(handover.Wire, handover.EventName) bool
 	// Fresh draws a new id.
 	Fresh func() string
 }

@@ -1,6 +1,8 @@
 package act
 
 import (
+	"slices"
+
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
@@ -44,7 +46,7 @@ func (s *Snapshot) escalateDelivery(d ledger.Delivery) *Plan {
 	d.Step++
 	d.Deadline = s.Now.Add(s.Policy.EscalationAfter(d.Step))
 	plan := deliveryAlone(d)
-	if d.Purpose == ledger.PurposeAlert && (d.Receiver == s.Operator || step > 0) {
+	if d.Purpose == ledger.PurposeAlert && (d.Receiver == s.Operator || step > 0) || s.attended(d.Handover, s.Responsible(d)) {
 		return plan
 	}
 	t := s.alertAbout(d.Handover, s.Responsible(d), step)
@@ -60,13 +62,33 @@ func OverdueMessage(s *Snapshot, m ledger.Message, patient *fhir.Node) *Plan {
 	step := m.Step
 	m.Step++
 	m.Deadline = s.Now.Add(s.Policy.EscalationAfter(m.Step))
+	plan := &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}}
+	if s.attended(m.Handover, m.Sender) {
+		return plan
+	}
 	t := s.alertAbout(m.Handover, s.orOperator(m.Sender), step)
 	if patient != nil {
 		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
 	}
 	t.ParkedMessage = &m
-	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}, Tellings: []Telling{t}}
+	plan.Tellings = []Telling{t}
+	return plan
 }
+
+// attended reports whether an attention of the handover escalates to the party already: what
+// is parked there is its cause, and one ladder is enough. What is parked stays listed.
+func (s *Snapshot) attended(id handover.ID, p handover.PartyID) bool {
+	if id == "" {
+		return false
+	}
+	h, _ := s.Handovers.Get(id)
+	return slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool {
+		return slices.Contains(causedByParked, a.Reason) && slices.Contains(a.Parties, p)
+	})
+}
+
+// causedByParked are the attentions that a parked message or delivery raises.
+var causedByParked = []handover.AttentionReason{handover.AttentionUnreachable, handover.AttentionIllegalEvent, handover.AttentionChainsMeet}
 
 // alertAbout is an alert about something that is not a handover's state.
 func (s *Snapshot) alertAbout(id handover.ID, to handover.PartyID, step int) Telling {

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"stafett/directory"
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
@@ -38,7 +39,17 @@ type decision struct {
 
 // newDecision is what actor's event means for the handover before.
 func newDecision(s *Snapshot, before handover.Handover, actor handover.Actor, event handover.Event) *decision {
+	if before.State == "" {
+		event.WithoutHealthInfo = !s.mayTell(event.Sender, handover.EventHealthInfoSent)
+		event.WithoutReport = !s.mayTell(event.Sender, handover.EventReportSent)
+	}
 	return &decision{view: view{s: s}, before: before, actor: actor, event: event}
+}
+
+// mayTell reports whether an event can arrive from a party, on any of its wires.
+func (s *Settings) mayTell(id handover.PartyID, event handover.EventName) bool {
+	p, _ := s.Directory.Party(id)
+	return s.Tells == nil || slices.ContainsFunc(p.Services, func(at directory.Service) bool { return s.Tells(at.Wire, event) })
 }
 
 // decide runs the pure decision and gathers its consequences. Its error is the decision's:
@@ -180,10 +191,10 @@ func (d *decision) planAlert(e handover.Effect) {
 		Event: d.eventOf(e), Attention: e.Attention, Number: alertNumber(e)})
 }
 
-// alertNumber counts alerts from 1. An attention is alerted when it is raised (step 0); a
-// late state for the first time at its first step.
+// alertNumber counts alerts from 1. An attention is alerted when it is raised (step 0);
+// what its party knew before, for the first time at its first step.
 func alertNumber(e handover.Effect) int {
-	if e.Attention == handover.AttentionOverdue {
+	if e.Attention == handover.AttentionOverdue || e.Attention == handover.AttentionNoHealthInfo {
 		return max(e.Step, 1)
 	}
 	return e.Step + 1

@@ -117,7 +117,7 @@ func New(ctx context.Context, o Options) (*Kernel, error) {
 		return nil, fmt.Errorf("gateway: read the ledger's meta: %w", err)
 	}
 	k.Settings = act.Settings{Directory: o.Directory, Policy: o.Policy, Identity: act.Identity{Secret: meta.Secret},
-		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast, Fresh: NewID}
+		Operator: o.OperatorContact, Wires: k.wires(), Fast: k.fast, Tells: k.tells(), Fresh: NewID}
 	k.teller = tell.Teller{Mappings: o.Mappings, Rules: k.Rules, Self: o.Self}
 	return k, nil
 }
@@ -135,6 +135,24 @@ func (k *Kernel) wires() func(handover.Kind) []handover.Wire {
 func (k *Kernel) fast(w handover.Wire) bool {
 	r := k.Rules[w]
 	return r != nil && r.FastReceipt()
+}
+
+// tells says of a wire which events its messages can tell.
+func (k *Kernel) tells() func(handover.Wire, handover.EventName) bool {
+	type told struct {
+		wire  handover.Wire
+		event handover.EventName
+	}
+	can := map[told]bool{}
+	if k.Mappings == nil {
+		return nil
+	}
+	for _, m := range k.Mappings.Programs() {
+		for _, e := range m.Events {
+			can[told{m.Wire, e.Event}] = true
+		}
+	}
+	return func(w handover.Wire, e handover.EventName) bool { return can[told{w, e}] }
 }
 
 // Codec is the format of a wire; nil where messages do not come through intake.
