@@ -43,7 +43,7 @@ func (p Policy) term(kind Kind, h Handover, fast bool, now time.Time) time.Time 
 // ill again.
 func (p Policy) announcedTerm(h Handover, now time.Time) time.Time {
 	switch f := h.Facts; {
-	case !f.HealthInfoAt.IsZero() || f.WithoutHealthInfo:
+	case !f.owesHealthInfo():
 		return p.AnnouncedInformed.from(now)
 	case f.AdmittedAt.IsZero() || f.AdmittedAt.After(now) || !f.NotReadyAt.IsZero():
 		return p.Announced.from(now)
@@ -109,6 +109,10 @@ func (w *watched) escalateState() {
 }
 
 func (w *watched) nextStep() time.Time {
+	if w.h.State == StateAnnounced && !w.h.Facts.owesHealthInfo() {
+		// A long stay: nothing is due, and it is looked at again at the ladder's last pace.
+		return w.now.Add(w.p.EscalationAfter(len(w.p.Escalation)))
+	}
 	if w.h.State == StateReceived && w.kind == KindDischarge {
 		return w.now.Add(rung(w.p.AnswerDischargeThen, w.h.Step-1))
 	}
@@ -149,6 +153,9 @@ func (w *watched) alertAll(parties []PartyID, e Effect) {
 		w.notices = append(w.notices, e)
 	}
 }
+
+// owesHealthInfo reports whether the sender's Helseopplysninger are waited for.
+func (f Facts) owesHealthInfo() bool { return f.HealthInfoAt.IsZero() && !f.WithoutHealthInfo }
 
 // delivered reports whether the receiver has all that a discharge owes it and that can
 // arrive: the notice, and the report.

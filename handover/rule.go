@@ -104,7 +104,7 @@ type markIf struct {
 }
 
 var whenUninformed = guard{"no Helseopplysninger", func(d *decision) bool {
-	return d.kind == KindDischarge && d.h.Facts.HealthInfoAt.IsZero() && !d.h.Facts.WithoutHealthInfo
+	return d.kind == KindDischarge && d.h.Facts.owesHealthInfo()
 }}
 
 // need is something that the event must name.
