@@ -42,7 +42,7 @@ func (s *scenario) withoutAnswer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t, err = s.stands(ctx, s.cfg.Tokens.Municipality, note, "in-progress", MunicipalityID); err != nil {
+	if t, err = s.stands(ctx, s.cfg.Tokens.Municipality, note, "completed", MunicipalityID); err != nil {
 		return err
 	}
 	if _, err := s.document(ctx, "the acceptance", *st, "kan ta imot"); err != nil {
@@ -52,7 +52,7 @@ func (s *scenario) withoutAnswer(ctx context.Context) error {
 		return err
 	}
 	e = Entry{Who: "Dalvik kommune", Format: "DIALOG_NOTAT over HTTP", What: "SVAR=KAN_MOTTA, etter at pasienten er skrevet ut",
-		Became: []string{"rett til pågår; MDM^T02 → Fjellheim sykehus"}}
+		Became: []string{"rett til fullført, for meldingen om utskrevet er bekreftet; MDM^T02 → Fjellheim sykehus"}}
 	e.tell(t)
 	s.record(e)
 	return nil
@@ -127,7 +127,7 @@ func (s *scenario) answeredLate(ctx context.Context, st *stay) error {
 // cancelled: each message of a stay is undone by the one that undoes it.
 func (s *scenario) cancelled(ctx context.Context) error {
 	st := &s.silent
-	t, err := s.leave(ctx, st, "in-progress", MunicipalityID)
+	t, err := s.leave(ctx, st, "completed", MunicipalityID)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,7 @@ func takeTransaction(w http.ResponseWriter, r *http.Request, token string, to *i
 		Identifier   struct {
 			Value string `json:"value"`
 		} `json:"identifier"`
+		Entry []json.RawMessage `json:"entry"`
 	}
 	if err := json.Unmarshal(raw, &bundle); err != nil || bundle.ResourceType != "Bundle" || bundle.Type != "transaction" {
 		http.Error(w, "a transaction Bundle is expected", http.StatusBadRequest)
@@ -58,7 +60,8 @@ func takeTransaction(w http.ResponseWriter, r *http.Request, token string, to *i
 	if !to.seen(bundle.Identifier.Value) {
 		to.put(Arrival{Type: "transaction", ID: bundle.Identifier.Value, At: now(), Raw: raw})
 	}
-	answer, err := fill("transaction-response.json", nil)
+	stored := strings.TrimSuffix(strings.Repeat(`{"response":{"status":"200 OK"}},`, len(bundle.Entry)), ",")
+	answer, err := fill("transaction-response.json", map[string]string{"ENTRIES": stored})
 	if err != nil {
 		http.Error(w, "no fixture", http.StatusInternalServerError)
 		return

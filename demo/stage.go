@@ -152,7 +152,7 @@ func (s *stage) notice(ctx context.Context, st stay, words ...string) error {
 }
 
 // overdueText is how an escalation of a passed deadline begins its explanation.
-const overdueText = "En frist er passert"
+const overdueText = "Fristen gikk ut"
 
 // escalated waits for the next step of an escalation after step last, at whichever
 // contact it goes to, and returns its number.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -96,6 +97,10 @@ func (c *checker) identity(e *entry) {
 		c.problem(e.at.of("timeZone"), "time zone %q is not known", shown(e.TimeZone))
 	}
 	e.location = loc
+	e.Language = cmp.Or(e.Language, LanguageBokmal)
+	if e.Language != LanguageBokmal && e.Language != LanguageEnglish {
+		c.problem(e.at.of("language"), "language %q: nb or en", shown(e.Language))
+	}
 	if e.Overlay != "" && !word.MatchString(e.Overlay) {
 		c.problem(e.at.of("overlay"), "overlay: only a-z, 0-9 and hyphens inside")
 	}

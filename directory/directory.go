@@ -26,6 +26,12 @@ func PartyTypes() []PartyType {
 	return []PartyType{TypeHospital, TypeMunicipality, TypeInstitution, TypeGP, TypeCoordinator}
 }
 
+// The languages of texts (BCP 47).
+const (
+	LanguageBokmal  = "nb"
+	LanguageEnglish = "en"
+)
+
 // Party is one organisation. What its slices hold is shared: read only.
 type Party struct {
 	ID        handover.PartyID
@@ -39,6 +45,8 @@ type Party struct {
 	Kommunenummer []string
 	// TimeZone of times without one, default Europe/Oslo.
 	TimeZone string
+	// Language of the texts that this party's people read: LanguageBokmal or LanguageEnglish.
+	Language string
 	Services []Service
 	// Routes find the receiver of what this party sends without naming one.
 	Routes []Route

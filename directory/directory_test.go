@@ -222,6 +222,7 @@ func TestProblemsNameTheirLine(t *testing.T) {
 		"kommune twice":    {file("a", "kommunenummer: [0301]", "b", "kommunenummer: [0301]"), []string{"d.yaml:13: kommunenummer 0301 is used twice"}},
 		"time zone":        {file("a", "timeZone: Europe/Trolla"), []string{`d.yaml:7: time zone "Europe/Trolla" is not known`}},
 		"local time":       {file("a", "timeZone: Local"), []string{`d.yaml:7: time zone "Local" is not known`}},
+		"language":         {file("a", "language: tlh"), []string{`d.yaml:7: language "tlh": nb or en`}},
 		"time zone path":   {file("a", "timeZone: ../../etc/passwd"), []string{"d.yaml:7: time zone"}},
 		"overlay":          {file("a", "overlay: ../x"), []string{"d.yaml:7: overlay"}},
 		"route unknown":    {file("a", "routes:\n  - {default: true, to: b}"), []string{`d.yaml:8: a route goes to "b", which is no party`}},

@@ -138,6 +138,7 @@ func (r *fileReader) party(n *yaml.Node) *entry {
 		"facilities":    r.texts(&e.Facilities),
 		"kommunenummer": r.texts(&e.Kommunenummer),
 		"timeZone":      r.text(&e.TimeZone),
+		"language":      r.text(&e.Language),
 		"services":      r.list(func(n *yaml.Node) { r.service(e, n) }),
 		"routes":        r.list(func(n *yaml.Node) { r.route(e, n) }),
 		"contacts":      r.list(func(n *yaml.Node) { r.contact(e, n) }),

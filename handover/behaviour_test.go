@@ -119,6 +119,20 @@ func TestDecide_DischargedWithoutAcceptance_AttentionToBothAndLaterYes(t *testin
 	}
 }
 
+// TestDischargeCancelled_AfterThePolicyFinished: what was taken for the end rested on the
+// discharge, which is undone.
+func TestDischargeCancelled_AfterThePolicyFinished(t *testing.T) {
+	h := stored(KindDischarge, StateCompleted)
+	h.Facts.DischargedAt, h.Facts.DischargeNoticeReceipted, h.Facts.WithoutReport = monday, true, true
+	h, _, _ = decide(t, h, Event{Name: EventDischargeCancelled}, sender(), monday)
+	if h.State != StateAccepted || h.Custodian != municipality || !h.Next.IsZero() || h.Deadline.IsZero() || !h.Facts.DischargedAt.IsZero() {
+		t.Fatalf("%+v", h)
+	}
+	if _, _, follows := DefaultPolicy().Follows(h); follows {
+		t.Error("it is finished again at once")
+	}
+}
+
 func TestInvariant4_Silence_EscalatesAndItsEndIsAnnouncedOnce(t *testing.T) {
 	h := stored(KindDischarge, StateReceived)
 	early, effects, reason := decide(t, h, Event{Name: EventDeadlinePassed}, clock(), monday)

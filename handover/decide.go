@@ -223,6 +223,8 @@ func (d *decision) applySpecial(s special) {
 		d.raise(d.e.Attention, d.concerned(d.e.Attention), about)
 	case specialResolve:
 		d.drop(d.e.Attention)
+	case specialReopen:
+		d.h.Next = Next{}
 	case specialForward:
 		d.forward()
 	case specialReadmit:

@@ -30,7 +30,7 @@ var factSets = []factSet{
 	}},
 	{"undone", func(h *Handover) { h.Facts.NotReadyAt, h.Facts.DischargeCancelledAt = monday, monday }},
 	{"nothing but notices", func(h *Handover) {
-		h.Facts.WithoutHealthInfo, h.Facts.WithoutReport, h.Facts.DischargeNoticeReceipted = true, true, true
+		h.Facts.WithoutHealthInfo, h.Facts.WithoutReport, h.Facts.DischargeNoticeReceipted, h.Facts.DischargedAt = true, true, true, monday
 	}},
 	{"access ended", func(h *Handover) { h.Facts.AccessEnded = true }},
 	{"late", func(h *Handover) {

@@ -62,6 +62,7 @@ const (
 	specialCreate    special = "create"
 	specialForward   special = "open the next with the forwarded-to receiver"
 	specialReadmit   special = "open a successor"
+	specialReopen    special = "nothing follows any more"
 	specialEndAccess special = "end the receiver's access"
 	specialReached   special = "clear unreachable of the party that receipted"
 	specialMissed    special = "raise unreachable"
@@ -85,6 +86,10 @@ var (
 	whenNextOwed   = guard{"next not named", func(d *decision) bool { return d.h.Next.IsZero() }}
 	whenAsked      = guard{"withdrawal asked", func(d *decision) bool { return d.h.Facts.WithdrawalAsked }}
 	whenDelivered  = guard{"notice and report receipted", func(d *decision) bool { return d.h.Facts.delivered() }}
+	// What the policy took for the end rested on the discharge.
+	whenFinishedByDischarge = guard{"finished by the discharge", func(d *decision) bool {
+		return d.h.Next.None == NoneReceived && d.h.Facts.delivered() && !d.h.Facts.DischargedAt.IsZero()
+	}}
 	whenOfReceiver = guard{"by the receiver", func(d *decision) bool { return d.about == d.h.Receiver }}
 	// A receipt for an earlier notice must not pass for one of the request.
 	whenOfRequest = guard{"by the receiver, of the request", func(d *decision) bool {

@@ -123,6 +123,8 @@ var table = []rule{
 
 	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: in(StateInProgress), when: whenDischarged, to: StateAccepted, facts: facts(factUndischarged, factNotAsked),
 		clear: reasons(AttentionDischargedUnaccepted, AttentionWithdrawalAsked, AttentionVoidAfterStart), tell: tellOther, reason: ReasonDischargeCancelled},
+	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: in(StateCompleted), when: whenFinishedByDischarge, to: StateAccepted, special: specialReopen,
+		facts: facts(factUndischarged), tell: tellOther, reason: ReasonDischargeCancelled},
 	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: inStored, when: whenDischarged, facts: facts(factUndischarged),
 		clear: reasons(AttentionDischargedUnaccepted), tell: tellOther, reason: ReasonDischargeCancelled},
 	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: inStored, when: whenCancelled, reason: ReasonRecorded, quiet: true},
@@ -204,6 +206,17 @@ var stateTable = []stateRow{
 	{StateForwarded, "sender, also of the next", nil, ""},
 	{StateWithdrawn, "sender, or the holder if the patient died", nil, ""},
 	{StateVoided, "sender", nil, ""},
+}
+
+// Owes returns the party that must take the next step; empty when nobody must.
+func (h Handover) Owes() PartyID {
+	switch owes(h.Kind, h.State) {
+	case RoleSender:
+		return h.Sender
+	case RoleReceiver:
+		return h.Receiver
+	}
+	return ""
 }
 
 // owes returns who must end state s, empty when nobody does.

@@ -144,13 +144,15 @@ func takeXML(a *arrivals, w http.ResponseWriter, raw []byte) {
 func takeBundle(a *arrivals, w http.ResponseWriter, raw []byte) {
 	var bundle struct {
 		Identifier struct{ Value string }
+		Entry      []json.RawMessage
 	}
 	if err := json.Unmarshal(raw, &bundle); err != nil || bundle.Identifier.Value == "" {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/fhir+json")
-	_, _ = io.WriteString(w, `{"resourceType":"Bundle","type":"transaction-response"}`)
+	stored := strings.Repeat(`{"response":{"status":"200 OK"}},`, len(bundle.Entry))
+	_, _ = io.WriteString(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[`+strings.TrimSuffix(stored, ",")+`]}`)
 	a.put(bundle.Identifier.Value, "transaction", raw)
 }
 

@@ -13,12 +13,10 @@ func (o *outgoing) text() string {
 	switch {
 	case o.ParkedDelivery != nil:
 		d := o.ParkedDelivery
-		return fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. Meldingen %s til %s er ikke levert og må følges opp (%s).",
-			o.Number, d.ExternalID, o.name(d.Receiver), d.Error)
+		return o.say(parkedDelivery, o.Number, d.ExternalID, o.name(d.Receiver), d.Error)
 	case o.ParkedMessage != nil:
 		m := o.ParkedMessage
-		return fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. Meldingen %s er satt til side og må behandles av en person: %s (%s).",
-			o.Number, m.ID, m.Reason, m.Detail)
+		return o.say(parkedMessage, o.Number, m.ID, m.Reason, m.Detail)
 	case o.Purpose == ledger.PurposeAlert:
 		return o.alert()
 	}
@@ -42,21 +40,6 @@ func (o *outgoing) notice() string {
 var datedTexts = map[handover.EventName]string{
 	handover.EventAccepted: "%s kan ta imot pasienten %s.",
 	handover.EventDeferred: "%s kan ikke ta imot pasienten nå, men fra %s.",
-}
-
-// alert is an escalation to a contact, or the word that it is over: what, since when, which
-// step.
-func (o *outgoing) alert() string {
-	what := alertTexts[o.Attention]
-	if what == "" {
-		what = alertTexts[handover.AttentionOverdue]
-	}
-	head := fmt.Sprintf("Varsel fra overføringsportalen, trinn %d. %s", o.Number, what)
-	if o.Event == handover.EventAttentionResolved {
-		head = "Varselet er avsluttet og krever ikke mer: " + what
-	}
-	since := o.Handover.Since.In(o.s.Zone(o.Handover.Sender)).Format("02.01.2006 kl. 15:04")
-	return fmt.Sprintf("%s\nTilstand: %s siden %s. Overføring: %s.", head, stateTexts[o.Handover.State], since, o.Handover.ID)
 }
 
 func (o *outgoing) name(id handover.PartyID) string {
@@ -95,28 +78,4 @@ var noticeTexts = map[handover.EventName]string{
 	handover.EventDied:                "%s melder at pasienten er død.",
 	handover.EventUpdated:             "%s har sendt oppdaterte opplysninger.",
 	handover.EventReceipted:           "%s har mottatt meldingen.",
-}
-
-// alertTexts say what a contact must look at.
-var alertTexts = map[handover.AttentionReason]string{
-	handover.AttentionUnreachable:          "En melding er ikke bekreftet mottatt av den andre parten. Ta kontakt på annen måte.",
-	handover.AttentionAnswerNeedsReading:   "Et svar i fritekst må leses av en person og registreres.",
-	handover.AttentionRetracted:            "Mottakeren trekker tilbake at pasienten kan tas imot.",
-	handover.AttentionWithdrawalAsked:      "Avsenderen ber om at overføringen trekkes tilbake.",
-	handover.AttentionVoidAfterStart:       "Avsenderen melder overføringen som feil etter at oppfølgingen har begynt.",
-	handover.AttentionDischargedUnaccepted: "Pasienten er skrevet ut uten at mottakeren har sagt ja.",
-	handover.AttentionNoHealthInfo:         "Pasienten er meldt utskrivningsklar uten at helseopplysninger er sendt.",
-	handover.AttentionReceiverMayBeWrong:   "Mottakeren kan være feil etter en endring.",
-	handover.AttentionChainsMeet:           "To forløp kan gjelde samme pasient.",
-	handover.AttentionOverdue:              "En frist er passert uten at overføringen er kommet videre.",
-	handover.AttentionIllegalEvent:         "En melding passer ikke med det som er registrert og må vurderes.",
-	handover.AttentionPatientDied:          "Pasienten er meldt død.",
-}
-
-// stateTexts name the states in bokmål.
-var stateTexts = map[handover.State]string{
-	handover.StateAnnounced: "varslet", handover.StateRequested: "forespurt", handover.StateReceived: "mottatt",
-	handover.StateDeferred: "utsatt", handover.StateAccepted: "akseptert", handover.StateInProgress: "pågår",
-	handover.StatePaused: "på vent", handover.StateCompleted: "fullført", handover.StateDeclined: "avslått",
-	handover.StateForwarded: "videresendt", handover.StateWithdrawn: "trukket tilbake", handover.StateVoided: "feilregistrert",
 }
