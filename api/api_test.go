@@ -311,7 +311,7 @@ func TestStyle_NamesAreCamelCase(t *testing.T) {
 	}
 	h := served(t, &fakeDesk{}, &record{}, nil)
 	for path, want := range map[string]string{
-		"GET /ledger/balance":              `{"received":2,"delivered":1,"applied":0,"repeated":0,"refused":0,"parked":0,"moving":0,"holds":false,"unaccounted":["m"]}`,
+		"GET /ledger/balance":              `{"received":2,"delivered":1,"applied":0,"repeated":0,"refused":0,"parked":0,"closed":0,"moving":0,"holds":false,"unaccounted":["m"]}`,
 		"POST /ledger/verify":              `{"entries":4,"events":0,"erased":0,"head":"sha256:1","whole":false,"finding":{"entry":2,"problem":"changed"}}`,
 		"GET /ledger/checkpoint":           `{"epoch":"e","entry":4,"head":"sha256:1","event":0,"at":"0001-01-01T00:00:00Z"}`,
 		"POST /ledger/reindex":             `{"resources":3}`,

@@ -18,6 +18,7 @@ type Balance struct {
 	Repeated  int64 `json:"repeated"`
 	Refused   int64 `json:"refused"`
 	Parked    int64 `json:"parked"`
+	Closed    int64 `json:"closed"`
 	Moving    int64 `json:"moving"`
 	// Holds says that the sum is right and neither of the lists has anything.
 	Holds bool `json:"holds"`
@@ -30,7 +31,7 @@ type Balance struct {
 // BalanceOf is the ledger's balance as it is told.
 func BalanceOf(b ledger.Balance) Balance {
 	return Balance{Received: b.Received, Delivered: b.Delivered, Applied: b.Applied, Repeated: b.Repeated, Refused: b.Refused,
-		Parked: b.Parked, Moving: b.Moving, Holds: b.Holds(), Unaccounted: b.Unaccounted, OpenHandoversWithoutDeadline: b.OpenHandoversWithoutDeadline}
+		Parked: b.Parked, Closed: b.Closed, Moving: b.Moving, Holds: b.Holds(), Unaccounted: b.Unaccounted, OpenHandoversWithoutDeadline: b.OpenHandoversWithoutDeadline}
 }
 
 func (a *api) balance(c *gin.Context) {

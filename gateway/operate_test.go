@@ -205,7 +205,8 @@ func TestOperate_Close(t *testing.T) {
 	if err := b.g.CloseMessage(t.Context(), forSykehus, a.Message, "ringte kommunen"); err != nil {
 		t.Fatal(err)
 	}
-	if m := b.message(a.Message); m.Person != forSykehus.Person || m.Resolution != "ringte kommunen" || m.Contact != "" {
+	if m := b.message(a.Message); m.Person != forSykehus.Person || m.Resolution != "ringte kommunen" || m.Contact != "" || m.ResolvedAt.IsZero() ||
+		m.Disposition != ledger.DispositionClosed {
 		t.Fatalf("%+v", m)
 	}
 	isFault(t, b.g.CloseMessage(t.Context(), forSykehus, a.Message, "again"), handover.FaultConflict)
@@ -220,8 +221,11 @@ func TestOperate_Close(t *testing.T) {
 	if err := b.g.CloseDelivery(t.Context(), forSykehus, d.ID, "ringte"); err != nil {
 		t.Fatal(err)
 	}
-	if d := b.told(kommune, "LOG_UTSKRIVNINGSKLAR"); d.State != ledger.DeliveryClosed || d.Contact != "" {
+	if d := b.told(kommune, "LOG_UTSKRIVNINGSKLAR"); d.State != ledger.DeliveryClosed || d.Contact != "" || d.Person != forSykehus.Person || d.Resolution != "ringte" {
 		t.Fatalf("%+v", d.State)
+	}
+	if sum := b.balanced(); sum.Closed != 2 || sum.Delivered+sum.Parked+sum.Moving != 0 {
+		t.Errorf("both were closed: %+v", sum)
 	}
 	// The negative receipt changed nothing of the handover but its attention.
 	b.state(handover.StateRequested, sykehus)

@@ -138,7 +138,7 @@ func TestRace_ParkedMessageIsClosedAtItsDeadline(t *testing.T) {
 	}
 	s.afterDueMessages.Store(&closes)
 	b.watch()
-	if m := b.message(a.Message); m.Disposition != ledger.DispositionApplied || m.Person != forSykehus.Person || m.Step != 0 ||
+	if m := b.message(a.Message); m.Disposition != ledger.DispositionClosed || m.Person != forSykehus.Person || m.Step != 0 ||
 		m.Contact != "" || !m.Deadline.IsZero() || m.Resolution != "ringte kommunen" {
 		t.Errorf("%s by %q at step %d, contact %q, deadline %v", m.Disposition, m.Person, m.Step, m.Contact, m.Deadline)
 	}

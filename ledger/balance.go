@@ -7,10 +7,18 @@ import (
 	"stafett/handover"
 )
 
-// worst ranks a delivery's state: 0 ended, 1 open, 2 waiting for a named person.
-const worst = "CASE WHEN d.state IN ('refused', 'parked') THEN 2 WHEN d.ended = 0 THEN 1 ELSE 0 END"
+// worst ranks a delivery's state: 0 ended, 1 closed, 2 open, 3 waiting for a named person,
+// none for one that another took the place of. What was superseded before schema 2 is
+// closed with the receipt that refused it.
+const worst = `CASE WHEN d.state IN ('refused', 'parked') THEN 3 WHEN d.ended = 0 THEN 2
+	WHEN d.state = 'superseded' OR d.state = 'closed' AND d.error LIKE 'negative receipt: %' THEN NULL
+	WHEN d.state = 'closed' THEN 1 ELSE 0 END`
 
-// sumOf adds a message's deliveries to its stored disposition; rank is -1 without any.
+// storedDisposition is as what it counts before its deliveries do. What was closed before
+// schema 2 is stored as applied, and knows no time.
+const storedDisposition = "CASE WHEN m.disposition = 'applied' AND m.resolution <> '' AND m.resolved_at = 0 THEN 'closed' ELSE m.disposition END"
+
+// sumOf adds a message's deliveries to its stored disposition; rank is -1 where none counts.
 func sumOf(stored Disposition, rank int64) Disposition {
 	if stored != DispositionApplied {
 		return stored
@@ -19,8 +27,10 @@ func sumOf(stored Disposition, rank int64) Disposition {
 	case 0:
 		return DispositionDelivered
 	case 1:
-		return DispositionMoving
+		return DispositionClosed
 	case 2:
+		return DispositionMoving
+	case 3:
 		return DispositionParked
 	}
 	return DispositionApplied
@@ -35,7 +45,7 @@ const unaccounted = `SELECT m.id FROM message m WHERE m.disposition = 'parked' A
 		OR (d.state = 'awaiting' AND d.deadline = 0 AND d.warn_at = 0)
 		OR (d.state IN ('refused', 'parked') AND (d.contact = '' OR d.deadline = 0)))
 	UNION SELECT m.id FROM message m WHERE m.disposition = 'moving' AND m.deadline = 0
-	UNION SELECT m.id FROM message m WHERE m.disposition NOT IN ('applied', 'repeated', 'refused', 'parked', 'moving')
+	UNION SELECT m.id FROM message m WHERE m.disposition NOT IN ('applied', 'repeated', 'refused', 'parked', 'closed', 'moving')
 	ORDER BY 1`
 
 // Balance is invariant 2's sum over one snapshot.
@@ -43,7 +53,7 @@ func (s sqlAuditor) Balance(ctx context.Context) (Balance, error) {
 	var b Balance
 	err := s.db.View(ctx, func(tx Tx) error {
 		b = Balance{}
-		if err := tx.Query("SELECT m.disposition, COALESCE(w.rank, -1), count(*) FROM message m LEFT JOIN (SELECT d.message, max("+worst+`) AS rank
+		if err := tx.Query("SELECT "+storedDisposition+", COALESCE(w.rank, -1), count(*) FROM message m LEFT JOIN (SELECT d.message, max("+worst+`) AS rank
 			FROM delivery d WHERE d.message <> '' GROUP BY d.message) w ON w.message = m.id GROUP BY 1, 2`, b.count, nil); err != nil {
 			return err
 		}
@@ -83,6 +93,8 @@ func (b *Balance) count(_ int, r Row) error {
 		b.Refused += n
 	case DispositionParked:
 		b.Parked += n
+	case DispositionClosed:
+		b.Closed += n
 	case DispositionMoving:
 		b.Moving += n
 	}

@@ -23,6 +23,9 @@ const (
 	loose fieldFlag = 1 << iota
 	// fixed fields never change after the insert, so updates leave their indexes alone.
 	fixed
+	// later fields came with a later schema: they are in the digest, by name, only where
+	// they hold something, so that rows from before still verify. They stand last.
+	later
 )
 
 // table is the SQL of one table, made once from its fields.
@@ -135,6 +138,12 @@ func digestOf(table string, fields []field) [sha256.Size]byte {
 		if f.flag&loose != 0 {
 			continue
 		}
+		if f.flag&later != 0 {
+			if isZero(f.at) {
+				continue
+			}
+			buf = appendText(buf, f.name)
+		}
 		switch p := f.at.(type) {
 		case *string:
 			buf = appendText(buf, *p)
@@ -146,6 +155,12 @@ func digestOf(table string, fields []field) [sha256.Size]byte {
 		}
 	}
 	return sha256.Sum256(buf)
+}
+
+// isZero reports whether a field holds nothing.
+func isZero(at any) bool {
+	v := valueAt(at)
+	return v == nil || v == "" || v == int64(0)
 }
 
 func appendText(buf []byte, s string) []byte {

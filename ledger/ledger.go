@@ -43,16 +43,19 @@ var (
 // Disposition is how a received message ended, before its deliveries are looked at.
 type Disposition string
 
-// The dispositions. A message that is stored as applied and has deliveries counts as
-// moving while one of them is open, parked when one is parked, else delivered; Balance
-// and MessageState do that sum. Stored are: applied, repeated, refused, parked, and moving
-// for a message that waits until its Deadline for the one it is about.
+// The dispositions. A message that is stored as applied and has deliveries counts as its
+// worst one: parked when one is parked, else moving while one is open, else closed when a
+// named person closed one, else delivered. A superseded delivery does not count: the one
+// that took its place does. Balance and MessageState do that sum. Stored are: applied,
+// repeated, refused, parked, closed, and moving for a message that waits until its Deadline
+// for the one it is about.
 const (
 	DispositionDelivered Disposition = "delivered"
 	DispositionApplied   Disposition = "applied"
 	DispositionRepeated  Disposition = "repeated"
 	DispositionRefused   Disposition = "refused"
 	DispositionParked    Disposition = "parked"
+	DispositionClosed    Disposition = "closed" // a named person ended it: see Resolution
 	DispositionMoving    Disposition = "moving"
 )
 
@@ -88,10 +91,14 @@ type Message struct {
 	Contact  string
 	Deadline time.Time
 	Step     int
-	// Resolution says how a parked message was ended, and by which named person.
+	// Resolution says how a parked message was ended, by which named person, and when.
 	Resolution string
 	Person     string
-	Version    int64
+	ResolvedAt time.Time
+	// Unheard is a code of a closed list: why the content of an applied message reached
+	// nobody. Empty when it reached somebody, or when it held nothing to tell.
+	Unheard string
+	Version int64
 }
 
 // MessageUpdate changes a stored message; its raw bytes, digest and identity never change,
@@ -104,17 +111,20 @@ type DeliveryState string
 
 // The delivery states, in life-cycle order.
 const (
-	DeliveryPending   DeliveryState = "pending"   // to be sent at NextAttempt
-	DeliverySending   DeliveryState = "sending"   // intent recorded; outcome unknown until Lease ends
-	DeliveryAwaiting  DeliveryState = "awaiting"  // the transport took it; a receipt is due by Deadline
-	DeliveryReceipted DeliveryState = "receipted" // positive receipt, or none is due on this wire; ended
-	DeliveryRefused   DeliveryState = "refused"   // negative receipt; parked until a named person acts
-	DeliveryParked    DeliveryState = "parked"    // undeliverable or no receipt; a named person must act
-	DeliveryClosed    DeliveryState = "closed"    // ended by a named person, or superseded by a resend
+	DeliveryPending    DeliveryState = "pending"    // to be sent at NextAttempt
+	DeliverySending    DeliveryState = "sending"    // intent recorded; outcome unknown until Lease ends
+	DeliveryAwaiting   DeliveryState = "awaiting"   // the transport took it; a receipt is due by Deadline
+	DeliveryReceipted  DeliveryState = "receipted"  // positive receipt, or none is due on this wire; ended
+	DeliveryRefused    DeliveryState = "refused"    // negative receipt; parked until a named person acts
+	DeliveryParked     DeliveryState = "parked"     // undeliverable or no receipt; a named person must act
+	DeliveryClosed     DeliveryState = "closed"     // ended by a named person; nothing took its place
+	DeliverySuperseded DeliveryState = "superseded" // ended: another of the same content was sent in its place
 )
 
 // Ended reports whether nothing more is due.
-func (s DeliveryState) Ended() bool { return s == DeliveryReceipted || s == DeliveryClosed }
+func (s DeliveryState) Ended() bool {
+	return s == DeliveryReceipted || s == DeliveryClosed || s == DeliverySuperseded
+}
 
 // Parked reports whether a named person must act.
 func (s DeliveryState) Parked() bool { return s == DeliveryParked || s == DeliveryRefused }
@@ -146,6 +156,9 @@ type Delivery struct {
 	Raw        []byte
 	Digest     handover.Digest
 	GenTime    time.Time
+	// Told is the digest of the content that the receiver is told by it, without the
+	// message's own identity and times; fixed. Empty where it tells nothing of a handover.
+	Told handover.Digest
 	// Report is the outbound translation report as JSON.
 	Report []byte
 	State  DeliveryState
@@ -167,6 +180,9 @@ type Delivery struct {
 	// Contact and Step are set while parked or refused; Deadline then repeats.
 	Contact string
 	Step    int
+	// Resolution says how a parked one was ended, by which named person; when is EndedAt.
+	Resolution string
+	Person     string
 	// Order is the ledger's position, set by the store: deliveries of one handover to one
 	// receiver are sent in this order, one at a time.
 	Order   int64

@@ -25,6 +25,9 @@ var (
 	handoverList = listOf[handover.Handover]{"SELECT h.doc, h.pos FROM handover h ", "handover h", "h.pos", true, scanListedHandover}
 	messageList  = listOf[Message]{selectMessage, "message m", "+m.pos", false, scanListedMessage}
 	deliveryList = listOf[Delivery]{selectDelivery, "delivery d", "d.ord", false, scanListedDelivery}
+
+	resolvedMessageList  = listOf[Message]{selectMessage, "message m", "+m.pos", true, scanListedMessage}
+	resolvedDeliveryList = listOf[Delivery]{selectDelivery, "delivery d", "+d.ord", true, scanListedDelivery}
 )
 
 func scanListedHandover(r Row) (h handover.Handover, pos int64, err error) {
@@ -130,13 +133,12 @@ func (s sqlLister) Handovers(ctx context.Context, f HandoverFilter) (Listing[han
 	return handoverList.page(ctx, s.db, all(where), f.Limit, f.After)
 }
 
-// ParkedMessages lists the parked ones that nobody has resolved, oldest first.
-func (s sqlLister) ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error) {
-	where := []condition{{sql: "m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked'"}}
-	if f.Party != "" {
-		where = append(where, condition{"m.sender = ?", columnsOf(string(f.Party))})
+// sentBy keeps the messages of the filter's party.
+func (f ParkedFilter) sentBy(where string) condition {
+	if f.Party == "" {
+		return condition{sql: where}
 	}
-	return messageList.page(ctx, s.db, all(where), f.Limit, f.After)
+	return all([]condition{{sql: where}, {"m.sender = ?", columnsOf(string(f.Party))}})
 }
 
 // onBehalf selects the deliveries that one party answers for: of a handover, those to its
@@ -144,11 +146,36 @@ func (s sqlLister) ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[
 const onBehalf = `CASE WHEN d.handover = '' THEN d.receiver ELSE
 	(SELECT CASE WHEN h.sender = d.receiver THEN h.receiver ELSE h.sender END FROM handover h WHERE h.id = d.handover) END = ?`
 
+// answeredBy keeps the deliveries that the filter's party answers for.
+func (f ParkedFilter) answeredBy(where string) condition {
+	if f.Party == "" {
+		return condition{sql: where}
+	}
+	return all([]condition{{sql: where}, {onBehalf, columnsOf(string(f.Party))}})
+}
+
+// ParkedMessages lists the parked ones that nobody has resolved, oldest first.
+func (s sqlLister) ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error) {
+	where := f.sentBy("m.disposition IN ('parked', 'moving') AND m.resolution = '' AND m.disposition = 'parked'")
+	return messageList.page(ctx, s.db, where, f.Limit, f.After)
+}
+
 // ParkedDeliveries lists those that a named person must act on, oldest first.
 func (s sqlLister) ParkedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error) {
-	where := []condition{{sql: "d.state IN ('refused', 'parked')"}}
-	if f.Party != "" {
-		where = append(where, condition{onBehalf, columnsOf(string(f.Party))})
-	}
-	return deliveryList.page(ctx, s.db, all(where), f.Limit, f.After)
+	return deliveryList.page(ctx, s.db, f.answeredBy("d.state IN ('refused', 'parked')"), f.Limit, f.After)
+}
+
+// ResolvedMessages lists those that a named person ended, newest first.
+func (s sqlLister) ResolvedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error) {
+	return resolvedMessageList.page(ctx, s.db, f.sentBy("m.resolution <> ''"), f.Limit, f.After)
+}
+
+// ResolvedDeliveries lists those that a named person ended, newest first.
+func (s sqlLister) ResolvedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error) {
+	return resolvedDeliveryList.page(ctx, s.db, f.answeredBy("(d.resolution <> '' OR d.state = 'closed')"), f.Limit, f.After)
+}
+
+// Unheard lists what reached nobody, oldest first.
+func (s sqlLister) Unheard(ctx context.Context, f ParkedFilter) (Listing[Message], error) {
+	return messageList.page(ctx, s.db, f.sentBy("m.unheard <> ''"), f.Limit, f.After)
 }

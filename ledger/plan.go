@@ -336,7 +336,7 @@ func (p *plan) writeDelivery(d *Delivery) error {
 	o := &old.Delivery
 	row.Message, row.Handover, row.Event, row.Purpose = o.Message, o.Handover, o.Event, o.Purpose
 	row.Receiver, row.Type, row.ExternalID, row.Digest = o.Receiver, o.Type, o.ExternalID, o.Digest
-	row.GenTime, row.CreatedAt, row.Order, row.Version = o.GenTime, o.CreatedAt, o.Order, o.Version+1
+	row.Told, row.GenTime, row.CreatedAt, row.Order, row.Version = o.Told, o.GenTime, o.CreatedAt, o.Order, o.Version+1
 	row.Raw, row.Report = nil, nil
 	row.fill()
 	p.change("delivery", row.Order, deliveryTable.update, updateArgs(row.fields())...)
@@ -349,7 +349,7 @@ func (p *plan) writeDelivery(d *Delivery) error {
 }
 
 var deliveryStates = []DeliveryState{DeliveryPending, DeliverySending, DeliveryAwaiting, DeliveryReceipted,
-	DeliveryRefused, DeliveryParked, DeliveryClosed}
+	DeliveryRefused, DeliveryParked, DeliveryClosed, DeliverySuperseded}
 
 func (p *plan) insertDelivery(d *Delivery, old *deliveryRow) error {
 	if old != nil || d.ID == "" {

@@ -91,7 +91,7 @@ func (s sqlReader) MessagesByExternalID(ctx context.Context, sender handover.Par
 // MessageState is the message's disposition with its deliveries summed in: the worst
 // delivery decides.
 func (s sqlReader) MessageState(ctx context.Context, id handover.MessageID) (Disposition, error) {
-	return readOne(ctx, s.db, "SELECT m.disposition, COALESCE((SELECT max("+worst+") FROM delivery d WHERE d.message = m.id AND d.message <> ''), -1) FROM message m WHERE m.id = ?",
+	return readOne(ctx, s.db, "SELECT "+storedDisposition+", COALESCE((SELECT max("+worst+") FROM delivery d WHERE d.message = m.id AND d.message <> ''), -1) FROM message m WHERE m.id = ?",
 		columnsOf(cleanText(string(id))), func(r Row) (Disposition, error) {
 			var stored string
 			var rank int64

@@ -101,6 +101,14 @@ type Lister interface {
 	ParkedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error)
 	// ParkedDeliveries lists the refused and parked ones, oldest first.
 	ParkedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error)
+	// ResolvedMessages lists those that were parked and that a named person ended, the
+	// newest received first.
+	ResolvedMessages(ctx context.Context, f ParkedFilter) (Listing[Message], error)
+	// ResolvedDeliveries lists those that a named person ended, the newest made first.
+	ResolvedDeliveries(ctx context.Context, f ParkedFilter) (Listing[Delivery], error)
+	// Unheard lists the applied messages whose content reached nobody, oldest first. It
+	// reads only those: a page of one tells their Total at the cost of counting them.
+	Unheard(ctx context.Context, f ParkedFilter) (Listing[Message], error)
 }
 
 // Queue hands out what is due: to be sent, watched or escalated.
@@ -193,7 +201,8 @@ type HandoverFilter struct {
 	After     string // the position behind which to continue
 }
 
-// ParkedFilter selects a page of what is parked; zero fields select all.
+// ParkedFilter selects a page of what is or was parked, or was heard by nobody; zero fields
+// select all.
 type ParkedFilter struct {
 	// Party is the one whose persons must act: who sent the message; of a delivery, the
 	// other party of its handover than the one that it goes to, or that one itself where
@@ -221,7 +230,7 @@ type Page struct {
 
 // Balance is invariant 2's sum, per inbound message.
 type Balance struct {
-	Received, Delivered, Applied, Repeated, Refused, Parked, Moving int64
+	Received, Delivered, Applied, Repeated, Refused, Parked, Closed, Moving int64
 	// Unaccounted are moving messages without a next attempt or deadline, and parked
 	// ones without a contact or deadline: each is a broken promise.
 	Unaccounted []handover.MessageID
@@ -231,7 +240,7 @@ type Balance struct {
 
 // Holds reports whether every message is accounted for.
 func (b Balance) Holds() bool {
-	return b.Received == b.Delivered+b.Applied+b.Repeated+b.Refused+b.Parked+b.Moving &&
+	return b.Received == b.Delivered+b.Applied+b.Repeated+b.Refused+b.Parked+b.Closed+b.Moving &&
 		len(b.Unaccounted) == 0 && len(b.OpenHandoversWithoutDeadline) == 0
 }
 

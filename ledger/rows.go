@@ -46,6 +46,7 @@ func (r *messageRow) fields() []field {
 		{"contact", &m.Contact, 0}, {"deadline", &m.Deadline, 0}, {"step", &m.Step, 0},
 		{"resolution", &m.Resolution, 0}, {"person", &m.Person, 0}, {"version", &m.Version, 0},
 		{"erased", &r.erased, 0}, {"content", &r.content, 0},
+		{"resolved_at", &m.ResolvedAt, later}, {"unheard", &m.Unheard, later},
 	}
 }
 
@@ -187,6 +188,7 @@ func (r *deliveryRow) fields() []field {
 		{"ended_at", &d.EndedAt, 0}, {"receipt", (*string)(&d.Receipt), 0}, {"contact", &d.Contact, 0},
 		{"step", &d.Step, 0}, {"version", &d.Version, loose}, {"queue", &r.queue, loose},
 		{"due", &r.due, loose}, {"ended", &r.ended, loose}, {"erased", &r.erased, 0}, {"content", &r.content, 0},
+		{"told", (*string)(&d.Told), fixed | later}, {"resolution", &d.Resolution, later}, {"person", &d.Person, later},
 	}
 }
 

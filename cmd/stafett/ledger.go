@@ -128,8 +128,8 @@ func ledgerBalance(c *client, config *string) *cobra.Command {
 }
 
 func printBalance(out io.Writer, b api.Balance) {
-	fmt.Fprintf(out, "received %d = delivered %d + applied %d + repeated %d + refused %d + parked %d + moving %d\n",
-		b.Received, b.Delivered, b.Applied, b.Repeated, b.Refused, b.Parked, b.Moving)
+	fmt.Fprintf(out, "received %d = delivered %d + applied %d + repeated %d + refused %d + parked %d + closed %d + moving %d\n",
+		b.Received, b.Delivered, b.Applied, b.Repeated, b.Refused, b.Parked, b.Closed, b.Moving)
 	for _, id := range b.Unaccounted {
 		fmt.Fprintf(out, "no next step:  message %s\n", id)
 	}

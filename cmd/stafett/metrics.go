@@ -120,7 +120,7 @@ func (m *metrics) watch(ctx context.Context, record ledger.Auditor, r *events.Re
 		case <-minute.C:
 			if b, err := record.Balance(ctx); err == nil {
 				for d, n := range map[ledger.Disposition]int64{ledger.DispositionDelivered: b.Delivered, ledger.DispositionApplied: b.Applied,
-					ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionMoving: b.Moving} {
+					ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionClosed: b.Closed, ledger.DispositionMoving: b.Moving} {
 					m.balance.WithLabelValues(string(d)).Set(float64(n))
 				}
 			}

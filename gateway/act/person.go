@@ -35,7 +35,7 @@ func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyI
 
 // ClosedMessage ends a parked message with a named person's reason.
 func ClosedMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
-	m.Disposition, m.Resolution, m.Person = ledger.DispositionApplied, why, by.Name
+	m.Disposition, m.Resolution, m.Person, m.ResolvedAt = ledger.DispositionClosed, why, by.Name, s.Now
 	m.Contact, m.Deadline = "", time.Time{}
 	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
 		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Message: m.ID, Handover: m.Handover})}}}
@@ -43,14 +43,16 @@ func ClosedMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
 
 // ClosedDelivery ends a parked delivery with a named person's reason.
 func ClosedDelivery(s *Snapshot, by Person, d ledger.Delivery, why string) *Plan {
-	closeDelivery(s, &d)
+	by.ended(s, &d, ledger.DeliveryClosed, why)
 	d.Error = "closed: " + why
 	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d},
 		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}
 }
 
-func closeDelivery(s *Snapshot, d *ledger.Delivery) {
-	d.State, d.EndedAt, d.Deadline, d.Contact = ledger.DeliveryClosed, s.Now, time.Time{}, ""
+// ended ends a parked delivery by a named person's act.
+func (p Person) ended(s *Snapshot, d *ledger.Delivery, state ledger.DeliveryState, how string) {
+	d.State, d.EndedAt, d.Deadline, d.Contact = state, s.Now, time.Time{}, ""
+	d.Resolution, d.Person = how, p.Name
 }
 
 // Resent lets a parked delivery be sent again: identical where the receiver never took it; under
@@ -61,7 +63,7 @@ func Resent(s *Snapshot, by Person, d ledger.Delivery, identity func() string) (
 	u := &plan.Unit
 	if d.State == ledger.DeliveryRefused {
 		again := renew(s, d, identity())
-		closeDelivery(s, &d)
+		by.ended(s, &d, ledger.DeliverySuperseded, "resent")
 		u.Deliveries = append(u.Deliveries, d)
 		u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: again.Receiver, Value: again.ExternalID, Handover: again.Handover})
 		d = again

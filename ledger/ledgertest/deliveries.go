@@ -93,10 +93,10 @@ func testClaimLease(t *testing.T, h Harness) {
 	stale.State = ledger.DeliveryAwaiting
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Deliveries: []ledger.Delivery{stale}})
 	done := second[0]
-	done.State, done.Raw, done.ExternalID, done.Receiver = ledger.DeliveryAwaiting, []byte("forged"), "forged", institution
+	done.State, done.Raw, done.ExternalID, done.Receiver, done.Told = ledger.DeliveryAwaiting, []byte("forged"), "forged", institution, "forged"
 	must(t, s, ledger.Unit{Deliveries: []ledger.Delivery{done}})
 	after := must1(s.Delivery(ctx, "d"))
-	if string(after.Raw) != string(d.Raw) || after.ExternalID != d.ExternalID || after.Receiver != d.Receiver {
+	if string(after.Raw) != string(d.Raw) || after.ExternalID != d.ExternalID || after.Receiver != d.Receiver || after.Told != d.Told {
 		t.Error("an update changed what goes out")
 	}
 	whole(t, s)

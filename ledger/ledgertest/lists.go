@@ -94,6 +94,59 @@ var deliveriesListed = listed{
 	},
 }
 
+var resolvedMessagesListed = listed{
+	name: "resolved messages", newest: true,
+	in: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		u := parkedMessage(handover.MessageID(id), hospital)
+		u.Message.Disposition, u.Message.Resolution, u.Message.Person = ledger.DispositionClosed, "phoned", "kari"
+		return u
+	},
+	beside: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		return parkedMessage(handover.MessageID(id), hospital)
+	},
+	page: func(s ledger.Store, limit int, after string) (ledger.Listing[string], error) {
+		p, err := s.ResolvedMessages(ctx, ledger.ParkedFilter{Party: hospital, Limit: limit, After: after})
+		return idsOf(p, err, func(m ledger.Message) string { return string(m.ID) })
+	},
+}
+
+var resolvedDeliveriesListed = listed{
+	name: "resolved deliveries", newest: true,
+	in: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		d := deliveryIn(handover.DeliveryID(id), "", ledger.DeliveryClosed)
+		d.Resolution, d.Person = "phoned", "kari"
+		return ledger.Unit{Deliveries: []ledger.Delivery{d}}
+	},
+	beside: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		return ledger.Unit{Deliveries: []ledger.Delivery{deliveryIn(handover.DeliveryID(id), "", ledger.DeliverySuperseded)}}
+	},
+	page: func(s ledger.Store, limit int, after string) (ledger.Listing[string], error) {
+		p, err := s.ResolvedDeliveries(ctx, ledger.ParkedFilter{Party: municipality, Limit: limit, After: after})
+		return idsOf(p, err, func(d ledger.Delivery) string { return string(d.ID) })
+	},
+}
+
+var unheardListed = listed{
+	name: "unheard messages",
+	in: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		u := messageUnit(handover.MessageID(id), "", id)
+		u.Message.Unheard = "no-handover"
+		return u
+	},
+	beside: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
+		return messageUnit(handover.MessageID(id), "", id)
+	},
+	leave: func(_ *testing.T, s ledger.Store, id string) ledger.Unit {
+		m := must1(s.Message(ctx, handover.MessageID(id)))
+		m.Unheard = ""
+		return ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}
+	},
+	page: func(s ledger.Store, limit int, after string) (ledger.Listing[string], error) {
+		p, err := s.Unheard(ctx, ledger.ParkedFilter{Party: hospital, Limit: limit, After: after})
+		return idsOf(p, err, func(m ledger.Message) string { return string(m.ID) })
+	},
+}
+
 var auditListed = listed{
 	name: "audit",
 	in: func(_ *testing.T, _ ledger.Store, id string) ledger.Unit {
@@ -111,7 +164,7 @@ var auditListed = listed{
 // Invariant 2: whoever walks the pages of a list meets all of it, each row once, and each
 // page tells how long the whole list is, whatever is written between two pages.
 func testLists(t *testing.T, h Harness) {
-	for _, l := range []listed{handoversListed, messagesListed, deliveriesListed, auditListed} {
+	for _, l := range []listed{handoversListed, messagesListed, deliveriesListed, resolvedMessagesListed, resolvedDeliveriesListed, unheardListed, auditListed} {
 		t.Run(l.name, func(t *testing.T) {
 			w := &walker{listed: l, t: t, s: h.Open(t)}
 			for range 7 {

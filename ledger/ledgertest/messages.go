@@ -112,33 +112,53 @@ func deliveryIn(id handover.DeliveryID, m handover.MessageID, state ledger.Deliv
 }
 
 var deliveryStates = []ledger.DeliveryState{ledger.DeliveryPending, ledger.DeliverySending, ledger.DeliveryAwaiting,
-	ledger.DeliveryReceipted, ledger.DeliveryRefused, ledger.DeliveryParked, ledger.DeliveryClosed}
+	ledger.DeliveryReceipted, ledger.DeliveryRefused, ledger.DeliveryParked, ledger.DeliveryClosed, ledger.DeliverySuperseded}
 
 // stateOf is the contract's sum, said again: the worst delivery decides.
 func stateOf(stored ledger.Disposition, states []ledger.DeliveryState) ledger.Disposition {
-	if stored != ledger.DispositionApplied || len(states) == 0 {
+	if stored != ledger.DispositionApplied {
 		return stored
 	}
-	out := ledger.DispositionDelivered
+	of := map[ledger.DeliveryState]ledger.Disposition{
+		ledger.DeliveryPending: ledger.DispositionMoving, ledger.DeliverySending: ledger.DispositionMoving,
+		ledger.DeliveryAwaiting: ledger.DispositionMoving, ledger.DeliveryReceipted: ledger.DispositionDelivered,
+		ledger.DeliveryRefused: ledger.DispositionParked, ledger.DeliveryParked: ledger.DispositionParked,
+		ledger.DeliveryClosed: ledger.DispositionClosed,
+	}
+	met := map[ledger.Disposition]bool{}
 	for _, st := range states {
-		switch st {
-		case ledger.DeliveryRefused, ledger.DeliveryParked:
-			return ledger.DispositionParked
-		case ledger.DeliveryPending, ledger.DeliverySending, ledger.DeliveryAwaiting:
-			out = ledger.DispositionMoving
+		met[of[st]] = true
+	}
+	for _, worst := range []ledger.Disposition{ledger.DispositionParked, ledger.DispositionMoving, ledger.DispositionClosed, ledger.DispositionDelivered} {
+		if met[worst] {
+			return worst
 		}
 	}
-	return out
+	return ledger.DispositionApplied
+}
+
+// sumOf is the balance of messages that count as given.
+func sumOf(counted []ledger.Disposition) ledger.Balance {
+	b := ledger.Balance{Received: int64(len(counted))}
+	of := map[ledger.Disposition]*int64{ledger.DispositionDelivered: &b.Delivered, ledger.DispositionApplied: &b.Applied,
+		ledger.DispositionRepeated: &b.Repeated, ledger.DispositionRefused: &b.Refused, ledger.DispositionParked: &b.Parked,
+		ledger.DispositionClosed: &b.Closed, ledger.DispositionMoving: &b.Moving}
+	for _, d := range counted {
+		*of[d]++
+	}
+	return b
 }
 
 func testMessageState(t *testing.T, h Harness) {
 	s := h.Open(t)
 	n := 0
+	var counted []ledger.Disposition
 	check := func(stored ledger.Disposition, states ...ledger.DeliveryState) {
 		n++
+		counted = append(counted, stateOf(stored, states))
 		id := handover.MessageID(fmt.Sprintf("m%d", n))
 		u := messageUnit(id, "", string(id))
-		u.Message.Disposition = stored
+		u.Message.Disposition, u.Message.Contact, u.Message.Deadline = stored, "vakt", Start
 		for i, st := range states {
 			u.Deliveries = append(u.Deliveries, deliveryIn(handover.DeliveryID(fmt.Sprintf("%s-%d", id, i)), id, st))
 		}
@@ -150,7 +170,8 @@ func testMessageState(t *testing.T, h Harness) {
 			t.Errorf("%d deliveries, want %d", len(got), len(states))
 		}
 	}
-	for _, stored := range []ledger.Disposition{ledger.DispositionApplied, ledger.DispositionRepeated, ledger.DispositionRefused, ledger.DispositionParked} {
+	for _, stored := range []ledger.Disposition{ledger.DispositionApplied, ledger.DispositionRepeated, ledger.DispositionRefused,
+		ledger.DispositionParked, ledger.DispositionClosed, ledger.DispositionMoving} {
 		check(stored)
 		for _, a := range deliveryStates {
 			check(stored, a)
@@ -158,6 +179,11 @@ func testMessageState(t *testing.T, h Harness) {
 				check(stored, a, b)
 			}
 		}
+	}
+	b := must1(s.Balance(ctx))
+	same(t, "the balance of them all", b, sumOf(counted))
+	if !b.Holds() {
+		t.Error("it does not hold")
 	}
 	_, err := s.MessageState(ctx, "none")
 	wantNotFound(t, "state of no message", err)
@@ -180,12 +206,16 @@ func testBalance(t *testing.T, h Harness) {
 	stuck := messageUnit("stuck", "", "s")
 	stuck.Deliveries = []ledger.Delivery{deliveryIn("d3", "stuck", ledger.DeliveryRefused), deliveryIn("d4", "stuck", ledger.DeliveryPending)}
 	done := messageUnit("done", "", "d")
-	done.Deliveries = []ledger.Delivery{deliveryIn("d5", "done", ledger.DeliveryReceipted), deliveryIn("d6", "done", ledger.DeliveryClosed)}
+	done.Deliveries = []ledger.Delivery{deliveryIn("d5", "done", ledger.DeliveryReceipted), deliveryIn("d6", "done", ledger.DeliverySuperseded)}
+	closed := messageUnit("closed", "", "c")
+	closed.Message.Disposition = ledger.DispositionClosed
+	ended := messageUnit("ended", "", "e")
+	ended.Deliveries = []ledger.Delivery{deliveryIn("d7", "ended", ledger.DeliveryReceipted), deliveryIn("d8", "ended", ledger.DeliveryClosed)}
 	waiting := messageUnit("waiting", "", "w")
 	waiting.Message.Disposition, waiting.Message.Deadline = ledger.DispositionMoving, Start
-	must(t, s, parked, refused, repeated, moving, stuck, done, waiting, messageUnit("applied", "", "a"))
+	must(t, s, parked, refused, repeated, moving, stuck, done, waiting, closed, ended, messageUnit("applied", "", "a"))
 	b := must1(s.Balance(ctx))
-	same(t, "balance", b, ledger.Balance{Received: 8, Delivered: 1, Applied: 1, Repeated: 1, Refused: 1, Parked: 2, Moving: 2})
+	same(t, "balance", b, ledger.Balance{Received: 10, Delivered: 1, Applied: 1, Repeated: 1, Refused: 1, Parked: 2, Closed: 2, Moving: 2})
 	if !b.Holds() {
 		t.Error("the balance does not hold")
 	}

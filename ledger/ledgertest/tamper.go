@@ -55,6 +55,8 @@ func testTamper(t *testing.T, h Harness) {
 		{"DELETE FROM handover WHERE pos = 3", 3, ledger.ProblemRemoved},
 		{"UPDATE delivery SET receiver = 'x' WHERE ord = 3", 3, ledger.ProblemChanged},
 		{"UPDATE delivery SET state = 'receipted' WHERE ord = 3", 3, ledger.ProblemChanged},
+		{"UPDATE message SET unheard = 'x' WHERE pos = 3", 3, ledger.ProblemChanged},
+		{"UPDATE delivery SET told = 'x' WHERE ord = 3", 3, ledger.ProblemChanged},
 		{"UPDATE delivery SET next_attempt = 0 WHERE ord = 3", 3, ledger.ProblemChanged},
 		{"UPDATE delivery_content SET raw = report WHERE ord = 3", 3, ledger.ProblemChanged},
 		{"DELETE FROM delivery_content WHERE ord = 3; DELETE FROM delivery WHERE ord = 3", 3, ledger.ProblemRemoved},

@@ -150,6 +150,9 @@ func TestIndexes_AreUsed(t *testing.T) {
 		"SELECT pos FROM message WHERE handover = 'a' AND handover <> '' ORDER BY pos",
 		"SELECT ord FROM delivery WHERE external_id = 'a' AND external_id <> '' AND receiver = 'b'",
 		"SELECT ord FROM delivery WHERE message = 'a' AND message <> ''",
+		"SELECT count(*) FROM message m WHERE m.unheard <> ''",
+		"SELECT pos FROM message m WHERE m.resolution <> ''",
+		"SELECT ord FROM delivery d WHERE (d.resolution <> '' OR d.state = 'closed')",
 		"SELECT rid FROM search WHERE param = 1 AND value = 'x' AND system = 2",
 	} {
 		err := s.db.writer.query(context.Background(), "EXPLAIN QUERY PLAN "+query, nil, func(r ledger.Row) error {
