@@ -3,13 +3,14 @@ package gateway_test
 import (
 	"bytes"
 	"fmt"
-	"stafett/gateway/desk"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"stafett/access"
 	"stafett/adapters"
+	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -250,7 +251,8 @@ func TestInvariant3_RecordAnswer(t *testing.T) {
 		{"the receiver's person", forKommune, false, yes, handover.StateAccepted, ""},
 		{"the receiver's person defers", forKommune, false, later, handover.StateDeferred, ""},
 		{"the gateway's operator", asOperator, false, yes, handover.StateAccepted, ""},
-		{"the sender's person reads a note", forSykehus, true, yes, handover.StateAccepted, ""},
+		{"the sender's person reads a no", forSykehus, true, later, handover.StateDeferred, ""},
+		{"the sender's person reads a yes", forSykehus, true, yes, handover.StateReceived, handover.FaultForbidden},
 		{"the sender's person without a note", forSykehus, false, yes, handover.StateReceived, handover.FaultForbidden},
 		{"a person of neither", access.Caller{Kind: access.CallerOperator, Person: "X", Party: institusjon}, true, yes, handover.StateReceived, handover.FaultForbidden},
 		{"a party", asKommune, true, yes, handover.StateReceived, handover.FaultForbidden},
@@ -289,8 +291,13 @@ func TestInvariant3_RecordAnswer(t *testing.T) {
 					t.Errorf("audit: %s", got)
 				}
 				b.deliver()
-				if len(b.ofType(sykehus, "MDM^T02")) == 0 {
-					t.Error("the hospital was not told")
+				told := b.ofType(sykehus, "MDM^T02")
+				if len(told) == 0 || !strings.Contains(string(told[len(told)-1].Raw), "Registrert av "+tt.by.Person) {
+					t.Error("the hospital was not told, or not of whom")
+				}
+				notes := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+				if own := tt.by.Party == kommune; own == slices.ContainsFunc(notes, func(o adapters.Outgoing) bool { return strings.Contains(string(o.Raw), "Registrert av") }) {
+					t.Error("the municipality is told of what another one's person recorded in its name, and only of that")
 				}
 			}
 			b.balanced()

@@ -29,8 +29,16 @@ func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyI
 		return nil, err
 	}
 	d.planAudit(by.operated(s, string(event.Name), ledger.Audit{Handover: h.ID}))
+	if by.Party != party && len(d.plan.Tellings) > 0 {
+		d.planTold(party)
+	}
 	d.plan.Handover = d.next
 	return &d.plan, nil
+}
+
+// planTold tells a party of what another one's person recorded in its name.
+func (d *decision) planTold(party handover.PartyID) {
+	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: party, Event: d.event.Name})
 }
 
 // ClosedMessage ends a parked message with a named person's reason.

@@ -39,7 +39,7 @@ func (g *Desk) RecordAnswer(ctx context.Context, c access.Caller, in Answer) (ha
 			return nil, ledger.ErrNotFound
 		}
 		party := in.party(c, h)
-		if err := access.MayOperate(c, party); err != nil && !readsUnclear(c, h, party) {
+		if err := mayRecord(c, h, party, in.Event); err != nil {
 			return nil, err
 		}
 		return act.Answered(s, person(c), h, party, handover.Event{Name: in.Event, Day: in.Day, Next: in.Next, Attention: in.Attention})
@@ -62,9 +62,25 @@ func (in Answer) party(c access.Caller, h handover.Handover) handover.PartyID {
 	return h.Receiver
 }
 
-// readsUnclear: a reader for the sender may record what the receiver has written, for the
-// note is in its hands; without such a note the answer would be its own (invariant 3).
-func readsUnclear(c access.Caller, h handover.Handover, party handover.PartyID) bool {
-	return c.Party == h.Sender && party == h.Receiver &&
-		slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool { return a.Reason == handover.AttentionAnswerNeedsReading })
+// mayRecord: a person records what the own party says; the gateway's operator for any. A
+// reader for the sender may record what the receiver has written, for the note is in its
+// hands, where that leaves custody with the sender. What moves custody is recorded by the
+// receiver's own person (invariant 3).
+func mayRecord(c access.Caller, h handover.Handover, party handover.PartyID, event handover.EventName) error {
+	err := access.MayOperate(c, party)
+	switch {
+	case err == nil || c.Party != h.Sender || party != h.Receiver || !needsReading(h):
+		return err
+	case slices.Contains(leavesCustody, event):
+		return nil
+	}
+	return &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.RecordAnswer",
+		Text: "what moves custody is recorded by a person of the receiver, or by the gateway's operator"}
+}
+
+// leavesCustody are the answers of a receiver after which the sender still holds the handover.
+var leavesCustody = []handover.EventName{handover.EventDeferred, handover.EventDeclined, handover.EventMisaddressed}
+
+func needsReading(h handover.Handover) bool {
+	return slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool { return a.Reason == handover.AttentionAnswerNeedsReading })
 }

@@ -20,7 +20,15 @@ func (o *outgoing) text() string {
 	case o.Purpose == ledger.PurposeAlert:
 		return o.alert()
 	}
-	return o.notice()
+	return o.notice() + o.recordedBy()
+}
+
+// recordedBy says which person recorded what a party is said to have done.
+func (o *outgoing) recordedBy() string {
+	if o.Actor.Person == "" {
+		return ""
+	}
+	return o.say(words{" Registrert av %s.", " Recorded by %s."}, o.Actor.Person)
 }
 
 // notice says what happened.
