@@ -98,6 +98,7 @@ func (s sqlAppender) applyUnits(tx Tx, units []Unit) ([]Result, error) {
 		h, r := string(l.handover), string(l.receiver)
 		tx.Queue(requeueLine, h, r, h, r)
 	}
+	w.queueGuards(tx)
 	if w.head.entry != entries {
 		w.head.queue(tx)
 	}

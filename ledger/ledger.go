@@ -11,7 +11,7 @@
 //     its units mention, plan.go (with erase.go and searchrow.go) turns each unit into
 //     statements without touching the database, writer.go gathers those into few. rows.go
 //     and field.go bind structs to columns and to the digest of a row; chain.go is the
-//     entry that vouches for a unit's rows.
+//     entry that vouches for a unit's rows. guard.go holds what rests on a search.
 //   - Reading. read.go, resources.go, list.go, queue.go and events.go are a role each;
 //     searchsql.go and reindex.go are the Searcher, audit.go, balance.go and verify.go the
 //     Auditor.
@@ -303,6 +303,9 @@ type Unit struct {
 	Deliveries []Delivery // insert when Version is 0, else update with Version expected
 	Events     []Event
 	Audit      []Audit
+	// Guards make what rests on a search atomic: the unit fails with ErrConflict where one
+	// is not at the version expected. They are in no chain entry: they only keep order.
+	Guards []Guard
 	// Hide ends a party's visibility of a handover's resources and keys.
 	Hide []Hidden
 	// Erase removes content by law.

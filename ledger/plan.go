@@ -72,6 +72,9 @@ func (p *plan) vouch(kind itemKind, key int64, fields []field) {
 func (p *plan) unit(u *Unit) (Applied, error) {
 	var out Applied
 	p.w.head.entry = p.entry
+	if err := p.raise(u.Guards); err != nil {
+		return out, err
+	}
 	if u.Message != nil {
 		if err := p.insertMessage(u.Message); err != nil {
 			return out, err

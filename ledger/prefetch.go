@@ -24,6 +24,7 @@ type work struct {
 	deliveries map[handover.DeliveryID]*deliveryRow
 	resources  map[ResourceKey]*resourceRow
 	erase      map[ResourceKey][]versionRow
+	guards     map[string]int64
 }
 
 // prefetch locks the head and reads every row that units mention. The head's lock keeps
@@ -37,12 +38,13 @@ func prefetch(tx Tx, units []Unit, locks Locks) (*work, error) {
 		head: h, messages: map[handover.MessageID]*messageRow{}, repeats: map[repeatKey]bool{},
 		handovers: map[handover.ID]*handoverRow{}, deliveries: map[handover.DeliveryID]*deliveryRow{},
 		resources: map[ResourceKey]*resourceRow{}, erase: map[ResourceKey][]versionRow{},
+		guards: map[string]int64{},
 	}
 	for i := range units {
 		w.mention(&units[i])
 	}
 	for _, f := range []func(Tx) error{w.readMessages, w.readRepeats, w.readHandovers,
-		func(tx Tx) error { return w.readDeliveries(tx, locks.Wait) }, w.readResources, w.readErased} {
+		func(tx Tx) error { return w.readDeliveries(tx, locks.Wait) }, w.readResources, w.readErased, w.readGuards} {
 		if err := f(tx); err != nil {
 			return nil, err
 		}
@@ -69,6 +71,9 @@ func (w *work) mention(u *Unit) {
 	}
 	for i := range u.Resources {
 		w.resources[ResourceKey{u.Resources[i].Type, u.Resources[i].ID}] = nil
+	}
+	for _, g := range u.Guards {
+		w.guards[cleanText(g.Key)] = 0
 	}
 	for _, e := range u.Erase {
 		switch {

@@ -63,6 +63,9 @@ type Reader interface {
 	DeliveriesOfHandover(ctx context.Context, id handover.ID) ([]Delivery, error)
 	// DeliveryByExternalID finds what a receipt refers to; the newest, should there be several.
 	DeliveryByExternalID(ctx context.Context, receiver handover.PartyID, externalID string) (Delivery, error)
+
+	// Guard returns the version of a guard, 0 where nothing was written under it yet.
+	Guard(ctx context.Context, key string) (int64, error)
 }
 
 // ResourceReader reads resources and their versions.

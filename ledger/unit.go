@@ -9,7 +9,7 @@ import (
 // Add joins to u what a further act of the same transaction changes. What both write stands
 // once, as the further act leaves it: a row is written at the version that the first of
 // them expected, and each handover, resource, delivery and message gets one new version.
-// Keys, events, audit lines, hidings and erasures follow in order. A transaction inserts
+// Keys, events, audit lines, guards, hidings and erasures follow in order. A transaction inserts
 // one message: o's is taken where u has none.
 func (u *Unit) Add(o Unit) {
 	if u.Message == nil {
@@ -35,6 +35,7 @@ func (u *Unit) Add(o Unit) {
 	u.Keys = append(u.Keys, o.Keys...)
 	u.Events = append(u.Events, o.Events...)
 	u.Audit = append(u.Audit, o.Audit...)
+	u.Guards = append(u.Guards, o.Guards...)
 	u.Hide = append(u.Hide, o.Hide...)
 	u.Erase = append(u.Erase, o.Erase...)
 }

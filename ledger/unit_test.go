@@ -19,6 +19,7 @@ func fullUnit(id string) ledger.Unit {
 		Deliveries: []ledger.Delivery{{ID: handover.DeliveryID(id), Version: 3}},
 		Events:     []ledger.Event{{Handover: handover.ID(id)}},
 		Audit:      []ledger.Audit{{Detail: id}},
+		Guards:     []ledger.Guard{{Key: id}},
 		Hide:       []ledger.Hidden{{Party: handover.PartyID(id)}},
 		Erase:      []ledger.Erasure{{Message: handover.MessageID(id)}},
 	}

@@ -147,6 +147,9 @@ type Snapshot struct {
 	Open      Asked[handover.PartyID, []handover.Handover]
 	// Versions are past versions of resources.
 	Versions Asked[Version, ledger.Resource]
+	// Guards are the versions of guards, by key; 0 where nothing was written under one. They
+	// are asked for together with what they guard, or before it: the kernel reads them first.
+	Guards Asked[string, int64]
 	// Reach has Resources hold what is reached by references from one resource.
 	Reach Asked[Reach, struct{}]
 
@@ -203,7 +206,7 @@ func (s *Snapshot) Complete() bool {
 	return len(s.Handovers.wanted)+len(s.Keys.wanted)+len(s.Resources.wanted)+len(s.Deliveries.wanted)+
 		len(s.Answered.wanted)+len(s.Messages.wanted)+len(s.First.wanted)+len(s.Matches.wanted)+
 		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Open.wanted)+len(s.Versions.wanted)+
-		len(s.Reach.wanted) == 0
+		len(s.Reach.wanted)+len(s.Guards.wanted) == 0
 }
 
 // Lock is the key by which acts on one delivery wait for each other.

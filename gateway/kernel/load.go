@@ -16,6 +16,7 @@ import (
 func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
 	r := k.Ledger
 	return errors.Join(
+		each(ctx, &s.Guards, r.Guard),
 		each(ctx, &s.Handovers, r.Handover),
 		each(ctx, &s.Keys, func(ctx context.Context, q act.Key) ([]handover.Handover, error) {
 			return r.FindHandovers(ctx, q.Kind, q.Party, q.Value)

@@ -42,6 +42,8 @@ func Run(t *testing.T, h Harness) {
 		{"Invariant8_Migrated", testMigrated},
 		{"Repeat", testRepeat},
 		{"Conflicts", testConflicts},
+		{"Guards", testGuards},
+		{"GuardsConcurrent", testGuardsConcurrent},
 		{"MessageUpdate", testMessageUpdate},
 		{"MessageState", testMessageState},
 		{"Invariant2_Balance", testBalance},
