@@ -20,6 +20,31 @@ type failing struct {
 	fail atomic.Pointer[func(ledger.Unit) error]
 }
 
+// TestWrite_AnswersTheTimeOfTheCommit: the answer, what is read and the search say one time.
+func TestWrite_AnswersTheTimeOfTheCommit(t *testing.T) {
+	b := newBench(t)
+	res, err := b.writeBundle(asKommune, referralBundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range res.Entries {
+		v, err := b.g.FHIR.Read(t.Context(), asKommune, e.Type, e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.At.IsZero() || !v.At.Equal(e.At) || string(v.JSON) != string(e.JSON) {
+			t.Errorf("answered %v %s\nread     %v %s", e.At, e.JSON, v.At, v.JSON)
+		}
+		at := ledger.TimeText(v.At)
+		if got := parse(t, string(v.JSON)).Str("meta", "lastUpdated"); got != at {
+			t.Errorf("%s says %s, stored at %s", e.Type, got, at)
+		}
+		if n := b.found(asKommune, e.Type, "_id="+e.ID+"&_lastUpdated="+at); n != 1 {
+			t.Errorf("%s is found %d times by its time", e.Type, n)
+		}
+	}
+}
+
 func (s *failing) Apply(ctx context.Context, units []ledger.Unit) ([]ledger.Result, error) {
 	f := s.fail.Load()
 	if f == nil {

@@ -111,9 +111,11 @@ type head struct {
 	epoch                                                          string
 	digest                                                         []byte
 	entry, event, message, handover, delivery, audit, res, version int64
+	// at is the time of the last resource version.
+	at int64
 }
 
-const headColumns = "entry, digest, event, message, handover, delivery, audit, resource, version"
+const headColumns = "entry, digest, event, message, handover, delivery, audit, resource, version, at"
 
 func readHead(tx Tx, lock string) (head, error) {
 	var h head
@@ -121,7 +123,7 @@ func readHead(tx Tx, lock string) (head, error) {
 		return h, fmt.Errorf("ledger: meta: %w", err)
 	}
 	err := one(tx, "SELECT "+headColumns+" FROM head"+lock, nil, &h.entry, &h.digest, &h.event,
-		&h.message, &h.handover, &h.delivery, &h.audit, &h.res, &h.version)
+		&h.message, &h.handover, &h.delivery, &h.audit, &h.res, &h.version, &h.at)
 	if err != nil {
 		return h, fmt.Errorf("ledger: head: %w", err)
 	}
@@ -129,6 +131,6 @@ func readHead(tx Tx, lock string) (head, error) {
 }
 
 func (h *head) queue(tx Tx) {
-	tx.Queue("UPDATE head SET entry = ?, digest = ?, event = ?, message = ?, handover = ?, delivery = ?, audit = ?, resource = ?, version = ?",
-		h.entry, h.digest, h.event, h.message, h.handover, h.delivery, h.audit, h.res, h.version)
+	tx.Queue("UPDATE head SET entry = ?, digest = ?, event = ?, message = ?, handover = ?, delivery = ?, audit = ?, resource = ?, version = ?, at = ?",
+		h.entry, h.digest, h.event, h.message, h.handover, h.delivery, h.audit, h.res, h.version, h.at)
 }

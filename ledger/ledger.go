@@ -11,7 +11,8 @@
 //     its units mention, plan.go (with erase.go and searchrow.go) turns each unit into
 //     statements without touching the database, writer.go gathers those into few. rows.go
 //     and field.go bind structs to columns and to the digest of a row; chain.go is the
-//     entry that vouches for a unit's rows. guard.go holds what rests on a search.
+//     entry that vouches for a unit's rows. guard.go holds what rests on a search, stamp.go
+//     the times of versions.
 //   - Reading. read.go, resources.go, list.go, queue.go and events.go are a role each;
 //     searchsql.go and reindex.go are the Searcher, audit.go, balance.go and verify.go the
 //     Auditor.
@@ -193,11 +194,12 @@ type Delivery struct {
 type ResourceWrite struct {
 	Type, ID string
 	// Expect is the version that must be the current one: 0 for none (create), -1 for any.
-	Expect  int64
-	Author  handover.PartyID
-	JSON    []byte // exact JSON with id and meta in place; nil deletes
+	Expect int64
+	Author handover.PartyID
+	// JSON is exact, with id and meta in place, Unstamped in the place of the version's
+	// time; nil deletes.
+	JSON    []byte
 	Deleted bool
-	At      time.Time
 	Rows    []search.Row
 	// Visible are the parties that may read it; a nil slice keeps what is stored.
 	Visible  []handover.PartyID
@@ -214,7 +216,7 @@ type Resource struct {
 	Author   handover.PartyID
 	JSON     []byte // nil when deleted
 	Deleted  bool
-	At       time.Time
+	At       time.Time // as meta.lastUpdated says; later than that of every version stored before
 	Handover handover.ID
 	Visible  []handover.PartyID // of the current version
 }
@@ -325,7 +327,13 @@ type Applied struct {
 	Head  handover.Digest
 	// Events holds the assigned sequence numbers, Resources the assigned versions, in order.
 	Events    []int64
-	Resources []int64
+	Resources []Stored
+}
+
+// Stored is a version that a unit stored, with its time: strictly increasing in commit order.
+type Stored struct {
+	Version int64
+	At      time.Time
 }
 
 // Result is one unit's outcome in a batch.

@@ -91,11 +91,11 @@ func (p *plan) unit(u *Unit) (Applied, error) {
 		}
 	}
 	for i := range u.Resources {
-		version, err := p.writeResource(&u.Resources[i])
+		stored, err := p.writeResource(&u.Resources[i])
 		if err != nil {
 			return out, err
 		}
-		out.Resources = append(out.Resources, version)
+		out.Resources = append(out.Resources, stored)
 	}
 	for i := range u.Deliveries {
 		if err := p.writeDelivery(&u.Deliveries[i]); err != nil {
@@ -230,7 +230,7 @@ func (p *plan) writeHandover(h handover.Handover) error {
 	return nil
 }
 
-func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
+func (p *plan) writeResource(r *ResourceWrite) (Stored, error) {
 	key := ResourceKey{r.Type, r.ID}
 	old := p.w.resources[key]
 	current := int64(0)
@@ -238,15 +238,12 @@ func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
 		current = old.Version
 	}
 	if r.Expect >= 0 && r.Expect != current {
-		return 0, fmt.Errorf("ledger: %s: %w", r.Type, ErrConflict)
+		return Stored{}, fmt.Errorf("ledger: %s: %w", r.Type, ErrConflict)
 	}
 	row := &versionRow{Resource: Resource{Type: r.Type, ID: r.ID, Version: current + 1, Author: r.Author,
-		JSON: r.JSON, Deleted: r.Deleted || len(r.JSON) == 0, At: r.At, Handover: r.Handover}, entry: p.entry}
-	if row.Deleted {
-		row.JSON = nil
-	}
-	if row.At.IsZero() {
-		row.At = p.w.now
+		Deleted: r.Deleted || len(r.JSON) == 0, At: p.w.head.next(p.w.now), Handover: r.Handover}, entry: p.entry}
+	if !row.Deleted {
+		row.JSON = Stamp(r.JSON, row.At)
 	}
 	if old != nil && row.Handover == "" {
 		row.Handover = old.Handover
@@ -263,7 +260,7 @@ func (p *plan) writeResource(r *ResourceWrite) (int64, error) {
 		put(p, p.w.erase, key, append(earlier[:len(earlier):len(earlier)], *row))
 	}
 	put(p, p.w.resources, key, &resourceRow{Resource: Resource{Version: row.Version, Handover: row.Handover}, rid: row.rid})
-	return row.Version, nil
+	return Stored{row.Version, row.At}, nil
 }
 
 // currentRow points the resource at its new version and returns its number.

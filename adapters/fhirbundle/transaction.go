@@ -20,7 +20,7 @@ func (w Wire) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
 	entries := make([]*fhir.Node, len(resources))
 	for i, r := range resources {
 		target := r.ResourceType() + "/" + r.ID()
-		entries[i] = fhir.Obj("fullUrl", w.fullURL(target), "resource", r,
+		entries[i] = fhir.Obj("fullUrl", w.fullURL(target), "resource", content(r),
 			"request", fhir.Obj("method", "PUT", "url", target))
 	}
 	return fhir.Obj("resourceType", "Bundle",
@@ -28,6 +28,23 @@ func (w Wire) Bundle(id string, at time.Time, resources []*fhir.Node) []byte {
 		"type", "transaction",
 		"timestamp", at.UTC().Format("2006-01-02T15:04:05.000Z"),
 		"entry", entries).JSON()
+}
+
+// content is a resource without what meta says of its version here, which is not the
+// receiver's (R4 3.1.0.2: a server sets it anew).
+func content(r *fhir.Node) *fhir.Node {
+	meta := r.Get("meta")
+	if meta.Get("versionId") == nil && meta.Get("lastUpdated") == nil {
+		return r
+	}
+	r = r.Clone()
+	meta = r.Get("meta")
+	meta.Delete("versionId")
+	meta.Delete("lastUpdated")
+	if len(meta.Members) == 0 {
+		r.Delete("meta")
+	}
+	return r
 }
 
 func (w Wire) fullURL(target string) string {

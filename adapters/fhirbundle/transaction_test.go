@@ -33,6 +33,22 @@ func TestTransaction_Exact(t *testing.T) {
 	}
 }
 
+// TestTransaction_LeavesOutOurVersions: what meta says of a version here is not sent, the rest is.
+func TestTransaction_LeavesOutOurVersions(t *testing.T) {
+	patient := parse(t, `{"resourceType":"Patient","id":"p1","meta":{"versionId":"2","lastUpdated":"2026-11-22T04:00:00Z"}}`)
+	flag := parse(t, `{"resourceType":"Flag","id":"f1","meta":{"versionId":"2","tag":[{"code":"x"}]}}`)
+	entries := parse(t, string(Wire{}.Bundle("m-1", time.Now(), []*fhir.Node{patient, flag}))).Each("entry")
+	if got := string(entries[0].Get("resource").JSON()); got != `{"resourceType":"Patient","id":"p1"}` {
+		t.Error(got)
+	}
+	if got := string(entries[1].Get("resource").JSON()); got != `{"resourceType":"Flag","id":"f1","meta":{"tag":[{"code":"x"}]}}` {
+		t.Error(got)
+	}
+	if patient.Str("meta", "versionId") != "2" {
+		t.Error("the caller's resource was changed")
+	}
+}
+
 func TestTransaction_IsReadByFHIRAndConforms(t *testing.T) {
 	plain := Wire{}.Bundle("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f","status":"active","code":{"text":"x"},"subject":{"reference":"Patient/p"}}`)})
 	again := Wire{}.Bundle("m-1", time.Now(), []*fhir.Node{parse(t, `{"resourceType":"Flag","id":"f"}`)})

@@ -711,7 +711,7 @@ func TestCapabilityStatement(t *testing.T) {
 	s := serve(t)
 	r := s.do("GET", "/metadata", "", "Authorization", "")
 	n := r.node(t)
-	if r.StatusCode != 200 || n.ResourceType() != "CapabilityStatement" || n.Str("fhirVersion") != "4.0.1" || n.Str("date") != "2026-03-02T08:30:15.250Z" ||
+	if r.StatusCode != 200 || n.ResourceType() != "CapabilityStatement" || n.Str("fhirVersion") != "4.0.1" || n.Str("date") != "2026-03-02T08:30:15.250000Z" ||
 		n.Str("implementation", "url") != s.url || n.Str("software", "version") != "1.0" {
 		t.Fatalf("%d %s", r.StatusCode, r.body)
 	}
@@ -841,8 +841,8 @@ func TestPaging(t *testing.T) {
 	}
 	entries := s.do("GET", "/Task/n5/_history", "").node(t).Each("entry")
 	for i, want := range []string{
-		`{"fullUrl":"` + s.url + `/Task/n5","request":{"method":"DELETE","url":"Task/n5"},"response":{"status":"204 No Content","etag":"W/\"2\"","lastModified":"2026-03-02T08:30:15.250Z"}}`,
-		`{"fullUrl":"` + s.url + `/Task/n5","resource":{"resourceType":"Task","status":"requested","intent":"order","id":"n5"},"request":{"method":"POST","url":"Task"},"response":{"status":"201 Created","etag":"W/\"1\"","lastModified":"2026-03-02T08:30:15.250Z"}}`,
+		`{"fullUrl":"` + s.url + `/Task/n5","request":{"method":"DELETE","url":"Task/n5"},"response":{"status":"204 No Content","etag":"W/\"2\"","lastModified":"2026-03-02T08:30:15.250000Z"}}`,
+		`{"fullUrl":"` + s.url + `/Task/n5","resource":{"resourceType":"Task","status":"requested","intent":"order","id":"n5"},"request":{"method":"POST","url":"Task"},"response":{"status":"201 Created","etag":"W/\"1\"","lastModified":"2026-03-02T08:30:15.250000Z"}}`,
 	} {
 		if got := string(entries[i].JSON()); got != want {
 			t.Errorf("history entry %d: %s", i, got)
@@ -878,7 +878,7 @@ func TestTransaction(t *testing.T) {
 	if got := entries[0].Str("resource", "entry", "resource", "id"); got != "n2" {
 		t.Errorf("a read in a transaction follows its writes: %s", entries[0].JSON())
 	}
-	if got := string(entries[1].JSON()); got != `{"fullUrl":"`+s.url+`/Task/n2","response":{"status":"201 Created","location":"`+s.url+`/Task/n2/_history/1","etag":"W/\"1\"","lastModified":"2026-03-02T08:30:15.250Z"}}` {
+	if got := string(entries[1].JSON()); got != `{"fullUrl":"`+s.url+`/Task/n2","response":{"status":"201 Created","location":"`+s.url+`/Task/n2/_history/1","etag":"W/\"1\"","lastModified":"2026-03-02T08:30:15.250000Z"}}` {
 		t.Errorf("create: %s", got)
 	}
 	if w := s.store.writes[len(s.store.writes)-1]; len(w.Entries) != 3 || w.Entries[0].FullURL != "urn:uuid:1" || w.Entries[1].ID != "mine" || string(w.Raw) != body {

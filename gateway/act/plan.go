@@ -2,7 +2,6 @@ package act
 
 import (
 	"cmp"
-
 	"time"
 
 	"stafett/fhir"
@@ -22,6 +21,19 @@ type Plan struct {
 	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
 	// that messages may have waited for; empty for none.
 	Waits, Arrived string
+	// Stored are the versions of the unit's resources, in their order, once it is committed.
+	Stored []ledger.Stored
+}
+
+// StoredAt is the time of the version that the committed plan stored of a resource; false
+// when it stored none.
+func (p *Plan) StoredAt(typ, id string) (time.Time, bool) {
+	for i, w := range p.Unit.Resources {
+		if w.Type == typ && w.ID == id && i < len(p.Stored) {
+			return p.Stored[i].At, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // add joins what a further decision of the same act changes.

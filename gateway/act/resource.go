@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -89,7 +88,7 @@ func says(cur ledger.Resource, n *fhir.Node) bool {
 	if cur.Version == 0 || cur.Deleted {
 		return false
 	}
-	stamp(n, cur.Version, cur.At)
+	stamp(n, cur.Version, ledger.TimeText(cur.At))
 	return bytes.Equal(n.AppendJSON(nil), cur.JSON)
 }
 
@@ -97,8 +96,9 @@ func keyOf(n *fhir.Node) ledger.ResourceKey {
 	return ledger.ResourceKey{Type: n.ResourceType(), ID: n.ID()}
 }
 
-// stamp sets meta.versionId and meta.lastUpdated and keeps what else meta holds.
-func stamp(n *fhir.Node, version int64, at time.Time) {
+// stamp sets meta.versionId and meta.lastUpdated, as ledger.TimeText spells it, and keeps
+// what else meta holds.
+func stamp(n *fhir.Node, version int64, at string) {
 	meta := n.Get("meta")
 	if meta == nil || meta.Kind != fhir.KindObject {
 		meta = fhir.Obj()
@@ -109,7 +109,7 @@ func stamp(n *fhir.Node, version int64, at time.Time) {
 		n.Members = slices.Insert(n.Members, min(after, len(n.Members)), fhir.Member{Name: "meta", Value: meta})
 	}
 	meta.Set("versionId", fhir.Str(strconv.FormatInt(version, 10)))
-	meta.Set("lastUpdated", fhir.Str(at.UTC().Format(time.RFC3339Nano)))
+	meta.Set("lastUpdated", fhir.Str(at))
 }
 
 // parties are those who take part in h: a receiver that was the wrong one no longer does.

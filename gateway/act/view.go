@@ -29,7 +29,7 @@ func (v *view) current(key ledger.ResourceKey) (ledger.Resource, bool) {
 	for at := v; at != nil; at = at.outer {
 		if w := at.plan.Unit.Resource(key.Type, key.ID); w != nil {
 			return ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
-				At: w.At, Handover: w.Handover, Visible: w.Visible}, true
+				Handover: w.Handover, Visible: w.Visible}, true
 		}
 	}
 	return v.s.Resources.Get(key)
@@ -68,11 +68,11 @@ func (v *view) planVersion(cur ledger.Resource, n *fhir.Node, author handover.Pa
 	if !v.s.Complete() {
 		return
 	}
-	stamp(n, cur.Version+1, v.s.Now)
-	rows, err := search.Rows(n, search.Meta{LastUpdated: v.s.Now})
+	stamp(n, cur.Version+1, ledger.Unstamped)
+	rows, err := search.Rows(n, search.Meta{})
 	if err != nil {
 		v.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.planVersion", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err})
 	}
 	v.plan.Unit.Resources = append(v.plan.Unit.Resources, ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version,
-		Author: author, JSON: n.JSON(), At: v.s.Now, Rows: rows, Visible: visible, Handover: home})
+		Author: author, JSON: n.JSON(), Rows: rows, Visible: visible, Handover: home})
 }

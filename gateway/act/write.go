@@ -100,7 +100,7 @@ func (w Writing) planResources(d *decision, task *Entry) {
 func (w Writing) planDeletions(d *decision) {
 	for _, e := range w.which((*Entry).deletes) {
 		d.plan.Unit.Resources = append(d.plan.Unit.Resources, ledger.ResourceWrite{Type: e.Type, ID: e.ID, Expect: e.Current.Version,
-			Author: e.Current.Author, Deleted: true, At: d.s.Now, Handover: e.Current.Handover})
+			Author: e.Current.Author, Deleted: true, Handover: e.Current.Handover})
 	}
 }
 

@@ -58,6 +58,7 @@ func (g *Door) write(ctx context.Context, t *writing) (fhir.WriteResult, error) 
 	}
 	if err == nil {
 		t.row = *plan.Unit.Message
+		t.stored(plan)
 		return fhir.WriteResult{Status: t.status, Entries: t.results}, nil
 	}
 	f := kernel.FaultOf(err)
@@ -255,14 +256,24 @@ func (t *writing) answer(s *act.Snapshot, p *act.Plan) error {
 	return nil
 }
 
-// result is what the caller is told of one entry.
+// stored puts the times of the versions that the commit stored into the results.
+func (t *writing) stored(p *act.Plan) {
+	for i := range t.results {
+		r := &t.results[i]
+		if at, stored := p.StoredAt(r.Type, r.ID); stored {
+			r.At, r.JSON = at, ledger.Stamp(r.JSON, at)
+		}
+	}
+}
+
+// result is what the caller is told of one entry, but for the time, which is the commit's.
 func result(p *act.Plan, e *act.Entry) (fhir.EntryResult, error) {
 	r := fhir.EntryResult{Status: http.StatusOK, Type: e.Type, ID: e.ID}
 	w := p.Unit.Resource(e.Type, e.ID)
 	if w == nil {
 		return unchanged(r, e)
 	}
-	r.Version, r.At, r.JSON = w.Expect+1, w.At, w.JSON
+	r.Version, r.JSON = w.Expect+1, w.JSON
 	if w.Expect == 0 {
 		r.Status, r.Created = http.StatusCreated, true
 	}

@@ -235,9 +235,11 @@ func (k *Kernel) once(ctx context.Context, s *act.Snapshot, plan Plan) (*act.Pla
 	if err != nil || p == nil {
 		return nil, err
 	}
-	if _, err := k.group.Commit(ctx, p.Unit); err != nil {
+	applied, err := k.group.Commit(ctx, p.Unit)
+	if err != nil {
 		return nil, err
 	}
+	p.Stored = applied.Resources
 	k.committed(p)
 	return p, nil
 }

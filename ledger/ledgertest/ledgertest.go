@@ -55,6 +55,8 @@ func Run(t *testing.T, h Harness) {
 		{"Resources", testResources},
 		{"ResourcesTogether", testResourcesTogether},
 		{"History", testHistory},
+		{"CommitTime", testCommitTime},
+		{"CommitTimePoller", testCommitTimePoller},
 		{"Search", testSearch},
 		{"SearchPaging", testSearchPaging},
 		{"SearchVisibility", testSearchVisibility},
@@ -252,8 +254,8 @@ func testRoundTrip(t *testing.T, h Harness) {
 	same(t, "audit", must1(s.AuditOf(ctx, ledger.AuditFilter{Handover: hd.ID})).Items, u.Audit)
 	r := u.Resources[0]
 	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1,
-		Author: r.Author, JSON: r.JSON, At: r.At, Handover: r.Handover, Visible: []handover.PartyID{municipality, hospital}})
-	same(t, "applied", applied, ledger.Applied{Entry: 1, Head: must1(s.Head(ctx)).Head, Events: []int64{1}, Resources: []int64{1, 1, 1, 1}})
+		Author: r.Author, JSON: r.JSON, At: applied.Resources[0].At, Handover: r.Handover, Visible: []handover.PartyID{municipality, hospital}})
+	same(t, "applied", applied, ledger.Applied{Entry: 1, Head: must1(s.Head(ctx)).Head, Events: []int64{1}, Resources: applied.Resources})
 	whole(t, s)
 }
 

@@ -75,7 +75,8 @@ func testConflicts(t *testing.T, h Harness) {
 	any.Expect = -1
 	fresh := sampleResource("Task", "fresh", "", 1, Start)
 	fresh.Expect = -1
-	same(t, "versions", must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{any, fresh, any}})[0].Resources, []int64{4, 1, 5})
+	stored := must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{any, fresh, any}})[0].Resources
+	same(t, "versions", []int64{stored[0].Version, stored[1].Version, stored[2].Version}, []int64{4, 1, 5})
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Handovers: []handover.Handover{{ID: "never", Version: 3}}})
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Deliveries: []ledger.Delivery{{ID: "never", Version: 3, State: ledger.DeliveryPending}}})
 	refuses(t, s, ledger.ErrConflict, ledger.Unit{Resources: []ledger.ResourceWrite{{Type: "Task", ID: "never", Expect: 3}}})

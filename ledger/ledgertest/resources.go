@@ -16,11 +16,11 @@ func testResources(t *testing.T, h Harness) {
 	r := sampleResource("Task", "t", "h", 1, Start)
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{r}})
 	second := r
-	second.Expect, second.JSON, second.Visible, second.At, second.Author, second.Handover = 1, []byte(`{"v": 2.10}`), nil, Start.Add(time.Hour), municipality, ""
-	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{second}})
+	second.Expect, second.JSON, second.Visible, second.Author, second.Handover = 1, []byte(`{"v": 2.10}`), nil, municipality, ""
+	stored := must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{second}})[0].Resources[0]
 	now := must1(s.Resource(ctx, "Task", "t"))
 	same(t, "second version", now, ledger.Resource{Type: "Task", ID: "t", Version: 2, Author: municipality, JSON: second.JSON,
-		At: second.At, Handover: "h", Visible: []handover.PartyID{municipality, hospital}})
+		At: stored.At, Handover: "h", Visible: []handover.PartyID{municipality, hospital}})
 	gone := r
 	gone.Expect, gone.JSON, gone.Deleted, gone.Visible = 2, nil, true, nil
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{gone}})

@@ -78,7 +78,7 @@ func sampleEvent(h handover.ID, m handover.MessageID, at time.Time) ledger.Event
 
 func sampleResource(typ, id string, h handover.ID, n int, at time.Time) ledger.ResourceWrite {
 	return ledger.ResourceWrite{
-		Type: typ, ID: id, Author: hospital, Handover: h, At: at, Visible: []handover.PartyID{hospital, municipality},
+		Type: typ, ID: id, Author: hospital, Handover: h, Visible: []handover.PartyID{hospital, municipality},
 		JSON: append(fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"text":"`, typ, id), append(bytes.Repeat([]byte("y"), 900), '"', '}')...),
 		Rows: []search.Row{
 			{Param: "identifier", Kind: search.KindToken, System: "urn:oid:2.16.578.1.12.4.1.4.1", Value: fmt.Sprintf("%011d", n)},

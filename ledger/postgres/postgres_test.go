@@ -88,7 +88,7 @@ func TestStore(t *testing.T) {
 			}
 			return open(t, names[s])
 		},
-		Back: `DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
+		Back: `ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
 			ALTER TABLE message DROP COLUMN resolved_at; ALTER TABLE message DROP COLUMN unheard;
 			ALTER TABLE delivery DROP COLUMN told; ALTER TABLE delivery DROP COLUMN resolution; ALTER TABLE delivery DROP COLUMN person;
 			UPDATE meta SET schema_version = 1`,

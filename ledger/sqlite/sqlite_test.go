@@ -39,7 +39,7 @@ func TestStore(t *testing.T) {
 			}
 			return open(t, paths[s])
 		},
-		Back: `DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
+		Back: `ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
 			ALTER TABLE message DROP COLUMN resolved_at; ALTER TABLE message DROP COLUMN unheard;
 			ALTER TABLE delivery DROP COLUMN told; ALTER TABLE delivery DROP COLUMN resolution; ALTER TABLE delivery DROP COLUMN person;
 			PRAGMA user_version = 1`,
