@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,12 +19,14 @@ import (
 )
 
 func ledgerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Ask the record: one message, the balance, the chain"}
 	c := &client{}
+	cmd := group("ledger", "Ask the record: one message, the balance, the chain",
+		ledgerMessage(c), ledgerBalance(c), ledgerVerify(c), ledgerCheckpoint(c), ledgerAudit(c), ledgerReindex(c))
 	c.flags(cmd)
-	var config string
-	cmd.PersistentFlags().StringVar(&config, "config", "", "open the store of this configuration instead (the gateway must be stopped, or use PostgreSQL)")
-	cmd.AddCommand(ledgerMessage(c), ledgerBalance(c, &config), ledgerVerify(c, &config), ledgerCheckpoint(c, &config), ledgerAudit(c), ledgerReindex(c))
+	cmd.PersistentFlags().StringVar(&c.config, "config", "", "ask the store of this configuration itself (for SQLite no gateway may run on it)")
+	for _, sub := range cmd.Commands() {
+		sub.RunE = c.onStore(sub.RunE)
+	}
 	return cmd
 }
 
@@ -90,33 +91,11 @@ func printReport(out io.Writer, raw json.RawMessage) {
 	}
 }
 
-// asked asks the running gateway, or the store itself when the command names its configuration.
-func asked(ctx context.Context, config string, store func(ledger.Auditor) error, overHTTP func() error) error {
-	if config == "" {
-		return overHTTP()
-	}
-	cfg, err := loadConfig(config)
-	if err != nil {
-		return err
-	}
-	s, err := openStore(ctx, cfg.Ledger)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return store(s)
-}
-
-func ledgerBalance(c *client, config *string) *cobra.Command {
+func ledgerBalance(c *client) *cobra.Command {
 	return &cobra.Command{Use: "balance", Short: "Prove that every received message is accounted for; exit 2 when not", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			var b api.Balance
-			err := asked(ctx, *config, func(s ledger.Auditor) error {
-				found, err := s.Balance(ctx)
-				b = api.BalanceOf(found)
-				return err
-			}, func() error { return c.call(ctx, "GET", "/ledger/balance", nil, &b) })
+			err := c.call(cmd.Context(), "GET", "/ledger/balance", nil, &b)
 			if err == nil {
 				err = c.print(cmd, b, func(out io.Writer) { printBalance(out, b) })
 			}
@@ -143,21 +122,16 @@ func printBalance(out io.Writer, b api.Balance) {
 	}
 }
 
-func ledgerVerify(c *client, config *string) *cobra.Command {
+func ledgerVerify(c *client) *cobra.Command {
 	var against string
 	cmd := &cobra.Command{Use: "verify", Short: "Verify the digest chain and every row it covers; exit 2 at the first finding", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			cp, err := readCheckpoint(against)
 			if err != nil {
 				return err
 			}
 			var v api.Verification
-			err = asked(ctx, *config, func(s ledger.Auditor) error {
-				found, err := s.Verify(ctx, cp)
-				v = api.VerificationOf(found)
-				return err
-			}, func() error { return c.call(ctx, "POST", "/ledger/verify", cp, &v) })
+			err = c.call(cmd.Context(), "POST", "/ledger/verify", cp, &v)
 			if err == nil {
 				err = c.print(cmd, v, func(out io.Writer) { printVerification(out, v) })
 			}
@@ -194,14 +168,11 @@ func readCheckpoint(path string) (*ledger.Checkpoint, error) {
 	return cp, nil
 }
 
-func ledgerCheckpoint(c *client, config *string) *cobra.Command {
+func ledgerCheckpoint(c *client) *cobra.Command {
 	return &cobra.Command{Use: "checkpoint", Short: "Print the chain's head, to be kept outside the ledger", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			var cp ledger.Checkpoint
-			err := asked(ctx, *config, func(s ledger.Auditor) (err error) { cp, err = s.Head(ctx); return },
-				func() error { return c.call(ctx, "GET", "/ledger/checkpoint", nil, &cp) })
-			if err != nil {
+			if err := c.call(cmd.Context(), "GET", "/ledger/checkpoint", nil, &cp); err != nil {
 				return err
 			}
 			return writeJSON(cmd.OutOrStdout(), cp)

@@ -378,7 +378,7 @@ func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, code := b.cli("serve", "--config", b.config); code != 1 || !strings.Contains(out, "surprise") || !strings.Contains(out, "line ") {
+		if out, code := b.cli("serve", "--config", b.config); code != 1 || !strings.Contains(out, "surprise") || !strings.Contains(out, ".yaml:") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
 	})

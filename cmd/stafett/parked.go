@@ -16,15 +16,14 @@ import (
 )
 
 func parkedCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "parked", Short: "What waits for a named person, and what to do about it"}
 	c := &client{}
-	c.flags(cmd)
-	cmd.AddCommand(parkedList(c), parkedShow(c),
+	cmd := group("parked", "What waits for a named person, and what to do about it", parkedList(c), parkedShow(c),
 		parkedVerb(c, "reprocess ID", "Take a parked message through intake again", "messages", nil),
 		parkedVerb(c, "reroute ID PARTY", "Take a parked message through intake again with this receiver", "messages",
 			func(arg string) api.Operation { return api.Operation{To: handover.PartyID(arg)} }),
 		parkedVerb(c, "resend ID", "Send a parked delivery again", "deliveries", nil),
 		parkedClose(c))
+	c.flags(cmd)
 	return cmd
 }
 
@@ -112,10 +111,9 @@ func parkedClose(c *client) *cobra.Command {
 }
 
 func handoverCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "handover", Short: "Handovers: who holds them, and the answers that a person reads"}
 	c := &client{}
+	cmd := group("handover", "Handovers: who holds them, and the answers that a person reads", handoverList(c), handoverAnswer(c))
 	c.flags(cmd)
-	cmd.AddCommand(handoverList(c), handoverAnswer(c))
 	return cmd
 }
 
