@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,19 +13,19 @@ import (
 
 	"stafett/api"
 	"stafett/gateway/desk"
-	"stafett/handover"
-	"stafett/ledger"
 )
 
 func ledgerCommand() *cobra.Command {
 	c := &client{}
 	cmd := group("ledger", "Ask the record: one message, the balance, the chain",
 		ledgerMessage(c), ledgerBalance(c), ledgerVerify(c), ledgerCheckpoint(c), ledgerAudit(c), ledgerReindex(c))
+	backup := ledgerBackup(c)
 	c.flags(cmd)
 	cmd.PersistentFlags().StringVar(&c.config, "config", "", "ask the store of this configuration itself (for SQLite no gateway may run on it)")
 	for _, sub := range cmd.Commands() {
 		sub.RunE = c.onStore(sub.RunE)
 	}
+	cmd.AddCommand(backup)
 	return cmd
 }
 
@@ -120,63 +119,6 @@ func printBalance(out io.Writer, b api.Balance) {
 	} else {
 		fmt.Fprintln(out, "THE BALANCE DOES NOT HOLD")
 	}
-}
-
-func ledgerVerify(c *client) *cobra.Command {
-	var against string
-	cmd := &cobra.Command{Use: "verify", Short: "Verify the digest chain and every row it covers; exit 2 at the first finding", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cp, err := readCheckpoint(against)
-			if err != nil {
-				return err
-			}
-			var v api.Verification
-			err = c.call(cmd.Context(), "POST", "/ledger/verify", cp, &v)
-			if err == nil {
-				err = c.print(cmd, v, func(out io.Writer) { printVerification(out, v) })
-			}
-			if err != nil {
-				return err
-			}
-			return wholeOr2(v.Whole)
-		}}
-	cmd.Flags().StringVar(&against, "checkpoint", "", "also hold against a checkpoint that was kept outside")
-	return cmd
-}
-
-func printVerification(out io.Writer, v api.Verification) {
-	fmt.Fprintf(out, "%d entries, %d events, %d erased by law, head %s\n", v.Entries, v.Events, v.Erased, v.Head)
-	if f := v.Finding; f != nil {
-		fmt.Fprintf(out, "NOT WHOLE: entry %d %s: %s\n", f.Entry, f.Problem, f.Detail)
-		return
-	}
-	fmt.Fprintln(out, "the chain is whole")
-}
-
-func readCheckpoint(path string) (*ledger.Checkpoint, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	cp := &ledger.Checkpoint{}
-	if err := json.Unmarshal(b, cp); err != nil || cp.Head == handover.Digest("") {
-		return nil, fmt.Errorf("%s is no checkpoint", path)
-	}
-	return cp, nil
-}
-
-func ledgerCheckpoint(c *client) *cobra.Command {
-	return &cobra.Command{Use: "checkpoint", Short: "Print the chain's head, to be kept outside the ledger", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var cp ledger.Checkpoint
-			if err := c.call(cmd.Context(), "GET", "/ledger/checkpoint", nil, &cp); err != nil {
-				return err
-			}
-			return writeJSON(cmd.OutOrStdout(), cp)
-		}}
 }
 
 func ledgerAudit(c *client) *cobra.Command {
