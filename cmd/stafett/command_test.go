@@ -9,9 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/spf13/cobra"
 
+	"stafett/api"
 	"stafett/handover"
 )
 
@@ -54,7 +57,7 @@ func eachCommand(cmd *cobra.Command, path []string, f func(cmd *cobra.Command, p
 func TestCommands_AMistypedWordIsAMistake(t *testing.T) {
 	for typed, meant := range map[string]string{
 		"ledger blance": "balance", "ledger verfy": "verify", "events tial": "tail", "parked lst": "list", "handover lst": "list",
-		"config chek": "check", "parked nonsense": "close, list",
+		"config chek": "check", "parked nonsense": "close, history, list",
 	} {
 		out, code := run(t, strings.Fields(typed)...)
 		if code != 1 || !strings.Contains(out, "there is no command") || !strings.Contains(out, meant) {
@@ -237,6 +240,40 @@ func TestConfig_AMissingLedgerIsNotMade(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(path), "ledger.db")); err == nil {
 		t.Error("a look at a ledger made one")
+	}
+}
+
+// TestLists_AreReadToTheirEnds: none is cut off at a page, and the total is told.
+func TestLists_AreReadToTheirEnds(t *testing.T) {
+	const total = 2345
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		limit, err1 := strconv.Atoi(q.Get("limit"))
+		from, err2 := strconv.Atoi("0" + q.Get("after"))
+		if err := errors.Join(err1, err2); err != nil {
+			http.Error(w, "query", http.StatusBadRequest)
+			return
+		}
+		page := api.List[map[string]string]{Total: total}
+		for i := from; i < min(from+limit, total); i++ {
+			page.Items = append(page.Items, map[string]string{"id": fmt.Sprintf("n%d", i)})
+		}
+		if from+limit < total {
+			page.Next = strconv.Itoa(from + limit)
+		}
+		_ = writeJSON(w, page)
+	}))
+	defer srv.Close()
+	t.Setenv("STAFETT_URL", srv.URL)
+	for command, want := range map[string]string{"handover list": "2345 handovers", "parked list": "2345 messages and 2345 deliveries",
+		"parked history": "2345 messages and 2345 deliveries", "ledger unheard": "2345 messages", "ledger audit --handover h": ""} {
+		out, code := run(t, strings.Fields(command)...)
+		if code != 0 || !strings.Contains(out, want) || strings.Count(out, "\n") < total {
+			t.Errorf("%s: exit %d, %d lines, without %q", command, code, strings.Count(out, "\n"), want)
+		}
+		if out, code := run(t, append(strings.Fields(command), "--json")...); code != 0 || !strings.Contains(out, `"total": 2345`) {
+			t.Errorf("%s --json: exit %d, %.200s", command, code, out)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func ledgerCommand() *cobra.Command {
 	c := &client{}
 	cmd := group("ledger", "Ask the record: one message, the balance, the chain",
-		ledgerMessage(c), ledgerBalance(c), ledgerVerify(c), ledgerCheckpoint(c), ledgerAudit(c), ledgerReindex(c))
+		ledgerMessage(c), ledgerBalance(c), ledgerVerify(c), ledgerCheckpoint(c), ledgerAudit(c), ledgerUnheard(c), ledgerReindex(c))
 	backup := ledgerBackup(c)
 	c.flags(cmd)
 	cmd.PersistentFlags().StringVar(&c.config, "config", "", "ask the store of this configuration itself (for SQLite no gateway may run on it)")
@@ -143,6 +143,26 @@ func printAudit(out io.Writer, lines []api.Audited) {
 			strings.TrimSpace(string(l.Party)+" "+l.Person))
 	}
 	w.Flush()
+}
+
+func ledgerUnheard(c *client) *cobra.Command {
+	return &cobra.Command{Use: "unheard", Short: "List the messages that were applied and whose content reached nobody, and why", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := listAll[api.UnheardMessage](cmd.Context(), c, "/ledger/unheard", url.Values{})
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, v, func(out io.Writer) { printUnheard(out, v.Items) })
+		}}
+}
+
+func printUnheard(out io.Writer, list []api.UnheardMessage) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, m := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.ID, m.Sender, m.Wire, m.Type, m.Why)
+	}
+	w.Flush()
+	fmt.Fprintf(out, "%d messages were heard by nobody\n", len(list))
 }
 
 func ledgerReindex(c *client) *cobra.Command {
