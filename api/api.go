@@ -46,6 +46,11 @@ type Desk interface {
 	// ParkedMessages and ParkedDeliveries are pages behind after, which is opaque.
 	ParkedMessages(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error)
 	ParkedDeliveries(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error)
+	// ResolvedMessages and ResolvedDeliveries are pages of what a named person ended, Unheard
+	// of the applied messages whose content reached nobody.
+	ResolvedMessages(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error)
+	ResolvedDeliveries(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error)
+	Unheard(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error)
 	Reprocess(ctx context.Context, c access.Caller, id handover.MessageID) (ledger.Message, error)
 	Reroute(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error)
 	CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error
@@ -81,6 +86,7 @@ func Mount(r gin.IRouter, o Options) {
 	r.GET("/parked/deliveries", a.parkedDeliveries)
 	r.POST("/parked/messages/:id/:verb", a.onMessage)
 	r.POST("/parked/deliveries/:id/:verb", a.onDelivery)
+	r.GET("/ledger/unheard", a.unheard)
 	r.GET("/events/verify", a.verifyEvents)
 
 	// The whole record is for named persons who work for no single party.

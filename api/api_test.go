@@ -58,6 +58,21 @@ func (d *fakeDesk) ParkedDeliveries(_ context.Context, _ access.Caller, limit in
 	return ledger.Listing[ledger.Delivery]{}, d.err
 }
 
+func (d *fakeDesk) ResolvedMessages(_ context.Context, _ access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error) {
+	d.asked = page{limit, after}
+	return ledger.Listing[ledger.Message]{Items: []ledger.Message{{ID: "ended", Resolution: "by telephone", Person: "Oda Operatør"}}, Total: 1}, d.err
+}
+
+func (d *fakeDesk) ResolvedDeliveries(_ context.Context, _ access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error) {
+	d.asked = page{limit, after}
+	return ledger.Listing[ledger.Delivery]{}, d.err
+}
+
+func (d *fakeDesk) Unheard(_ context.Context, _ access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error) {
+	d.asked = page{limit, after}
+	return ledger.Listing[ledger.Message]{Items: []ledger.Message{{ID: "a", Unheard: "no-receiver"}}, Total: 1}, d.err
+}
+
 func (d *fakeDesk) Resend(context.Context, access.Caller, handover.DeliveryID) (ledger.Delivery, error) {
 	return ledger.Delivery{ID: "d"}, d.err
 }
@@ -313,6 +328,8 @@ func TestStyle_NamesAreCamelCase(t *testing.T) {
 	for path, want := range map[string]string{
 		"GET /ledger/balance":              `{"received":2,"delivered":1,"applied":0,"repeated":0,"refused":0,"parked":0,"closed":0,"moving":0,"holds":false,"unaccounted":["m"]}`,
 		"POST /ledger/verify":              `{"entries":4,"events":0,"erased":0,"head":"sha256:1","whole":false,"finding":{"entry":2,"problem":"changed"}}`,
+		"GET /ledger/unheard":              `{"items":[{"id":"a","wire":"","receivedAt":"0001-01-01T00:00:00Z","why":"no-receiver"}],"total":1}`,
+		"GET /parked/messages?ended=true":  `{"items":[{"id":"ended","wire":"","receivedAt":"0001-01-01T00:00:00Z","reason":"","ended":{"how":"by telephone","person":"Oda Operatør"}}],"total":1}`,
 		"GET /ledger/checkpoint":           `{"epoch":"e","entry":4,"head":"sha256:1","event":0,"at":"0001-01-01T00:00:00Z"}`,
 		"POST /ledger/reindex":             `{"resources":3}`,
 		"GET /events/verify?party=kommune": `{"party":"kommune","ledger":3,"stream":2,"compared":2,"whole":false,"finding":{"event":3,"problem":"missing"}}`,

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -16,9 +15,8 @@ import (
 func (a *api) handovers(c *gin.Context) {
 	f := ledger.HandoverFilter{Chain: handover.ChainID(c.Query("chain"))}
 	for name, to := range map[string]*bool{"open": &f.OpenOnly, "attention": &f.Attention} {
-		var err error
-		if *to, err = strconv.ParseBool(c.DefaultQuery(name, "false")); err != nil {
-			fail(c, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: name, Text: "true or false"})
+		var ok bool
+		if *to, ok = flagOf(c, name); !ok {
 			return
 		}
 	}

@@ -41,6 +41,16 @@ func pageOf(c *gin.Context) (page, error) {
 	return p, nil
 }
 
+// flagOf reads a query parameter that is true or false; false when it is absent. It has
+// answered when it is not ok.
+func flagOf(c *gin.Context, name string) (value, ok bool) {
+	value, err := strconv.ParseBool(c.DefaultQuery(name, "false"))
+	if err != nil {
+		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: name, Text: "true or false"})
+	}
+	return value, err == nil
+}
+
 // replyPage answers with the page that the caller asks for of a list of the desk's, each of
 // its items told as a V.
 func replyPage[T, V any](c *gin.Context, told func(T) V, list func(p page) (ledger.Listing[T], error)) {

@@ -11,7 +11,7 @@ import (
 	"stafett/ledger"
 )
 
-// ParkedMessage is one message that waits for a named person.
+// ParkedMessage is one message that waits for a named person, or that one ended.
 type ParkedMessage struct {
 	ID         handover.MessageID `json:"id"`
 	Sender     handover.PartyID   `json:"sender,omitempty"`
@@ -20,11 +20,12 @@ type ParkedMessage struct {
 	ReceivedAt time.Time          `json:"receivedAt"`
 	Reason     handover.FaultKind `json:"reason"`
 	Detail     string             `json:"detail,omitempty"`
-	Contact    string             `json:"contact"`
+	Contact    string             `json:"contact,omitempty"`
 	Deadline   time.Time          `json:"deadline,omitzero"`
+	Ended      Ended              `json:"ended,omitzero"`
 }
 
-// ParkedDelivery is one outgoing message that waits for a named person.
+// ParkedDelivery is one outgoing message that waits for a named person, or that one ended.
 type ParkedDelivery struct {
 	ID       handover.DeliveryID  `json:"id"`
 	Receiver handover.PartyID     `json:"receiver"`
@@ -33,26 +34,61 @@ type ParkedDelivery struct {
 	Error    string               `json:"error,omitempty"`
 	Message  handover.MessageID   `json:"message,omitempty"`
 	Handover handover.ID          `json:"handover,omitempty"`
-	Contact  string               `json:"contact"`
+	Contact  string               `json:"contact,omitempty"`
 	Deadline time.Time            `json:"deadline,omitzero"`
+	Ended    Ended                `json:"ended,omitzero"`
 }
 
+// Ended is how a named person ended what was parked.
+type Ended struct {
+	How    string    `json:"how,omitempty"`
+	Person string    `json:"person,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+}
+
+// String is the end in words, for a person.
+func (e Ended) String() string {
+	said := e.How
+	if e.Person != "" {
+		said += ", by " + e.Person
+	}
+	if !e.At.IsZero() {
+		said += ", " + e.At.Local().Format(time.DateTime)
+	}
+	return said
+}
+
+func parkedMessage(m ledger.Message) ParkedMessage {
+	return ParkedMessage{m.ID, m.Sender, m.Wire, m.Type, m.ReceivedAt, m.Reason, m.Detail, m.Contact, m.Deadline,
+		Ended{m.Resolution, m.Person, m.ResolvedAt}}
+}
+
+func parkedDelivery(d ledger.Delivery) ParkedDelivery {
+	return ParkedDelivery{d.ID, d.Receiver, d.Type, d.State, d.Error, d.Message, d.Handover, d.Contact, d.Deadline,
+		Ended{d.Resolution, d.Person, d.EndedAt}}
+}
+
+// parkedMessages lists those that wait, the oldest first, or with ?ended=true those that a
+// named person ended, the newest first.
 func (a *api) parkedMessages(c *gin.Context) {
-	told := func(m ledger.Message) ParkedMessage {
-		return ParkedMessage{m.ID, m.Sender, m.Wire, m.Type, m.ReceivedAt, m.Reason, m.Detail, m.Contact, m.Deadline}
+	list := a.Desk.ParkedMessages
+	if ended, ok := flagOf(c, "ended"); !ok {
+		return
+	} else if ended {
+		list = a.Desk.ResolvedMessages
 	}
-	replyPage(c, told, func(p page) (ledger.Listing[ledger.Message], error) {
-		return a.Desk.ParkedMessages(c, callerOf(c), p.limit, p.after)
-	})
+	replyPage(c, parkedMessage, func(p page) (ledger.Listing[ledger.Message], error) { return list(c, callerOf(c), p.limit, p.after) })
 }
 
+// parkedDeliveries is parkedMessages for deliveries.
 func (a *api) parkedDeliveries(c *gin.Context) {
-	told := func(d ledger.Delivery) ParkedDelivery {
-		return ParkedDelivery{d.ID, d.Receiver, d.Type, d.State, d.Error, d.Message, d.Handover, d.Contact, d.Deadline}
+	list := a.Desk.ParkedDeliveries
+	if ended, ok := flagOf(c, "ended"); !ok {
+		return
+	} else if ended {
+		list = a.Desk.ResolvedDeliveries
 	}
-	replyPage(c, told, func(p page) (ledger.Listing[ledger.Delivery], error) {
-		return a.Desk.ParkedDeliveries(c, callerOf(c), p.limit, p.after)
-	})
+	replyPage(c, parkedDelivery, func(p page) (ledger.Listing[ledger.Delivery], error) { return list(c, callerOf(c), p.limit, p.after) })
 }
 
 // Operation is the body of what a named person does about something parked.

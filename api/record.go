@@ -130,6 +130,28 @@ func (a *api) audit(c *gin.Context) {
 	})
 }
 
+// UnheardMessage is an applied message whose content reached nobody.
+type UnheardMessage struct {
+	ID         handover.MessageID `json:"id"`
+	Sender     handover.PartyID   `json:"sender,omitempty"`
+	Wire       handover.Wire      `json:"wire"`
+	Type       string             `json:"type,omitempty"`
+	ReceivedAt time.Time          `json:"receivedAt"`
+	Handover   handover.ID        `json:"handover,omitempty"`
+	// Why is a code of a closed list.
+	Why string `json:"why"`
+}
+
+// unheard lists them for named persons, the oldest first.
+func (a *api) unheard(c *gin.Context) {
+	told := func(m ledger.Message) UnheardMessage {
+		return UnheardMessage{m.ID, m.Sender, m.Wire, m.Type, m.ReceivedAt, m.Handover, m.Unheard}
+	}
+	replyPage(c, told, func(p page) (ledger.Listing[ledger.Message], error) {
+		return a.Desk.Unheard(c, callerOf(c), p.limit, p.after)
+	})
+}
+
 // Reindexed is what computing the search rows anew has gone through.
 type Reindexed struct {
 	Resources int `json:"resources"`

@@ -187,7 +187,7 @@ func TestProblemsNameTheirLine(t *testing.T) {
 		"not YAML":        {"parties:\n  - id: [\n", []string{"d.yaml:2: not YAML"}},
 		"two documents":   {file("a", "") + "---\n" + file("b", ""), []string{"d.yaml:"}},
 		"no parties":      {"parties: []\n", []string{"d.yaml:1: the file names no parties"}},
-		"unknown top key": {"partys: []\n", []string{`d.yaml:1: the file has no field "partys"; it has parties`}},
+		"unknown top key": {"partys: []\n", []string{`d.yaml:1: the file has no field "partys"; did you mean parties?`}},
 		"parties no list": {"parties: x\n", []string{"d.yaml:1: parties must be a list"}},
 		"party no map":    {"parties: [x]\n", []string{"d.yaml:1: a party must be a mapping", "d.yaml:1: a party needs an id", "d.yaml:1: party  needs a name", "d.yaml:1: party : type must be", "d.yaml:1: party  needs at least one contact"}},
 		"unknown key":     {file("a", "hre: 80001"), []string{`d.yaml:7: a party has no field "hre"`}},

@@ -46,7 +46,17 @@ func Load(path string, served ...Wire) (*Directory, error) {
 // every problem at once.
 func Parse(name string, text []byte, served ...Wire) (*Directory, error) {
 	r := &fileReader{file: name}
-	entries := r.entries(text)
+	return r.whole(r.entries(text), served)
+}
+
+// ParseNode reads a directory from the list of parties in a YAML file that holds other
+// things too. It is Parse for the rest.
+func ParseNode(name string, parties *yaml.Node, served ...Wire) (*Directory, error) {
+	r := &fileReader{file: name}
+	return r.whole(r.parties(parties), served)
+}
+
+func (r *fileReader) whole(entries []*entry, served []Wire) (*Directory, error) {
 	r.check(entries, served)
 	if len(r.problems) > 0 {
 		return nil, &Errors{sorted(r.problems)}
@@ -73,14 +83,15 @@ func (r *fileReader) entries(text []byte) []*entry {
 	if !ok {
 		return nil
 	}
-	var entries []*entry
-	r.fields(root, "the file", map[string]setter{
-		"parties": func(field string, n *yaml.Node, _ lines) {
-			r.items(field, n, func(_ int, item *yaml.Node) { entries = append(entries, r.party(item)) })
-		},
-	})
+	list := &yaml.Node{Kind: yaml.SequenceNode, Line: root.Line}
+	r.fields(root, "the file", map[string]setter{"parties": func(_ string, n *yaml.Node, _ lines) { list = n }})
+	return r.parties(list)
+}
+
+func (r *fileReader) parties(list *yaml.Node) (entries []*entry) {
+	r.items("parties", list, func(_ int, item *yaml.Node) { entries = append(entries, r.party(item)) })
 	if len(entries) == 0 && len(r.problems) == 0 {
-		r.problem(root.Line, "the file names no parties")
+		r.problem(list.Line, "the file names no parties")
 	}
 	return entries
 }

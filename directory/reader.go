@@ -2,6 +2,8 @@ package directory
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -55,7 +57,7 @@ func (r *fileReader) fields(n *yaml.Node, what string, known map[string]setter) 
 		set, ok := known[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !ok:
-			r.problem(key.Line, "%s has no field %q; it has %s", what, shown(key.Value), names(known))
+			r.problem(key.Line, "%s has no field %q; %s", what, shown(key.Value), meant(key.Value, names(known)))
 		case at[key.Value] != 0:
 			r.problem(key.Line, "%s: field %s is given twice, first in line %d", what, key.Value, at[key.Value])
 		default:
@@ -123,13 +125,14 @@ func sorted(p []Problem) []Problem {
 	return p
 }
 
-func names(known map[string]setter) string {
-	keys := make([]string, 0, len(known))
-	for k := range known {
-		keys = append(keys, k)
+func names(known map[string]setter) []string { return slices.Sorted(maps.Keys(known)) }
+
+// meant says which of the known names a wrong one is near, or else which there are.
+func meant(wrong string, known []string) string {
+	if near := Near(wrong, known); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
 	}
-	sort.Strings(keys)
-	return strings.Join(keys, ", ")
+	return "it has " + strings.Join(known, ", ")
 }
 
 // shown shortens what is quoted in a problem.

@@ -14,25 +14,38 @@ type Redis struct{ client *redis.Client }
 
 var _ Store = (*Redis)(nil)
 
+var errAddress = errors.New("ephemeral: Redis address is not a redis:// URL")
+
 // keyPrefix keeps this program's keys apart in a shared server.
 const keyPrefix = "stafett:"
 
-// NewRedis connects to a redis:// or rediss:// URL and fails when nothing answers there.
-func NewRedis(ctx context.Context, url string) (*Redis, error) {
+// CheckAddress refuses what is no redis:// or rediss:// URL. The error does not hold it,
+// since a password may stand there.
+func CheckAddress(url string) error {
+	if _, err := redis.ParseURL(url); err != nil {
+		return errAddress
+	}
+	return nil
+}
+
+// dial makes the client, which connects when it is first used.
+func dial(url string) (*Redis, error) {
 	opts, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("ephemeral: Redis address is not a redis:// URL")
+		return nil, errAddress
 	}
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = 2*time.Second, time.Second, time.Second
 	// A caller can go on without this state, so it is told early.
 	opts.MaxRetries, opts.DialerRetries = 1, 1
 	redis.SetLogger(silent{})
-	r := &Redis{client: redis.NewClient(opts)}
+	return &Redis{client: redis.NewClient(opts)}, nil
+}
+
+func (r *Redis) ping(ctx context.Context) error {
 	if err := r.client.Ping(ctx).Err(); err != nil {
-		r.client.Close()
-		return nil, fmt.Errorf("ephemeral: Redis does not answer: %w", err)
+		return fmt.Errorf("ephemeral: Redis does not answer: %w", err)
 	}
-	return r, nil
+	return nil
 }
 
 // takeToken is the bucket in one step on the server, by the server's clock: nodes whose

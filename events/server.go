@@ -56,7 +56,8 @@ func (c serverConf) text() (string, error) {
 
 // startServer starts a server inside this process and refuses one that does not sync.
 func startServer(c serverConf) (*server.Server, error) {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	// Its owner's alone, also where it was there before.
+	if err := errors.Join(os.MkdirAll(c.Dir, 0o700), os.Chmod(c.Dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("events: store directory: %w", err)
 	}
 	text, err := c.text()

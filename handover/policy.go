@@ -13,6 +13,16 @@ type Term struct {
 	WorkingDays int           `yaml:"workingDays,omitempty"`
 }
 
+// UnmarshalYAML replaces the whole term: what a file says in one way leaves nothing of a
+// default that is said in the other.
+func (m *Term) UnmarshalYAML(read func(any) error) error {
+	type given Term
+	var g given
+	err := read(&g)
+	*m = Term(g)
+	return err
+}
+
 // from returns the end of the term that begins at t.
 func (m Term) from(t time.Time) time.Time {
 	if m.WorkingDays > 0 {

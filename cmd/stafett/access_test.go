@@ -145,6 +145,7 @@ func (w *town) guards() map[string]guard {
 		"GET /parked/deliveries":                {outsider: 403, reader: none, participant: 403},
 		"POST /parked/messages/:id/:verb":       {path: "/parked/messages/" + w.parkedMessage + "/close", body: `{"why":"x"}`, outsider: 403, reader: 403, participant: 403},
 		"POST /parked/deliveries/:id/:verb":     {path: "/parked/deliveries/" + w.refusedDelivery + "/resend", outsider: 403, reader: 403, participant: 403},
+		"GET /ledger/unheard":                   {outsider: 403, reader: none, participant: 403},
 		"GET /ledger/balance":                   {outsider: 403, reader: 403, participant: 403},
 		"POST /ledger/verify":                   {outsider: 403, reader: 403, participant: 403},
 		"GET /ledger/checkpoint":                {outsider: 403, reader: 403, participant: 403},

@@ -30,7 +30,6 @@ import (
 	"stafett/ledger"
 	"stafett/ledger/postgres"
 	"stafett/ledger/sqlite"
-	"stafett/mappings"
 	"stafett/mappings/account"
 	"stafett/transport"
 )
@@ -72,24 +71,26 @@ func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err er
 			a.close()
 		}
 	}()
-	if a.dir, err = directory.Load(cfg.Directory, serve(cfg).known()...); err != nil {
+	in, err := inspect(cfg)
+	if err != nil {
 		return nil, err
 	}
-	for _, w := range a.dir.Warnings() {
+	for _, w := range in.directory.Warnings() {
 		log.Warn("directory", "file", w.File, "line", w.Line, "text", w.Text)
 	}
-	store, err := openStore(ctx, cfg.Ledger)
+	a.dir, a.auth, a.senders = in.directory, in.callers, in.wires.senders
+	store, err := in.openStore(ctx, cfg.Ledger)
 	if err != nil {
 		return nil, err
 	}
 	a.ledger = ledger.NewGroup(store, ledger.GroupOptions{})
-	if err = a.openShared(ctx); err != nil {
+	if err = a.openShared(in.redis); err != nil {
 		return nil, err
 	}
-	if err = a.openEvents(ctx); err != nil {
+	if err = a.openEvents(ctx, in.events); err != nil {
 		return nil, err
 	}
-	if err = a.openGateway(ctx); err != nil {
+	if a.gateway, err = in.openGateway(ctx, cfg, a.ledger, kernel.Options{Notify: a.relay.Notify, Log: log, Observe: a.metrics}); err != nil {
 		return nil, err
 	}
 	if err = a.listen(); err != nil {
@@ -99,15 +100,11 @@ func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err er
 	return a, nil
 }
 
-func openStore(ctx context.Context, l Ledger) (ledger.Store, error) {
+func (in *installation) openStore(ctx context.Context, l Ledger) (ledger.Store, error) {
 	if l.SQLite != "" {
 		return sqlite.Open(ctx, l.SQLite, sqlite.Options{})
 	}
-	dsn, err := secret(l.Postgres)
-	if err != nil {
-		return nil, err
-	}
-	return postgres.Open(ctx, dsn, postgres.Options{})
+	return postgres.Open(ctx, in.postgres, postgres.Options{})
 }
 
 // secret resolves env: and file: references; anything else stands for itself.
@@ -118,11 +115,7 @@ func secret(ref string) (string, error) {
 	return ref, nil
 }
 
-func (a *app) openEvents(ctx context.Context) error {
-	cfg, err := eventsConfig(a.cfg.Events)
-	if err != nil {
-		return err
-	}
+func (a *app) openEvents(ctx context.Context, cfg events.Config) (err error) {
 	if a.bus, err = events.Open(ctx, cfg); err != nil {
 		return err
 	}
@@ -177,35 +170,16 @@ func (c Connect) resolve() (events.Connect, error) {
 	return out, errors.Join(err1, err2)
 }
 
-func (a *app) openGateway(ctx context.Context) error {
-	set, err := mappings.Embedded()
-	if err == nil {
-		err = agreedOverlays(a.dir, set)
-	}
-	if err != nil {
-		return err
-	}
-	served := serve(a.cfg)
-	a.senders = served.senders
-	self := account.Address{HER: a.cfg.Self.HER, OrgNumber: a.cfg.Self.OrgNumber, Name: a.cfg.Self.Name,
-		Application: "STAFETT", Facility: a.cfg.Self.Facility}
-	a.gateway, err = gateway.New(ctx, gateway.Options{
-		Options: kernel.Options{Ledger: a.ledger, Directory: a.dir, Mappings: set, Policy: a.cfg.Policy,
-			Rules: served.rules, Self: self, OperatorContact: a.cfg.OperatorContact,
-			Notify: a.relay.Notify, Log: a.log, Observe: a.metrics},
-		Senders: a.senders,
-		Delivery: deliver.Options{Workers: a.cfg.Delivery.Workers, WorkersPerReceiver: a.cfg.Delivery.WorkersPerReceiver,
-			Timeout: a.cfg.Delivery.Timeout, Lease: a.cfg.Delivery.Lease, RetryMin: a.cfg.Delivery.RetryMin, RetryMax: a.cfg.Delivery.RetryMax, Poll: a.cfg.Delivery.Poll},
-	})
-	if err != nil {
-		return err
-	}
-	operators := make([]access.Operator, 0, len(a.cfg.Operators))
-	for _, o := range a.cfg.Operators {
-		operators = append(operators, access.Operator{Person: o.Person, Party: o.Party, Token: o.Token})
-	}
-	a.auth, err = access.NewTokens(a.dir, operators)
-	return err
+// openGateway puts the gateway together over a ledger; with says what it tells others.
+func (in *installation) openGateway(ctx context.Context, cfg Config, record *ledger.Group, with kernel.Options) (*gateway.Gateway, error) {
+	with.Ledger, with.Directory, with.Mappings, with.Policy, with.Rules = record, in.directory, in.mappings, cfg.Policy, in.wires.rules
+	with.OperatorContact = cfg.OperatorContact
+	with.Self = account.Address{HER: cfg.Self.HER, OrgNumber: cfg.Self.OrgNumber, Name: cfg.Self.Name,
+		Application: "STAFETT", Facility: cfg.Self.Facility}
+	d := cfg.Delivery
+	return gateway.New(ctx, gateway.Options{Options: with, Senders: in.wires.senders,
+		Delivery: deliver.Options{Workers: d.Workers, WorkersPerReceiver: d.WorkersPerReceiver, Timeout: d.Timeout, Lease: d.Lease,
+			RetryMin: d.RetryMin, RetryMax: d.RetryMax, Poll: d.Poll}})
 }
 
 // listen opens every listener before any loop starts, so that a taken port stops the start.
@@ -261,11 +235,6 @@ func (a *app) goServe(name string, serve func() error, closed error) {
 func (a *app) mllpServer(m MLLP) (*hl7v2.Server, error) {
 	s := &hl7v2.Server{Addr: m.Listen, Party: m.Party, Intake: a.gateway, MaxBytes: int(a.cfg.Limits.MessageBytes),
 		Logger: a.log, Observer: a.metrics}
-	if m.Party != "" {
-		if _, ok := a.dir.Party(m.Party); !ok {
-			return nil, fmt.Errorf("mllp %s: %q is no party of the directory", m.Listen, m.Party)
-		}
-	}
 	if m.CertFile == "" {
 		return s, nil
 	}
@@ -342,12 +311,14 @@ func (a *app) readyz(c *gin.Context) {
 		c.String(http.StatusServiceUnavailable, "the ledger cannot commit\n")
 		return
 	}
-	state, _, _ := a.relay.Status()
-	if state == events.RelayHalted {
-		c.String(http.StatusOK, "ready; the event relay is halted: see the log\n")
-		return
+	said := "ready"
+	if state, _, _ := a.relay.Status(); state == events.RelayHalted {
+		said += "; the event relay is halted: see the log"
 	}
-	c.String(http.StatusOK, "ready\n")
+	if s, ok := a.shared.(*ephemeral.Shared); ok && s.Away() {
+		said += "; Redis is out of reach, callers' rates are counted here alone"
+	}
+	c.String(http.StatusOK, said+"\n")
 }
 
 // run starts the loops that work on what is stored.

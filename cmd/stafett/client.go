@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,25 +17,42 @@ import (
 	"github.com/spf13/cobra"
 
 	"stafett/api"
+	"stafett/transport"
 )
 
-// client asks a running gateway as a named person or a party.
+// client asks a running gateway as a named person or a party, or, with a configuration,
+// the store that it names.
 type client struct {
-	url, token string
-	asJSON     bool
+	url, token, ca string
+	asJSON         bool
+
+	config string       // --config: ask the store itself
+	http   *http.Client // made at the first call
 }
 
-// flags puts --url, --token and --json on a command; STAFETT_URL and STAFETT_TOKEN are
-// defaults.
+// flags puts --url, --token, --ca and --json on a command. What the environment says is read
+// when a call is made, so that no help text prints it.
 func (c *client) flags(cmd *cobra.Command) {
-	def := os.Getenv("STAFETT_URL")
-	if def == "" {
-		def = "http://127.0.0.1:8080"
+	f := cmd.PersistentFlags()
+	f.StringVar(&c.url, "url", "", "the gateway's address; else STAFETT_URL, else http://127.0.0.1:8080")
+	f.StringVar(&c.token, "token", "", "your bearer token, or env:NAME or file:PATH; else STAFETT_TOKEN")
+	f.StringVar(&c.ca, "ca", "", "PEM file of who signed the gateway's certificate; else STAFETT_CA, else the system's")
+	f.BoolVar(&c.asJSON, "json", false, "print the answer as JSON")
+}
+
+// connect makes the HTTP client.
+func (c *client) connect() error {
+	if c.http != nil {
+		return nil
 	}
-	cmd.PersistentFlags().StringVar(&c.url, "url", def, "the gateway's address (STAFETT_URL)")
-	cmd.PersistentFlags().StringVar(&c.token, "token", os.Getenv("STAFETT_TOKEN"), "your bearer token (STAFETT_TOKEN)")
-	cmd.PersistentFlags().Lookup("token").DefValue = "" // help does not print it
-	cmd.PersistentFlags().BoolVar(&c.asJSON, "json", false, "print the answer as JSON")
+	config, err := transport.ClientTLS(transport.Files{CA: cmp.Or(c.ca, os.Getenv("STAFETT_CA"))})
+	if err != nil {
+		return err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = config
+	c.http = &http.Client{Transport: t}
+	return nil
 }
 
 // print prints what the gateway answered: as JSON, or as readable does it.
@@ -97,13 +115,21 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 func (c *client) send(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.url, "/")+path, body)
+	token, err := secret(cmp.Or(c.token, os.Getenv("STAFETT_TOKEN")))
+	if err == nil {
+		err = c.connect()
+	}
+	if err != nil {
+		return nil, err
+	}
+	base := cmp.Or(c.url, os.Getenv("STAFETT_URL"), "http://127.0.0.1:8080")
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(base, "/")+path, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("no answer from the gateway: %w", err)
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
+	"reflect"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -17,12 +20,13 @@ import (
 // Config is the configuration file. Relative paths are relative to the working directory;
 // secrets are references: env:NAME or file:PATH.
 type Config struct {
-	// Directory is the file of the parties.
-	Directory string `yaml:"directory"`
-	HTTP      HTTP   `yaml:"http"`
-	MLLP      []MLLP `yaml:"mllp"`
-	Ledger    Ledger `yaml:"ledger"`
-	Events    Events `yaml:"events"`
+	// Directory is the file of the parties; Parties are they themselves, in this file.
+	Directory string    `yaml:"directory,omitempty"`
+	Parties   yaml.Node `yaml:"parties,omitempty"`
+	HTTP      HTTP      `yaml:"http"`
+	MLLP      []MLLP    `yaml:"mllp"`
+	Ledger    Ledger    `yaml:"ledger"`
+	Events    Events    `yaml:"events"`
 	// Redis counts callers' rates for several gateways together, an address or a reference to
 	// one; empty counts in this process.
 	Redis string `yaml:"redis"`
@@ -40,6 +44,8 @@ type Config struct {
 	Shutdown time.Duration `yaml:"shutdown"`
 	// Log is debug, info, warn or error.
 	Log slog.Level `yaml:"log"`
+
+	file string // where it was read
 }
 
 // HTTP is where FHIR, KITH, the operators' API and the health checks listen.
@@ -117,7 +123,9 @@ type Self struct {
 type Operator struct {
 	Person string           `yaml:"person"`
 	Party  handover.PartyID `yaml:"party"`
-	Token  string           `yaml:"token"` // a reference
+	// Token is a reference to the bearer token, TokenSHA256 its digest in hexadecimal: one of the two.
+	Token       string `yaml:"token,omitempty"`
+	TokenSHA256 string `yaml:"tokenSHA256,omitempty"`
 }
 
 // Delivery tunes sending; zero fields take the defaults of deliver.Options.
@@ -147,32 +155,59 @@ func defaultConfig() Config {
 		Events:   Events{Listen: "127.0.0.1:0", Reconcile: 10 * time.Minute},
 		Self:     Self{Name: "Stafett", Facility: "STAFETT"},
 		Policy:   handover.DefaultPolicy(),
-		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20, RequestsPerSecond: 2000},
+		Limits:   Limits{MessageBytes: 20 << 20, InFlightBytes: 64 << 20, RequestsPerSecond: 10_000},
 		Watch:    time.Second,
 		Shutdown: 20 * time.Second,
 	}
 }
 
+// configOf is the file that a command's --config names, else STAFETT_CONFIG, else stafett.yaml.
+func configOf(flag string) string {
+	return cmp.Or(flag, os.Getenv("STAFETT_CONFIG"), "stafett.yaml")
+}
+
 // loadConfig reads a file over the defaults. Unknown keys are mistakes.
 func loadConfig(path string) (Config, error) {
-	c := defaultConfig()
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
+		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("configuration %s: %w", path, err)
+	c, err := parseConfig(path, b)
+	if err != nil {
+		return c, err
 	}
 	return c, c.validate()
+}
+
+// parseConfig takes one YAML document; its error holds every mistake that can be told apart.
+func parseConfig(file string, text []byte) (Config, error) {
+	c := defaultConfig()
+	c.file = file
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, more yaml.Node
+	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("configuration %s: %w", file, err)
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("configuration %s: it holds a second document", file)
+	}
+	if unknown := unknownKeys(file, &doc, reflect.TypeFor[Config](), ""); len(unknown) > 0 {
+		return c, errors.Join(unknown...)
+	}
+	if doc.Kind == 0 {
+		return c, nil
+	}
+	if err := doc.Decode(&c); err != nil {
+		return c, fmt.Errorf("configuration %s: %w", file, err)
+	}
+	return c, nil
 }
 
 func (c Config) validate() error {
 	var errs []error
 	missing := func(what string) { errs = append(errs, errors.New("configuration: "+what)) }
-	if c.Directory == "" {
-		missing("directory: name the file of the parties")
+	if (c.Directory == "") == c.Parties.IsZero() {
+		missing("directory: name the file of the parties, or list them below parties")
 	}
 	if (c.Ledger.SQLite == "") == (c.Ledger.Postgres == "") {
 		missing("ledger: set exactly one of sqlite and postgres")
@@ -186,6 +221,15 @@ func (c Config) validate() error {
 	if c.Watch <= 0 || c.Shutdown <= 0 {
 		missing("watch and shutdown must be longer than nothing")
 	}
+	if (c.HTTP.CertFile == "") != (c.HTTP.KeyFile == "") || (c.Events.CertFile == "") != (c.Events.KeyFile == "") {
+		missing("http, events: certFile and keyFile go together")
+	}
+	if c.HTTP.Base != "" && !isHTTP(c.HTTP.Base) {
+		missing("http.base: an absolute http or https address")
+	}
+	if c.Limits.RequestsPerSecond < 0 {
+		missing("limits: requestsPerSecond must not be below zero")
+	}
 	if c.Limits.MessageBytes <= 0 || c.Limits.InFlightBytes < c.Limits.MessageBytes {
 		missing("limits: messageBytes must be above zero, inFlightBytes at least as large")
 	}
@@ -193,6 +237,14 @@ func (c Config) validate() error {
 		if (m.Party == "") == (m.ClientCAFile == "") {
 			missing(fmt.Sprintf("mllp[%d]: a listener is for one party, or asks for client certificates", i))
 		}
+		if (m.CertFile == "") != (m.KeyFile == "") || m.ClientCAFile != "" && m.CertFile == "" {
+			missing(fmt.Sprintf("mllp[%d]: certFile and keyFile go together, and clientCAFile needs them", i))
+		}
 	}
 	return errors.Join(append(errs, c.Policy.Validate())...)
+}
+
+func isHTTP(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

@@ -14,9 +14,7 @@ import (
 )
 
 func eventsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "events", Short: "Follow events on NATS, and prove that none is missing"}
-	cmd.AddCommand(eventsTail(), eventsVerify())
-	return cmd
+	return group("events", "Follow events on NATS, and prove that none is missing", eventsTail(), eventsVerify())
 }
 
 func eventsTail() *cobra.Command {
@@ -57,6 +55,7 @@ func eventsTail() *cobra.Command {
 	f.StringVar(&connect.User, "user", "", "the NATS user; the party when not given")
 	f.StringVar(&connect.Password, "password", "", "the NATS password: env:NAME, file:PATH or the password")
 	f.StringVar(&connect.CredsFile, "creds", "", "a NATS credentials file")
+	f.StringVar(&connect.CAFile, "ca", "", "PEM file of who signed the server's certificate")
 	f.Uint64Var(&opts.From, "from", 1, "the first sequence wanted: your last one plus one; 0 for new events only")
 	f.StringVar(&opts.Subject, "subject", "", "follow this subject only, as in handover.v1.discharge.ready.>")
 	f.BoolVar(&opts.Until, "once", false, "end at the last event there is now")

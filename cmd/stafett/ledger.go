@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,17 +13,19 @@ import (
 
 	"stafett/api"
 	"stafett/gateway/desk"
-	"stafett/handover"
-	"stafett/ledger"
 )
 
 func ledgerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Ask the record: one message, the balance, the chain"}
 	c := &client{}
+	cmd := group("ledger", "Ask the record: one message, the balance, the chain",
+		ledgerMessage(c), ledgerBalance(c), ledgerVerify(c), ledgerCheckpoint(c), ledgerAudit(c), ledgerUnheard(c), ledgerReindex(c))
+	backup := ledgerBackup(c)
 	c.flags(cmd)
-	var config string
-	cmd.PersistentFlags().StringVar(&config, "config", "", "open the store of this configuration instead (the gateway must be stopped, or use PostgreSQL)")
-	cmd.AddCommand(ledgerMessage(c), ledgerBalance(c, &config), ledgerVerify(c, &config), ledgerCheckpoint(c, &config), ledgerAudit(c), ledgerReindex(c))
+	cmd.PersistentFlags().StringVar(&c.config, "config", "", "ask the store of this configuration itself (for SQLite no gateway may run on it)")
+	for _, sub := range cmd.Commands() {
+		sub.RunE = c.onStore(sub.RunE)
+	}
+	cmd.AddCommand(backup)
 	return cmd
 }
 
@@ -90,33 +90,11 @@ func printReport(out io.Writer, raw json.RawMessage) {
 	}
 }
 
-// asked asks the running gateway, or the store itself when the command names its configuration.
-func asked(ctx context.Context, config string, store func(ledger.Auditor) error, overHTTP func() error) error {
-	if config == "" {
-		return overHTTP()
-	}
-	cfg, err := loadConfig(config)
-	if err != nil {
-		return err
-	}
-	s, err := openStore(ctx, cfg.Ledger)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return store(s)
-}
-
-func ledgerBalance(c *client, config *string) *cobra.Command {
+func ledgerBalance(c *client) *cobra.Command {
 	return &cobra.Command{Use: "balance", Short: "Prove that every received message is accounted for; exit 2 when not", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			var b api.Balance
-			err := asked(ctx, *config, func(s ledger.Auditor) error {
-				found, err := s.Balance(ctx)
-				b = api.BalanceOf(found)
-				return err
-			}, func() error { return c.call(ctx, "GET", "/ledger/balance", nil, &b) })
+			err := c.call(cmd.Context(), "GET", "/ledger/balance", nil, &b)
 			if err == nil {
 				err = c.print(cmd, b, func(out io.Writer) { printBalance(out, b) })
 			}
@@ -143,71 +121,6 @@ func printBalance(out io.Writer, b api.Balance) {
 	}
 }
 
-func ledgerVerify(c *client, config *string) *cobra.Command {
-	var against string
-	cmd := &cobra.Command{Use: "verify", Short: "Verify the digest chain and every row it covers; exit 2 at the first finding", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			cp, err := readCheckpoint(against)
-			if err != nil {
-				return err
-			}
-			var v api.Verification
-			err = asked(ctx, *config, func(s ledger.Auditor) error {
-				found, err := s.Verify(ctx, cp)
-				v = api.VerificationOf(found)
-				return err
-			}, func() error { return c.call(ctx, "POST", "/ledger/verify", cp, &v) })
-			if err == nil {
-				err = c.print(cmd, v, func(out io.Writer) { printVerification(out, v) })
-			}
-			if err != nil {
-				return err
-			}
-			return wholeOr2(v.Whole)
-		}}
-	cmd.Flags().StringVar(&against, "checkpoint", "", "also hold against a checkpoint that was kept outside")
-	return cmd
-}
-
-func printVerification(out io.Writer, v api.Verification) {
-	fmt.Fprintf(out, "%d entries, %d events, %d erased by law, head %s\n", v.Entries, v.Events, v.Erased, v.Head)
-	if f := v.Finding; f != nil {
-		fmt.Fprintf(out, "NOT WHOLE: entry %d %s: %s\n", f.Entry, f.Problem, f.Detail)
-		return
-	}
-	fmt.Fprintln(out, "the chain is whole")
-}
-
-func readCheckpoint(path string) (*ledger.Checkpoint, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	cp := &ledger.Checkpoint{}
-	if err := json.Unmarshal(b, cp); err != nil || cp.Head == handover.Digest("") {
-		return nil, fmt.Errorf("%s is no checkpoint", path)
-	}
-	return cp, nil
-}
-
-func ledgerCheckpoint(c *client, config *string) *cobra.Command {
-	return &cobra.Command{Use: "checkpoint", Short: "Print the chain's head, to be kept outside the ledger", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			var cp ledger.Checkpoint
-			err := asked(ctx, *config, func(s ledger.Auditor) (err error) { cp, err = s.Head(ctx); return },
-				func() error { return c.call(ctx, "GET", "/ledger/checkpoint", nil, &cp) })
-			if err != nil {
-				return err
-			}
-			return writeJSON(cmd.OutOrStdout(), cp)
-		}}
-}
-
 func ledgerAudit(c *client) *cobra.Command {
 	var of, through string
 	cmd := &cobra.Command{Use: "audit --message ID | --handover ID", Short: "Who did what about one message or one handover", Args: cobra.NoArgs,
@@ -230,6 +143,26 @@ func printAudit(out io.Writer, lines []api.Audited) {
 			strings.TrimSpace(string(l.Party)+" "+l.Person))
 	}
 	w.Flush()
+}
+
+func ledgerUnheard(c *client) *cobra.Command {
+	return &cobra.Command{Use: "unheard", Short: "List the messages that were applied and whose content reached nobody, and why", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := listAll[api.UnheardMessage](cmd.Context(), c, "/ledger/unheard", url.Values{})
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, v, func(out io.Writer) { printUnheard(out, v.Items) })
+		}}
+}
+
+func printUnheard(out io.Writer, list []api.UnheardMessage) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, m := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.ID, m.Sender, m.Wire, m.Type, m.Why)
+	}
+	w.Flush()
+	fmt.Fprintf(out, "%d messages were heard by nobody\n", len(list))
 }
 
 func ledgerReindex(c *client) *cobra.Command {

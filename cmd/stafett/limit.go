@@ -9,16 +9,23 @@ import (
 
 // openShared opens what several gateways share for a short time: in Redis where one is
 // configured, else in this process.
-func (a *app) openShared(ctx context.Context) error {
-	if a.cfg.Redis == "" {
+func (a *app) openShared(redis string) error {
+	if redis == "" {
 		a.shared = ephemeral.NewMemory(nil)
 		return nil
 	}
-	url, err := secret(a.cfg.Redis)
-	if err != nil {
-		return err
+	shared, err := ephemeral.NewShared(redis, ephemeral.SharedOptions{Changed: func(away error) {
+		if away != nil {
+			a.metrics.sharedAway.Set(1)
+			a.log.Warn("Redis is out of reach: callers' rates are counted in this process alone", "cause", away.Error())
+			return
+		}
+		a.metrics.sharedAway.Set(0)
+		a.log.Info("Redis is back: callers' rates are counted together again")
+	}})
+	if err == nil {
+		a.shared = shared
 	}
-	a.shared, err = ephemeral.NewRedis(ctx, url)
 	return err
 }
 

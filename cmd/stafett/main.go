@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // parties' zones must be known on machines without a zone database
 
@@ -21,6 +20,7 @@ type exitCode int
 func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
+	keepToOneself()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := rootCommand()
@@ -41,21 +41,26 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), translateCommand(), ledgerCommand(), parkedCommand(),
-		handoverCommand(), eventsCommand(), benchCommand())
+	root.AddCommand(serveCommand(), configCommand(), demoCommand(), translateCommand(), ledgerCommand(), parkedCommand(),
+		handoverCommand(), eventsCommand(), benchCommand(), versionCommand())
 	return root
 }
 
-// version is the module's version, or the revision that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
+// group is a command that only holds others. A word that none of them has is a mistake, and
+// not a wish for help.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
 		}
-	}
-	return info.Main.Version
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		return fmt.Errorf("there is no command %s %s%s", cmd.CommandPath(), args[0], meant(args[0], names))
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
 }

@@ -38,28 +38,31 @@ type metrics struct {
 	lagAge    prometheus.Gauge
 	balance   *prometheus.GaugeVec
 	requests  *prometheus.CounterVec
+	// sharedAway is 1 while Redis is configured and out of reach.
+	sharedAway prometheus.Gauge
 }
 
 func newMetrics() *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(),
-		taken:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_messages_total", Help: "Messages taken, by wire and disposition; unanswered ones have none."}, []string{"wire", "disposition"}),
-		took:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stafett_intake_seconds", Help: "From the last byte to the end of intake.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"wire"}),
-		delivered: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_deliveries_total", Help: "Deliveries that ended or were parked, by wire and state."}, []string{"wire", "state"}),
-		escalated: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_escalations_total", Help: "Alerts made, by kind of handover."}, []string{"kind"}),
-		answered:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_answers_total", Help: "MLLP messages by outcome."}, []string{"outcome"}),
-		closed:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_connections_closed_total", Help: "MLLP connections that ended, by reason."}, []string{"reason"}),
-		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_mllp_connections", Help: "Open MLLP connections."}),
-		stopped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_mllp_reading_stopped_total", Help: "Times that MLLP reading stopped for messages in flight."}),
-		published: prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_events_published_total", Help: "Events that the stream has taken and synced."}),
-		alarms:    prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_alarms_total", Help: "Times that a stream contradicted the ledger."}),
-		repaired:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_streams_repaired_total", Help: "Streams that were rebuilt from the ledger."}),
-		lag:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag", Help: "Events that the stream does not hold yet."}),
-		lagAge:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag_seconds", Help: "Age of the oldest event that the stream does not hold."}),
-		balance:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, each minute."}, []string{"disposition"}),
-		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
+		taken:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_messages_total", Help: "Messages taken, by wire and disposition; unanswered ones have none."}, []string{"wire", "disposition"}),
+		took:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stafett_intake_seconds", Help: "From the last byte to the end of intake.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"wire"}),
+		delivered:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_deliveries_total", Help: "Deliveries that ended or were parked, by wire and state."}, []string{"wire", "state"}),
+		escalated:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_escalations_total", Help: "Alerts made, by kind of handover."}, []string{"kind"}),
+		answered:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_answers_total", Help: "MLLP messages by outcome."}, []string{"outcome"}),
+		closed:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_mllp_connections_closed_total", Help: "MLLP connections that ended, by reason."}, []string{"reason"}),
+		open:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_mllp_connections", Help: "Open MLLP connections."}),
+		stopped:    prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_mllp_reading_stopped_total", Help: "Times that MLLP reading stopped for messages in flight."}),
+		published:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_events_published_total", Help: "Events that the stream has taken and synced."}),
+		alarms:     prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_alarms_total", Help: "Times that a stream contradicted the ledger."}),
+		repaired:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_streams_repaired_total", Help: "Streams that were rebuilt from the ledger."}),
+		lag:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag", Help: "Events that the stream does not hold yet."}),
+		lagAge:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag_seconds", Help: "Age of the oldest event that the stream does not hold."}),
+		balance:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, each minute."}, []string{"disposition"}),
+		sharedAway: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_redis_away", Help: "1 while Redis is configured and out of reach, so that callers' rates are counted in this process alone."}),
+		requests:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.repaired, m.lag, m.lagAge, m.balance, m.requests)
+		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.repaired, m.lag, m.lagAge, m.balance, m.requests, m.sharedAway)
 	return m
 }
 

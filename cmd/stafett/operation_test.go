@@ -378,7 +378,7 @@ func TestServe_ConfigurationErrorsAreClear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, code := b.cli("serve", "--config", b.config); code != 1 || !strings.Contains(out, "surprise") || !strings.Contains(out, "line ") {
+		if out, code := b.cli("serve", "--config", b.config); code != 1 || !strings.Contains(out, "surprise") || !strings.Contains(out, ".yaml:") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
 	})
@@ -538,7 +538,9 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	if out, code := b.cli("parked", "close", parked); code != 1 || !strings.Contains(out, "say why") {
 		t.Errorf("closed without a reason: exit %d\n%s", code, out)
 	}
-	b.proves(parked+": now applied", "parked", "close", parked, "--why", "sent by telephone")
+	b.proves(parked+": now closed", "parked", "close", parked, "--why", "sent by telephone")
+	b.proves("sent by telephone, by Oda Operatør", "parked", "history")
+	b.proves("0 messages were heard by nobody", "ledger", "unheard")
 	b.proves("Oda Operatør", "ledger", "message", parked)
 
 	b.deliveryCommands(s, p)
@@ -598,6 +600,7 @@ func (b *blackbox) deliveryCommands(s *senders, p *wireParties) {
 	}
 	b.proves("now closed", "parked", "close", "--delivery", refused[1][1], "--why", "sent on paper")
 	b.proves("nothing is parked", "parked", "list")
+	b.proves("sent on paper, by Oda Operatør", "parked", "history")
 }
 
 // set changes what is done with first arrivals.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/url"
@@ -16,15 +17,14 @@ import (
 )
 
 func parkedCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "parked", Short: "What waits for a named person, and what to do about it"}
 	c := &client{}
-	c.flags(cmd)
-	cmd.AddCommand(parkedList(c), parkedShow(c),
+	cmd := group("parked", "What waits for a named person, and what to do about it", parkedList(c), parkedHistory(c), parkedShow(c),
 		parkedVerb(c, "reprocess ID", "Take a parked message through intake again", "messages", nil),
 		parkedVerb(c, "reroute ID PARTY", "Take a parked message through intake again with this receiver", "messages",
 			func(arg string) api.Operation { return api.Operation{To: handover.PartyID(arg)} }),
 		parkedVerb(c, "resend ID", "Send a parked delivery again", "deliveries", nil),
 		parkedClose(c))
+	c.flags(cmd)
 	return cmd
 }
 
@@ -34,15 +34,21 @@ type parkedLists struct {
 	Deliveries api.List[api.ParkedDelivery] `json:"deliveries"`
 }
 
+// parkedLists reads both lists to their ends.
+func (c *client) parkedLists(ctx context.Context, ended string) (v parkedLists, err error) {
+	q := func() url.Values { return url.Values{"ended": {ended}} }
+	if v.Messages, err = listAll[api.ParkedMessage](ctx, c, "/parked/messages", q()); err != nil {
+		return v, err
+	}
+	v.Deliveries, err = listAll[api.ParkedDelivery](ctx, c, "/parked/deliveries", q())
+	return v, err
+}
+
 func parkedList(c *client) *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List parked messages and deliveries", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "list", Short: "List all parked messages and deliveries", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var v parkedLists
-			var err error
-			if v.Messages, err = listAll[api.ParkedMessage](cmd.Context(), c, "/parked/messages", url.Values{}); err != nil {
-				return err
-			}
-			if v.Deliveries, err = listAll[api.ParkedDelivery](cmd.Context(), c, "/parked/deliveries", url.Values{}); err != nil {
+			v, err := c.parkedLists(cmd.Context(), "false")
+			if err != nil {
 				return err
 			}
 			return c.print(cmd, v, func(out io.Writer) { printParked(out, v) })
@@ -60,7 +66,32 @@ func printParked(out io.Writer, v parkedLists) {
 	w.Flush()
 	if len(v.Messages.Items)+len(v.Deliveries.Items) == 0 {
 		fmt.Fprintln(out, "nothing is parked")
+		return
 	}
+	fmt.Fprintf(out, "%d messages and %d deliveries wait for a person\n", len(v.Messages.Items), len(v.Deliveries.Items))
+}
+
+func parkedHistory(c *client) *cobra.Command {
+	return &cobra.Command{Use: "history", Short: "List all that was parked and that a named person ended: how, who and when", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := c.parkedLists(cmd.Context(), "true")
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, v, func(out io.Writer) { printEnded(out, v) })
+		}}
+}
+
+func printEnded(out io.Writer, v parkedLists) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, m := range v.Messages.Items {
+		fmt.Fprintf(w, "message\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Sender, m.Type, m.Reason, m.Ended)
+	}
+	for _, d := range v.Deliveries.Items {
+		fmt.Fprintf(w, "delivery\t%s\tto %s\t%s\t%s\t%s\n", d.ID, d.Receiver, d.Type, d.State, d.Ended)
+	}
+	w.Flush()
+	fmt.Fprintf(out, "%d messages and %d deliveries were ended by a person\n", len(v.Messages.Items), len(v.Deliveries.Items))
 }
 
 func parkedShow(c *client) *cobra.Command {
@@ -112,10 +143,9 @@ func parkedClose(c *client) *cobra.Command {
 }
 
 func handoverCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "handover", Short: "Handovers: who holds them, and the answers that a person reads"}
 	c := &client{}
+	cmd := group("handover", "Handovers: who holds them, and the answers that a person reads", handoverList(c), handoverAnswer(c))
 	c.flags(cmd)
-	cmd.AddCommand(handoverList(c), handoverAnswer(c))
 	return cmd
 }
 
@@ -149,6 +179,7 @@ func printHandovers(out io.Writer, list []desk.HandoverView) {
 		fmt.Fprintln(w)
 	}
 	w.Flush()
+	fmt.Fprintf(out, "%d handovers\n", len(list))
 }
 
 func handoverAnswer(c *client) *cobra.Command {

@@ -12,7 +12,7 @@ func serveCommand() *cobra.Command {
 	var config string
 	cmd := &cobra.Command{Use: "serve --config FILE", Short: "Run the gateway", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(config)
+			cfg, err := loadConfig(configOf(config))
 			if err != nil {
 				return err
 			}
@@ -32,6 +32,6 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 		}}
-	cmd.Flags().StringVar(&config, "config", "stafett.yaml", "the configuration file")
+	cmd.Flags().StringVar(&config, "config", "", "the configuration file; else STAFETT_CONFIG, else stafett.yaml")
 	return cmd
 }

@@ -30,6 +30,32 @@ func (g *Desk) ParkedDeliveries(ctx context.Context, c access.Caller, limit int,
 	return g.k.Ledger.ParkedDeliveries(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
 }
 
+// ResolvedMessages returns a page of the messages that were parked and that a named person
+// ended, of those that the caller may act on, the newest first.
+func (g *Desk) ResolvedMessages(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error) {
+	if err := mayList(c); err != nil {
+		return ledger.Listing[ledger.Message]{}, err
+	}
+	return g.k.Ledger.ResolvedMessages(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
+}
+
+// ResolvedDeliveries is ResolvedMessages for deliveries.
+func (g *Desk) ResolvedDeliveries(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error) {
+	if err := mayList(c); err != nil {
+		return ledger.Listing[ledger.Delivery]{}, err
+	}
+	return g.k.Ledger.ResolvedDeliveries(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
+}
+
+// Unheard returns a page of the applied messages whose content reached nobody, of those
+// that the caller may act on, the oldest first.
+func (g *Desk) Unheard(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error) {
+	if err := mayList(c); err != nil {
+		return ledger.Listing[ledger.Message]{}, err
+	}
+	return g.k.Ledger.Unheard(ctx, ledger.ParkedFilter{Party: c.Party, Limit: limit, After: after})
+}
+
 func mayList(c access.Caller) error {
 	if c.IsOperator() {
 		return nil

@@ -51,9 +51,15 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := makeFile(abs); err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
 	db, err := openDatabase(ctx, abs, opts.Readers)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
+	}
+	if err := ownersAlone(abs); err != nil {
+		return nil, errors.Join(err, db.close(), lock.release())
 	}
 	return &Store{SQL: ledger.NewSQL(db, opts.Clock), db: db, lock: lock}, nil
 }
@@ -221,7 +227,9 @@ func (db *database) close() error {
 		}
 		db.mu.Lock()
 		defer db.mu.Unlock()
-		errs = append(errs, db.writer.close())
+		if db.writer != nil {
+			errs = append(errs, db.writer.close())
+		}
 		db.writer = nil
 	})
 	return errors.Join(errs...)
