@@ -166,6 +166,21 @@ type Checker interface {
 	Check(m *message.Message, env Envelope) *handover.Fault
 }
 
+// Settings are how one party's messages differ from what the wire prescribes, by the
+// directory. The zero value is: not at all.
+type Settings struct {
+	// Charset is the character set of messages that name none.
+	Charset string
+	// RefuseFeed has messages that begin no handover and tell of no step of one refused as a
+	// type that is not taken.
+	RefuseFeed bool
+}
+
+// Tuned is what a Codec may add: the same format as one party writes it.
+type Tuned interface {
+	As(Settings) Codec
+}
+
 // Document is a readable document attached to an outgoing message.
 type Document struct {
 	Title       string

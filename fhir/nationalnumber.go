@@ -23,6 +23,33 @@ func HoldsNationalNumber(id string) bool {
 	return false
 }
 
+// The types of a person's number as Volven 8116 codes them, by its digits.
+const (
+	NumberFNR = "FNR" // fødselsnummer
+	NumberDNR = "DNR" // D-number: 40 added to the day
+	NumberHNR = "HNR" // H-number: 40 added to the month; local to who gave it
+	NumberFHN = "FHN" // felles hjelpenummer: from 800000000 on
+)
+
+// PersonNumber is the type that the digits of a person's number tell, whatever it is called
+// (HIS 1001:2010 sections 2 to 4); empty where number is not eleven digits with right check
+// digits. Synthetic numbers with 65 or 80 added to the month are of their type.
+func PersonNumber(number string) string {
+	if len(number) != 11 || strings.Trim(number, "0123456789") != "" || !checkDigits(number) {
+		return ""
+	}
+	month := number[2:4]
+	switch {
+	case number[0] >= '8':
+		return NumberFHN
+	case month > "40" && month < "53":
+		return NumberHNR
+	case number[0] >= '4':
+		return NumberDNR
+	}
+	return NumberFNR
+}
+
 // checkDigits verifies the two check digits that all Norwegian eleven-digit personal
 // numbers have (HIS 1001:2010 section 4.1).
 func checkDigits(n string) bool {

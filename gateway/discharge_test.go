@@ -215,7 +215,7 @@ func TestBadInput(t *testing.T) {
 		{"receiver that is not served", func(b *bench) adapters.Answer {
 			return b.hl7(strings.Replace(good.String(), "|STAFETT||", "|STAFETT|NOWHERE|", 1))
 		}, adapters.OutcomeStored, ledger.DispositionParked, handover.FaultReceiverUnknown, 0},
-		{"unsupported trigger", func(b *bench) adapters.Answer { return b.hl7(strings.ReplaceAll(good.String(), "A16", "A40")) },
+		{"unsupported trigger", func(b *bench) adapters.Answer { return b.hl7(strings.ReplaceAll(good.String(), "A16", "A24")) },
 			adapters.OutcomeRefused, ledger.DispositionRefused, handover.FaultUnsupported, 0},
 		{"truncated XML", func(b *bench) adapters.Answer { return b.kith(notat("n1", uuidOf("x"), "tekst")[:900]) },
 			adapters.OutcomeRefused, ledger.DispositionRefused, handover.FaultMalformed, 1},

@@ -48,6 +48,11 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 		{"hl7v2", "ADT^A13", "2.5", "", "hl7v2/adt-a13", []handover.EventName{handover.EventDischargeCancelled}},
 		{"hl7v2", "ADT^A16", "2.5", "svarlinje-1", "hl7v2/adt-a16", []handover.EventName{handover.EventReady}},
 		{"hl7v2", "ADT^A25", "2.5", "", "hl7v2/adt-a25", []handover.EventName{handover.EventNotReady}},
+		{"hl7v2", "ADT^A02", "2.5", "", "hl7v2/adt-a02", []handover.EventName{handover.EventMoved}},
+		{"hl7v2", "ADT^A08", "2.5", "", "hl7v2/adt-a08", []handover.EventName{handover.EventUpdated}},
+		{"hl7v2", "ADT^A21", "2.5", "", "hl7v2/adt-a21", []handover.EventName{handover.EventLeave}},
+		{"hl7v2", "ADT^A23", "2.5", "", "hl7v2/adt-a23", []handover.EventName{handover.EventVoided}},
+		{"hl7v2", "ADT^A40", "2.3.1", "", "hl7v2/adt-a40", []handover.EventName{handover.EventMerged}},
 		{"hl7v2", "MDM^T02", "2.5", "", "hl7v2/mdm-t02", nil},
 		{"kith", "LOG_INNLAGT", "pasientlogistikk 1.6", "", "kith/log-innlagt", []handover.EventName{handover.EventVoided, handover.EventAdmitted}},
 		{"kith", "LOG_INNLAGT", "pasientlogistikk 1.5", "", "kith/log-innlagt-1.5", []handover.EventName{handover.EventVoided, handover.EventAdmitted}},
@@ -73,7 +78,7 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 	if _, ok := set.For("kith", "LOG_INNLAGT", "pasientlogistikk 2.0", ""); ok {
 		t.Error("a version that no mapping is for was taken")
 	}
-	if _, ok := set.For("hl7v2", "ADT^A12", "2.5", ""); ok {
+	if _, ok := set.For("hl7v2", "ADT^A24", "2.5", ""); ok {
 		t.Error("an unknown message type was taken")
 	}
 	m, _ := set.For("kith", "LOG_INNLAGT", "", "")

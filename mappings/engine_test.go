@@ -48,7 +48,7 @@ func TestPatientMustBeIdentified(t *testing.T) {
 	}{
 		{"number", solveig, true},
 		{"D-number", "PID|1||70095100331^^^DNR^DNR||HAUGLAND^Torbjørn", true},
-		{"joint emergency number", "PID|1||800000012^^^FHN^FHN||HAUGLAND^Torbjørn", true},
+		{"joint emergency number", "PID|1||80000001205^^^FHN^FHN||HAUGLAND^Torbjørn", true},
 		{"name, birth date and sex", "PID|1||||SÆTRE^Åshild||19390105|F", true},
 		{"local number and name", "PID|1||998877^^^FJELLHEIM^HNR||SÆTRE^Åshild", false},
 		{"number without a name", "PID|1||12034800241^^^FNR^FNR", false},

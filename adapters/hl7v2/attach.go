@@ -33,7 +33,7 @@ func (c *Codec) Attach(root *message.Node, doc adapters.Document) error {
 		a.encapsulated(media, doc.Data)
 	} else {
 		if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") ||
-			charsets["UNICODE UTF-8"].invalidAt(doc.Data) >= 0 {
+			unicode.invalidAt(doc.Data) >= 0 {
 			return attachFault("the document is not UTF-8 text")
 		}
 		lines := strings.Split(strings.TrimRight(strings.ReplaceAll(string(doc.Data), "\r\n", "\n"), "\n"), "\n")

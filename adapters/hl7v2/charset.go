@@ -1,6 +1,8 @@
 package hl7v2
 
 import (
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -16,25 +18,60 @@ type charset struct {
 	ascii bool
 }
 
+var (
+	ascii   = charset{name: "ASCII", ascii: true}
+	latin1  = charset{name: "8859/1", table: charmap.ISO8859_1}
+	latin9  = charset{name: "8859/15", table: charmap.ISO8859_15}
+	windows = charset{name: "WINDOWS-1252", table: charmap.Windows1252}
+	unicode = charset{name: "UNICODE UTF-8"}
+)
+
+// charsets are by their names in table 0211 and by those that senders write, without case,
+// blanks and hyphens.
 var charsets = map[string]charset{
-	"ASCII":         {name: "ASCII", ascii: true},
-	"8859/1":        {name: "8859/1", table: charmap.ISO8859_1},
-	"8859/15":       {name: "8859/15", table: charmap.ISO8859_15},
-	"UNICODE UTF-8": {name: "UNICODE UTF-8"},
-	// Not in the table, but common and clear.
-	"UTF-8": {name: "UNICODE UTF-8"},
+	"ASCII": ascii, "USASCII": ascii,
+	"8859/1": latin1, "ISO8859/1": latin1, "ISO88591": latin1, "ISO_88591": latin1, "88591": latin1, "LATIN1": latin1,
+	"8859/15": latin9, "ISO8859/15": latin9, "ISO885915": latin9, "ISO_885915": latin9, "885915": latin9, "LATIN9": latin9,
+	"WINDOWS1252": windows, "CP1252": windows, "1252": windows,
+	"UNICODEUTF8": unicode, "UTF8": unicode, "UNICODE": unicode,
+}
+
+var nameNoise = strings.NewReplacer(" ", "", "-", "", "\t", "")
+
+// KnownCharset reports whether name names a character set that is taken.
+func KnownCharset(name string) bool {
+	_, ok := charsets[strings.ToUpper(nameNoise.Replace(name))]
+	return ok
 }
 
 // charsetNamed returns the character set for a value of MSH-18.
 func (c *Codec) charsetNamed(name string) (charset, bool) {
-	if name == "" || name == Null {
+	if name = strings.TrimSpace(name); name == "" || name == Null {
 		if name = c.Charset; name == "" {
 			name = "UNICODE UTF-8"
 		}
 	}
-	set, ok := charsets[name]
+	set, ok := charsets[strings.ToUpper(nameNoise.Replace(name))]
 	return set, ok
 }
+
+// betrayed is the set that the bytes are in, where they cannot be in the one-byte set that
+// was named: text beyond ASCII that is whole UTF-8 is no Latin text, and bytes 0x80 to 0x9F,
+// which are control characters there, are letters and quotes in Windows-1252.
+func (s charset) betrayed(raw []byte) (charset, bool) {
+	switch {
+	case s.table == nil || isASCII(string(raw)):
+		return s, false
+	case utf8.Valid(raw):
+		return unicode, true
+	case s.table == charmap.ISO8859_1 && slices.ContainsFunc(raw, isC1):
+		return windows, true
+	}
+	return s, false
+}
+
+// isC1 reports a byte that is a control character in ISO 8859.
+func isC1(c byte) bool { return c >= 0x80 && c <= 0x9F }
 
 // invalidAt returns the offset of the first byte of raw that is not in the set, or -1.
 func (s charset) invalidAt(raw []byte) int {

@@ -45,7 +45,7 @@ func TestEnvelope_Refusals(t *testing.T) {
 		{"debugging wanted", Codec{Processing: "D"}, with(11, "D"), "", ""},
 		{"processing mode", Codec{}, with(11, "P^R"), "", ""},
 		{"no processing", Codec{}, with(11, ""), handover.FaultUnsupported, "MSH-11"},
-		{"cancel transfer", Codec{}, with(9, "ADT^A12"), handover.FaultUnsupported, "MSH-9"},
+		{"link patients", Codec{}, with(9, "ADT^A24"), handover.FaultUnsupported, "MSH-9"},
 		{"no type", Codec{}, with(9, ""), handover.FaultUnsupported, "MSH-9"},
 		{"configured type", Codec{Types: []string{"MDM^T02"}}, with(9, "MDM^T02^MDM_T02"), "", ""},
 		{"version 2.8", Codec{}, with(12, "2.8"), "", ""},

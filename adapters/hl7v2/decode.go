@@ -19,6 +19,10 @@ const (
 	ToleratedUnended = "last-segment-unended"
 	// ToleratedLineFeedInValue: a bare line feed inside a value.
 	ToleratedLineFeedInValue = "line-feed-in-value"
+	// ToleratedCharset: the bytes are not in the set that MSH-18 names, and say which.
+	ToleratedCharset = "other-character-set"
+	// ToleratedSeparatorInText: a text with separators that were not escaped (2.5 section 2.7).
+	ToleratedSeparatorInText = "separator-in-text"
 )
 
 // Decode parses ER7. Line is the number of the segment, Column the byte offset in it + 1;
@@ -92,6 +96,7 @@ type parser struct {
 	// raw has no CR from returnFrom up to returnAt; equal where nothing is known.
 	returnFrom, returnAt int
 	line, lineStart      int
+	separated            bool // the field that is read has components
 	nodes                int
 	slab                 []message.Node
 	kidSlab              []*message.Node
@@ -151,9 +156,13 @@ func (p *parser) readCharset() {
 		line, column := p.position(bad)
 		p.fault = malformed("the bytes are not of the character set that MSH-18 names", line, column)
 	}
+	if set, other := p.set.betrayed(p.raw); p.fault == nil && other {
+		p.set = set
+		p.tolerate(ToleratedCharset)
+	}
 	if fault := p.fault; fault != nil {
 		// MSH is read nevertheless, for the answer; any bytes can be read as 8859/1.
-		p.fault, p.set = nil, charsets["8859/1"]
+		p.fault, p.set = nil, latin1
 		p.segment(0, len(msh))
 		p.fault = fault
 	}
@@ -304,12 +313,26 @@ func (p *parser) segment(start, end int) {
 			fieldEnd = end
 		}
 		if fieldEnd > at {
+			p.separated = !isText(n.Name, number, p.stack[base:])
 			p.field(numberName(number), at, fieldEnd)
 		}
 		at = fieldEnd
 	}
 	n.Children = p.kids(base)
 	p.stack = append(p.stack, n)
+}
+
+// isText reports a field whose values are text without parts (TX, ST and FT, 2.5 section
+// 2.A): OBX-5, by what OBX-2 says among the fields before, and NTE-3.
+func isText(segment string, number int, before []*message.Node) bool {
+	switch {
+	case segment == "NTE":
+		return number == 3
+	case segment != "OBX" || number != 5:
+		return false
+	}
+	typ := slices.IndexFunc(before, func(n *message.Node) bool { return n.Name == "2" })
+	return typ >= 0 && (before[typ].Value == "TX" || before[typ].Value == "ST" || before[typ].Value == "FT")
 }
 
 // delimiterFields pushes MSH-1 and MSH-2, which are not split, and returns where MSH-2 ends.
@@ -374,7 +397,10 @@ func (p *parser) part(name string, start, end int, found, separator byte, depth 
 	if separator == p.d.subcomponent {
 		split = classSubcomponent
 	}
-	if found&split == 0 {
+	if found&split != 0 && !p.separated {
+		p.tolerate(ToleratedSeparatorInText)
+	}
+	if found&split == 0 || !p.separated {
 		n.Value = p.value(start, end, found)
 		p.stack = append(p.stack, n)
 		return

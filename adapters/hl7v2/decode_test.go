@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -314,7 +315,7 @@ func TestInvariant6_ValuesSurviveEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.OneOf(rapid.RuneFrom([]rune("|^~\\&#\n\t XFSTREP.br0123æøåÆØÅ\"€")), rapid.Rune())).Draw(t, "text")
 		text = strings.Map(printableOrBreak, strings.ToValidUTF8(text, ""))
-		root := &message.Node{Name: "message", Children: []*message.Node{{Name: "MSH"}, {Name: "NTE"}}}
+		root := &message.Node{Name: "message", Children: []*message.Node{{Name: "MSH"}, {Name: "PID"}}}
 		if rapid.Bool().Draw(t, "custom") {
 			set(root.Children[0], "#", "1")
 			set(root.Children[0], "*%!@$", "2")
@@ -332,7 +333,7 @@ func TestInvariant6_ValuesSurviveEncoding(t *testing.T) {
 		if len(m.Tolerated) > 0 {
 			t.Fatalf("%q is not as the standard says: %v", raw, m.Tolerated)
 		}
-		if got := m.Root.Child("NTE").Text(path...); got != text {
+		if got := m.Root.Child("PID").Text(path...); got != text {
 			t.Fatalf("%q came back as %q in %q", text, got, raw)
 		}
 	})
@@ -373,6 +374,9 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q written again is %q, %v", raw, again, err)
 		}
 		encoded, err := c.Encode(m.Root)
+		if err != nil && slices.Contains(m.Tolerated, ToleratedCharset) {
+			return // the set that MSH-18 names does not have what was sent
+		}
 		if d, _ := readDelimiters(raw); err != nil && d.escape == 0 {
 			return // a line feed in a value, and no way to escape it
 		}

@@ -43,14 +43,37 @@ type Codec struct {
 	Charset string
 }
 
-var _ adapters.Codec = (*Codec)(nil)
+var (
+	_ adapters.Codec   = (*Codec)(nil)
+	_ adapters.Checker = (*Codec)(nil)
+	_ adapters.Tuned   = (*Codec)(nil)
+)
 
-// DefaultTypes are the messages of a discharge, and receipts.
-func DefaultTypes() []string {
-	return []string{"ADT^A01", "ADT^A16", "ADT^A25", "ADT^A03", "ADT^A13", "ADT^A11", "ACK"}
-}
+// handoverTypes are the messages of a discharge, and receipts.
+var handoverTypes = []string{"ADT^A01", "ADT^A16", "ADT^A25", "ADT^A03", "ADT^A13", "ADT^A11", "ADT^A23", "ACK"}
+
+// feedTypes are what an ADT feed tells beside: transfers, corrections, leave, persons,
+// merged records. They begin no handover.
+var feedTypes = []string{"ADT^A02", "ADT^A08", "ADT^A12", "ADT^A21", "ADT^A22", "ADT^A28", "ADT^A29", "ADT^A31",
+	"ADT^A34", "ADT^A40", "ADT^A47", "ADT^A52", "ADT^A53", "ADT^A60"}
+
+// DefaultTypes are the messages of a discharge, of a feed, and receipts.
+func DefaultTypes() []string { return slices.Concat(handoverTypes, feedTypes) }
 
 var defaultTypes = DefaultTypes()
+
+// As returns the codec for what a party sends: by its character set where MSH-18 is empty,
+// and without the messages of a feed where the party is to be told that they are not taken.
+func (c *Codec) As(s adapters.Settings) adapters.Codec {
+	own := *c
+	if s.Charset != "" {
+		own.Charset = s.Charset
+	}
+	if s.RefuseFeed && own.Types == nil {
+		own.Types = handoverTypes
+	}
+	return &own
+}
 
 // Wire returns handover.WireHL7v2.
 func (c *Codec) Wire() handover.Wire { return handover.WireHL7v2 }

@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"adapters/fhirbundle":  {"adapters", "handover", "message", "transport", "fhir"},
 	"mappings":             {"mappings/language"},
 	"mappings/account":     {"fhir", "handover", "message"},
-	"mappings/language":    {"mappings/account", "conformance", "fhir", "handover"},
+	"mappings/language":    {"mappings/account", "conformance", "fhir", "handover", "message"},
 	"mappings/engine":      {"mappings/account", "mappings/language", "fhir", "handover", "message"},
 	"conformance":          {"fhir", "fhir/fhirpath"},
 	"ledger":               {"handover", "message", "fhir", "fhir/search"},

@@ -58,6 +58,10 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 	if err != nil {
 		return d, err
 	}
+	if at := in.Content.Facts["unreadable"]; at != "" {
+		// No other time stands in for one that a person can ask for.
+		return d, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.decide", Text: "a time that decides cannot be read", Path: at}
+	}
 	return d, d.decide()
 }
 
@@ -211,7 +215,7 @@ func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fau
 func (in Incoming) event(s *Snapshot) handover.Event {
 	c := in.Content
 	ev := handover.Event{Name: c.Event, NewID: handover.ID(s.NewID())}
-	if c.Event == handover.EventDischarged && c.Facts["diedAt"] != "" {
+	if slices.Contains(tellsOfDeath, c.Event) && (c.Facts["diedAt"] != "" || c.Facts["died"] == "true") {
 		ev.Name = handover.EventDied
 	}
 	at, _ := time.Parse(time.RFC3339, c.Facts[happenedAt[ev.Name]])
@@ -219,6 +223,10 @@ func (in Incoming) event(s *Snapshot) handover.Event {
 	ev.Day, _ = time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location())
 	return ev
 }
+
+// tellsOfDeath are the events whose message may tell that the patient died, with or without
+// a time.
+var tellsOfDeath = []handover.EventName{handover.EventDischarged, handover.EventUpdated}
 
 // happenedAt names the fact that says when an event happened. A time that says nothing, or
 // that cannot be read, is zero.
@@ -299,12 +307,18 @@ var inCare = []handover.State{handover.StateInProgress, handover.StatePaused}
 // begins are the events that may begin a handover.
 var begins = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventRequested}
 
+// follows are what a feed tells of patients with a handover or without: they begin none, and
+// undo none that could still arrive.
+var follows = []handover.EventName{handover.EventUpdated, handover.EventMoved, handover.EventLeave, handover.EventMerged}
+
 // start fills in the parties of the handover that a message begins, or says why it begins
 // none. A feed is not a handover: the sender's policy decides which patients are.
 func (in Incoming) start(s *Snapshot, ev *handover.Event) error {
 	const op = "act.start"
 	facts := in.Content.Facts
 	switch {
+	case slices.Contains(follows, ev.Name):
+		return errNoHandover
 	case facts["visit"] == "":
 		// An answer that refers to nothing known: only a named person can place it.
 		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: op, Text: "the message refers to no known handover"}

@@ -76,10 +76,18 @@ func HeaderNames() []string { return slices.Sorted(maps.Keys(headerValues)) }
 
 // facts are the closed set of names after "fact." in mapping files, each with the FHIR
 // type that its text has.
+//
+//	visit            the stay's number, unique within facility and visitAuthority
+//	visitAlternate   PV1-50, account PID-18: what some senders have in its place
+//	knownRecipient   true, false or unreadable, absent where nothing states it; assessedNeed too
+//	reserved         reservation or protected address; true also where it cannot be read
+//	died             true also where no time of death is known
+//	unreadable       the place of a time that decides and cannot be read
 var facts = map[string]string{
 	"visit": "string", "unit": "string", "kommunenummer": "string", "postalCode": "string",
-	"status": "string", "answer": "string",
-	"knownRecipient": "boolean", "assessedNeed": "boolean", "reserved": "boolean", "died": "boolean",
+	"facility": "string", "visitAuthority": "string", "visitAlternate": "string", "account": "string",
+	"status": "string", "answer": "string", "unreadable": "string",
+	"knownRecipient": "code", "assessedNeed": "code", "reserved": "boolean", "died": "boolean",
 	"admittedAt": "instant", "readyAt": "instant", "dischargedAt": "instant", "diedAt": "instant", "occurredAt": "instant",
 }
 

@@ -150,6 +150,8 @@ var elementLabels = map[string][2]string{
 	"Condition.category":                             {"Type diagnose", "Kind of diagnosis"},
 	"DocumentReference.description":                  {"Beskrivelse", "Description"},
 	"DocumentReference.content":                      {"Innhold", "Content"},
+	"DocumentReference.type":                         {"Type dokument", "Kind of document"},
+	"Patient.link":                                   {"Tidligere nummer", "Earlier number"},
 	"Organization.name":                              {"Navn", "Name"},
 	"AllergyIntolerance.code":                        {"Allergisk mot", "Allergic to"},
 	"MedicationStatement.medicationText":             {"Legemiddel", "Medication"},

@@ -88,7 +88,9 @@ func (b *builder) newNode(s *language.MsgStep) *message.Node {
 // satisfy writes what a step's conditions ask.
 func (b *builder) satisfy(n *message.Node, s *language.MsgStep) {
 	for i := range s.Filters {
-		b.reach(n, s.Filters[i].Path).Value = s.Filters[i].Value
+		if f := &s.Filters[i]; f.Is == nil {
+			b.reach(n, f.Path).Value = f.Value
+		}
 	}
 }
 
@@ -110,7 +112,8 @@ func (b *builder) find(n *message.Node, steps []language.MsgStep) *message.Node 
 
 func (b *builder) meets(n *message.Node, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		if f := &s.Filters[i]; !has(b.find(n, f.Path), f.Value) {
+		// What a name asks of a repetition is not written yet: it is another one.
+		if f := &s.Filters[i]; f.Is != nil || !has(b.find(n, f.Path), f.Value) {
 			return false
 		}
 	}

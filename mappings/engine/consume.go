@@ -68,14 +68,6 @@ func (r *consumer) consumeChoice(s *language.FHIRStep, item *fhir.Node, target s
 	}
 }
 
-// consumeOnly: a value that only this gateway derives from the message says nothing that
-// the message itself does not say.
-func (r *consumer) consumeOnly(s *language.Step, src *fhir.Node) {
-	if s.Kind == language.StepLine {
-		r.consumeAs(s, src, account.LeafFate{Fate: message.FateIgnored, Reason: s.Reason}, s.Message.Text)
-	}
-}
-
 // consumeAs gives the leaf at a step's place a fate, and those that chose the way to it.
 func (r *consumer) consumeAs(s *language.Step, src *fhir.Node, fate account.LeafFate, target string) {
 	if _, n := r.source(&s.Place, src); n != nil {

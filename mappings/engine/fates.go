@@ -68,6 +68,9 @@ func (f fates) markBelow(id int32, target string) {
 func (f fates) markFilters(steps []language.MsgStep, target string, chain []int32) {
 	for i := range steps {
 		for j := range steps[i].Filters {
+			if steps[i].Filters[j].Is != nil {
+				continue
+			}
 			if leaf := f.leafAt(chain[i], steps[i].Filters[j].Path); leaf >= 0 {
 				f.mark(leaf, target, language.Converted, "")
 			}

@@ -63,7 +63,8 @@ func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node)
 		switch {
 		case s.Kind == language.StepMessage || !r.holds(s.Condition, src):
 		case s.ToOnly:
-			r.consumeOnly(s, src)
+			// What such a line derives, a line that works both ways tells; where that could
+			// not, it is left over.
 		default:
 			fromSteps[s.Kind](r, s, base, src)
 		}

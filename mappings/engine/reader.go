@@ -76,10 +76,17 @@ func (r *reader) repeats(s *language.Step, base int32) {
 	if m.id < 0 {
 		return
 	}
-	if leaf := r.value(m.id); r.nodes[leaf].n.Value != "" {
+	switch leaf := r.value(m.id); r.nodes[leaf].n.Value {
+	case "":
+	case r.null:
+		r.because(leaf, explicitNull)
+	default:
 		r.ignore(leaf, s.Reason)
 	}
 }
+
+// explicitNull is why a value that says "delete" is carried.
+const explicitNull = "an explicit null (HL7 v2.5 section 2.5.3.3)"
 
 // fixed reads a message constant: it is ignored where it is as expected, or where the
 // mapping says why any value may be.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -182,11 +183,19 @@ func (t *sourceTree) isFirstPart(id int32, s *language.MsgStep) bool {
 
 func (t *sourceTree) meets(id int32, s *language.MsgStep) bool {
 	for i := range s.Filters {
-		if f := &s.Filters[i]; !t.has(t.leafAt(id, f.Path), f.Value) {
+		if !t.holds(id, &s.Filters[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func (t *sourceTree) holds(id int32, f *language.MsgFilter) bool {
+	if f.Is == nil {
+		return t.has(t.leafAt(id, f.Path), f.Value)
+	}
+	n := &t.nodes[id]
+	return n.parent >= 0 && f.Is(t.nodes[n.parent].n, n.n)
 }
 
 // has reports whether a leaf is there and has a value.
@@ -214,6 +223,21 @@ func (t *sourceTree) value(id int32) int32 {
 		id = k
 	}
 	return id
+}
+
+// partsOf lists the leaves of the named parts that are there: the node itself, which is not
+// split, for its first.
+func (t *sourceTree) partsOf(id int32, names []string) []int32 {
+	if t.nodes[id].first < 0 {
+		return []int32{id}
+	}
+	var out []int32
+	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
+		if leaf := t.value(k); slices.Contains(names, t.nodes[k].n.Name) && t.isLeaf(leaf) {
+			out = append(out, leaf)
+		}
+	}
+	return out
 }
 
 // path spells a node as integrators know it: PID-3[2].1 or MsgHead/MsgInfo/Type/@V.

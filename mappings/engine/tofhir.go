@@ -122,6 +122,10 @@ func (r *toRun) line(s *language.Step, base int32, dst *fhir.Node) {
 	if m.id < 0 {
 		return
 	}
+	if s.Converter.Whole != nil {
+		r.whole(s, m, dst)
+		return
+	}
 	if !s.Converter.Subtree {
 		m.id = r.value(m.id)
 	}
@@ -135,6 +139,25 @@ func (r *toRun) line(s *language.Step, base int32, dst *fhir.Node) {
 	}
 }
 
+// whole writes a value that several parts make up, and marks those.
+func (r *toRun) whole(s *language.Step, m match, dst *fhir.Node) {
+	out, parts := s.Converter.Whole(r.nodes[m.id].n)
+	if out == "" {
+		return
+	}
+	how := r.write(&s.Place, dst, s.Converter.Kind, out)
+	for _, leaf := range r.partsOf(m.id, parts) {
+		if how == occupied {
+			r.because(leaf, "another value has this place")
+			continue
+		}
+		r.mark(leaf, s.Place.Text, language.Converted, "")
+	}
+	if how != occupied {
+		r.chose(s, m)
+	}
+}
+
 // convert converts one leaf and writes it.
 func (r *toRun) convert(s *language.Step, leaf int32, dst *fhir.Node) (language.Verdict, string) {
 	v := r.valueOf(leaf, s.Converter.Subtree)
@@ -142,7 +165,7 @@ func (r *toRun) convert(s *language.Step, leaf int32, dst *fhir.Node) (language.
 	case "":
 		return language.Absent, ""
 	case r.null:
-		return language.Unconvertible, "an explicit null (HL7 v2.5 section 2.5.3.3)"
+		return language.Unconvertible, explicitNull
 	}
 	out, how, reason := s.Converter.To(r.zone, v)
 	if how > language.Partly {

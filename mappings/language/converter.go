@@ -13,6 +13,7 @@ import (
 
 	"stafett/conformance"
 	"stafett/fhir"
+	"stafett/message"
 )
 
 // Verdict is what a converter makes of a value.
@@ -39,6 +40,9 @@ type Converter struct {
 	concept *conceptMap
 	// Subtree: the message side is the text of the whole element, markup included.
 	Subtree bool
+	// Whole, where it is set, reads a value of several parts in place of To, and says of
+	// which: none where n itself is it.
+	Whole func(n *message.Node) (out string, parts []string)
 	// To and From say in reason why a value is partly convertible or not at all. zone is
 	// the party's, for times that name none.
 	To, From func(zone *time.Location, v string) (out string, how Verdict, reason string)
@@ -81,6 +85,16 @@ var converters = map[string]convSpec{
 	"names":      {"the name of a table of names", oneArg, names},
 	"yes":        {"the codes for yes and for no", twoCodes, alone(yesNo)},
 	"prefix":     {"the prefix", oneArg, alone(prefix)},
+	"mailto":     plain(mailToText, textToMail, fhir.KindString),
+	"phone":      {"no arguments", noArgs, alone(whole(phoneOf))},
+	"email":      {"no arguments", noArgs, alone(whole(func(n *message.Node) (string, []string) { return mailOf(n), mailParts }))},
+	"digits":     plain(toDigits, same, fhir.KindString),
+	"flawed":     plain(flawed, same, fhir.KindString),
+	"kommune":    plain(toKommunenummer, same, fhir.KindString),
+	"protects":   {"the codes for yes and for no", twoCodes, alone(protects)},
+	"restricts":  plain(restricts, restricts, fhir.KindBool),
+	"stated":     {"the codes for yes and for no", twoCodes, alone(stated)},
+	"unreadable": {"the place of the time", oneArg, alone(unreadable)},
 	"svarlinje":  {"answer or day", oneArgOf("answer", "day"), alone(answerLine)},
 	"answertext": {"KAN_MOTTA or KAN_IKKE_MOTTA", oneArgOf("KAN_MOTTA", "KAN_IKKE_MOTTA"), alone(answerText)},
 }
@@ -94,7 +108,9 @@ var textTypes = []string{"string", "markdown", "code", "uri", "url", "canonical"
 // makes are the FHIR types of what a converter makes; one whose kind is a boolean makes that.
 var makes = map[string][]string{
 	"text": textTypes, "code": textTypes, "uri": textTypes, "concept": textTypes, "names": textTypes,
-	"markup": textTypes, "prefix": textTypes, "tel": textTypes, "oid": {"uri", "oid"},
+	"markup": textTypes, "prefix": textTypes, "tel": textTypes, "mailto": textTypes, "phone": textTypes, "email": textTypes,
+	"digits": textTypes, "flawed": textTypes, "kommune": textTypes, "stated": textTypes, "unreadable": textTypes, "oid": {"uri", "oid"},
+	"protects": {"boolean"}, "restricts": {"boolean"},
 	"ts": {"dateTime"}, "xmlts": {"dateTime"}, "tsdate": {"date", "dateTime"}, "xmldate": {"date", "dateTime"},
 	"tsinstant": {"instant", "dateTime"}, "xmlinstant": {"instant", "dateTime"},
 	"number": {"decimal", "integer", "positiveInt", "unsignedInt"}, "base64": {"base64Binary"},
@@ -267,6 +283,92 @@ func textToTel(_ *time.Location, v string) (string, Verdict, string) {
 		return v, Converted, ""
 	}
 	return "tel:" + strings.ReplaceAll(v, " ", ""), Converted, ""
+}
+
+var mailtoPattern = regexp.MustCompile(`^(?i:mailto:)`)
+
+// mailToText: kith:URL writes mailto:a@b, FHIR the address alone.
+func mailToText(_ *time.Location, v string) (string, Verdict, string) {
+	address := mailtoPattern.ReplaceAllString(v, "")
+	return when(address != "", address, Unconvertible, "no address")
+}
+
+func textToMail(_ *time.Location, v string) (string, Verdict, string) {
+	return "mailto:" + v, Converted, ""
+}
+
+// mailParts are the parts of an XTN where its address may stand.
+var mailParts = []string{"1", "4", "12"}
+
+// whole reads a value of several parts of the message; its way back is the value itself.
+func whole(of func(n *message.Node) (string, []string)) func([]string) Converter {
+	return func([]string) Converter { return Converter{Kind: fhir.KindString, Whole: of, To: same, From: same} }
+}
+
+// toDigits drops the blanks by which senders group digits.
+func toDigits(_ *time.Location, v string) (string, Verdict, string) {
+	out := withoutBlanks(v)
+	return when(out != "", out, Unconvertible, "no digits")
+}
+
+// flawed is for a number that is called a national one and has wrong check digits: it is told
+// as it is, and identifies nobody.
+func flawed(_ *time.Location, v string) (string, Verdict, string) {
+	return v, Partly, "its digits are not those of such a number: it is not used to identify the patient"
+}
+
+var kommunePattern = regexp.MustCompile(`^[0-9]{4}$`)
+
+// toKommunenummer takes four digits; senders write other countries' counties in its place.
+func toKommunenummer(_ *time.Location, v string) (string, Verdict, string) {
+	return when(kommunePattern.MatchString(v), v, Unconvertible, "not a kommunenummer")
+}
+
+// readings are how senders write yes and no beside the codes that were agreed.
+var readings = map[string]string{"Y": "true", "J": "true", "1": "true", "TRUE": "true", "N": "false", "0": "false", "FALSE": "false"}
+
+// protects reads a flag that protects a person. One that cannot be read protects.
+func protects(args []string) Converter {
+	to := func(_ *time.Location, v string) (string, Verdict, string) {
+		if out := readings[strings.ToUpper(v)]; out != "" {
+			return out, Converted, ""
+		}
+		return "true", Partly, "it cannot be read, and therefore protects"
+	}
+	return Converter{Kind: fhir.KindBool, To: to, From: twoValues("true", "false", args[0], args[1])}
+}
+
+// restricts: an access restriction that holds protects, whatever it restricts.
+func restricts(_ *time.Location, _ string) (string, Verdict, string) {
+	return "true", Partly, "what is restricted has no place of its own"
+}
+
+// Unreadable is the value of a fact whose place has a value that says neither yes nor no.
+const Unreadable = "unreadable"
+
+// stated reads a fact that a policy decides on: true, false or Unreadable.
+func stated(args []string) Converter {
+	known := yesNo(args).To
+	to := func(zone *time.Location, v string) (string, Verdict, string) {
+		out, how, reason := known(zone, v)
+		if how != Converted {
+			return Unreadable, Partly, reason
+		}
+		return out, how, reason
+	}
+	return Converter{Kind: fhir.KindString, To: to, From: twoValues("true", "false", args[0], args[1])}
+}
+
+// unreadable makes a fact of a time that cannot be read: where it stands. It has no way back.
+func unreadable(args []string) Converter {
+	to := func(zone *time.Location, v string) (string, Verdict, string) {
+		if _, how, reason := hl7ToInstant(zone, v); how == Unconvertible {
+			return args[0], Partly, reason
+		}
+		return "", Absent, ""
+	}
+	none := func(*time.Location, string) (string, Verdict, string) { return "", Absent, "" }
+	return Converter{Kind: fhir.KindString, To: to, From: none}
 }
 
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)

@@ -1,7 +1,6 @@
 package language
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
 	"time"
@@ -19,11 +18,12 @@ func timeOr(out string, ok bool) (string, Verdict, string) {
 	return when(ok, out, Unconvertible, notATime)
 }
 
-// hl7Time is HL7 TS/DTM (2.5 section 2.A.22) from the minute on: YYYYMMDDHHMM[SS[.S…]][+/-ZZZZ].
-var hl7Time = regexp.MustCompile(`^[0-9]{12}([0-9]{2}(\.[0-9]{1,9})?)?([+-][0-9]{4})?$`)
+// hl7Time is HL7 TS/DTM (2.5 section 2.A.22) from the minute on, and from the hour on as until
+// 2.4: YYYYMMDDHH[MM[SS[.S…]]][+/-ZZZZ].
+var hl7Time = regexp.MustCompile(`^[0-9]{10}([0-9]{2}([0-9]{2}(\.[0-9]{1,9})?)?)?([+-][0-9]{4})?$`)
 
 // hl7ToDateTime reads HL7 TS/DTM: YYYY[MM[DD]], or hl7Time. Precision is kept, except that
-// FHIR has no minutes without seconds: they become :00.
+// FHIR has no hours without minutes and seconds: they become :00.
 func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 	if _, isDay := dayLayouts[len(v)]; isDay {
 		return dateOf(v)
@@ -35,7 +35,8 @@ func hl7ToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 	if i := strings.IndexAny(v, "+-"); i >= 0 {
 		v, offset = v[:i], v[i:i+3]+":"+v[i+3:]
 	}
-	local := v[:4] + "-" + v[4:6] + "-" + v[6:8] + "T" + v[8:10] + ":" + v[10:12] + ":" + cmp.Or(v[12:], "00")
+	v += "0000"[:max(0, len("YYYYMMDDHHMMSS")-len(v))]
+	local := v[:4] + "-" + v[4:6] + "-" + v[6:8] + "T" + v[8:10] + ":" + v[10:12] + ":" + v[12:]
 	return zoned(zone, local, offset)
 }
 

@@ -78,6 +78,13 @@ func laws() map[string][]law {
 		"yes":        {{args: []string{"J", "N"}, draw: constant("J", "N")}},
 		"prefix":     {{args: []string{"urn:stafett:visit:"}, draw: text(`.{1,20}`)}},
 		"markup":     {{draw: text(`.{1,40}`)}},
+		"mailto":     {{draw: text(`mailto:[a-z]{1,9}@[a-z]{1,9}\.no`)}},
+		"phone":      {{draw: text(`[0-9 ]{8,12}`)}},
+		"email":      {{draw: text(`[a-z]{1,9}@[a-z]{1,9}\.no`)}},
+		"digits":     {{draw: text(`[0-9]{11}`)}, {draw: text(`[0-9]{6} [0-9]{5}`), changed: withoutBlanks}},
+		"kommune":    {{draw: text(`[0-9]{4}`)}},
+		"protects":   {{args: []string{"Y", "N"}, draw: constant("Y", "N")}},
+		"stated":     {{args: []string{"J", "N"}, draw: constant("J", "N")}},
 		"answertext": {{args: []string{"KAN_MOTTA"}, draw: func(t *rapid.T, zone *time.Location) string {
 			return "SVAR=KAN_MOTTA;DATO=" + localTime("2006-01-02")(t, zone)
 		}}},
@@ -88,8 +95,8 @@ func TestConverterLaws(t *testing.T) {
 	all := laws()
 	for _, name := range converterNames() {
 		switch name {
-		case "concept", "names", "svarlinje":
-			continue // tables below; and a reading that has no way back, by its name
+		case "concept", "names", "svarlinje", "flawed", "restricts", "unreadable":
+			continue // tables below; and readings that have no way back, by their names
 		}
 		if len(all[name]) == 0 {
 			t.Errorf("converter %s has no law", name)
@@ -229,7 +236,8 @@ func TestDateTimeEdges(t *testing.T) {
 		{"ts", "20261025023000+0200", "2026-10-25T02:30:00+02:00"},
 		{"ts", "20261120101500.1230+0100", "2026-11-20T10:15:00.1230+01:00"},
 		{"ts", "20261120101500-0330", "2026-11-20T10:15:00-03:30"},
-		{"ts", "2026112010", ""},
+		{"ts", "2026112010", "2026-11-20T10:00:00+01:00"}, // until 2.4
+		{"ts", "20261120100000Z", ""},
 		{"ts", "20261320", ""},
 		{"ts", "20261120246000", ""},
 		{"ts", "i morgen", ""},
@@ -264,7 +272,8 @@ func FuzzConverters(f *testing.F) {
 		"n": {name: "n", names: true, kind: fhir.KindString, to: map[string]string{"a": "b"}},
 	}
 	zone := oslo(f)
-	args := map[string][]string{"concept": {"c"}, "names": {"n"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"}}
+	args := map[string][]string{"concept": {"c"}, "names": {"n"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"},
+		"protects": {"Y", "N"}, "stated": {"J", "N"}, "unreadable": {"PV1-44"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, spec := range converters {
 			conv, err := spec.of(args[name], concepts)
@@ -278,4 +287,29 @@ func FuzzConverters(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a policy and a protection read of a flag: yes, no, and what says neither.
+func TestFlagsThatCannotBeRead(t *testing.T) {
+	for _, c := range []struct{ conv, in, out string }{
+		{"protects", "Y", "true"}, {"protects", "J", "true"}, {"protects", "1", "true"}, {"protects", "True", "true"}, {"protects", "kode 6", "true"},
+		{"protects", "N", "false"}, {"protects", "0", "false"}, {"protects", "false", "false"},
+		{"stated", "J", "true"}, {"stated", "N", "false"}, {"stated", "Y", Unreadable}, {"stated", "kanskje", Unreadable},
+		{"restricts", "ALL", "true"},
+	} {
+		args := map[string][]string{"protects": {"Y", "N"}, "stated": {"J", "N"}}
+		conv, err := converters[c.conv].of(args[c.conv], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, _, _ := conv.To(nil, c.in); out != c.out {
+			t.Errorf("%s(%s) = %s, want %s", c.conv, c.in, out, c.out)
+		}
+	}
+	conv, _ := converters["unreadable"].of([]string{"PV1-44"}, nil)
+	for in, want := range map[string]string{"20261126100000Z": "PV1-44", "i går": "PV1-44", "20261126": "", "202611261000": ""} {
+		if out, _, _ := conv.To(oslo(t), in); out != want {
+			t.Errorf("unreadable(%s) = %q", in, out)
+		}
+	}
 }

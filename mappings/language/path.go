@@ -107,15 +107,21 @@ func (r *paths) prefixOf(space string) string {
 	return space
 }
 
-// bracket reads what chooses a repetition: its number, or conditions.
+// bracket reads what chooses a repetition: its number, or conditions, "is NAME" among them.
 func (r *paths) bracket(in *reading, s *MsgStep, text string, at origin) {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 {
 		s.Nth = n
 		return
 	}
-	for place, value := range in.conditions(text) {
-		path, _ := r.steps(in, place, at)
-		s.Filters = append(s.Filters, MsgFilter{path, value})
+	for _, condition := range splitComma(text) {
+		if name, named := strings.CutPrefix(condition, "is "); named {
+			s.Filters = append(s.Filters, MsgFilter{Is: predicateNamed(in, strings.TrimSpace(name))})
+			continue
+		}
+		for place, value := range in.conditions(condition) {
+			path, _ := r.steps(in, place, at)
+			s.Filters = append(s.Filters, MsgFilter{Path: path, Value: value})
+		}
 	}
 }
 

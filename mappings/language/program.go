@@ -20,6 +20,7 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
+	"stafett/message"
 )
 
 // Program is one compiled mapping: what an engine runs, in either direction. It is made by
@@ -202,11 +203,17 @@ type MsgStep struct {
 	Self        bool // the node itself
 }
 
-// MsgFilter holds when the leaf at path has the value; written, it is set to it.
+// MsgFilter holds when the leaf at path has the value; written, it is set to it. With Is it
+// holds of a repetition that is what the name says; written, the block's own lines say so.
 type MsgFilter struct {
 	Path  []MsgStep
 	Value string
+	Is    Predicate
 }
+
+// Predicate asks of a repetition what no single value of it says; parent holds it and its
+// siblings.
+type Predicate func(parent, n *message.Node) bool
 
 // RootKind says where a place in the canonical form starts.
 type RootKind uint8
