@@ -25,6 +25,8 @@ type decision struct {
 	before  handover.Handover // zero State when it is to be created
 	content account.Canonical
 	message handover.MessageID // the inbound message that caused it; empty for none
+	// correction is what the message corrects of the handover's patient.
+	correction Correction
 	// task is the Task as its author or owner wrote it now; nil to keep the stored one.
 	task *fhir.Node
 	// written are resources of a FHIR write, in the plan already.
@@ -203,7 +205,7 @@ func alertNumber(e handover.Effect) int {
 // scene is the decision as it stands now.
 func (d *decision) scene() Scene {
 	return Scene{Actor: d.actor, Handover: d.next, Task: d.taskNow, Content: d.content, Message: d.message,
-		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore()}
+		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore(), Correction: d.correction}
 }
 
 // Counterpart is the other party of h.

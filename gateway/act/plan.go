@@ -60,6 +60,15 @@ type Scene struct {
 	// Written are the resource versions that the act writes, Before those of the decision
 	// from which this one followed: they are looked up, and not told for themselves.
 	Written, Before []ledger.ResourceWrite
+	// Correction is what the message corrects of the patient whom the handover was about all along.
+	Correction Correction
+}
+
+// Correction says which of a person's marks a sender corrected (invariant 9).
+type Correction struct {
+	// Number: the national number; the receiver filed what it was told before in somebody
+	// else's record. Name: anything else that tells one person from another.
+	Number, Name bool
 }
 
 // Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.

@@ -158,7 +158,12 @@ var texts = map[handover.EventName]string{
 	handover.EventFinished:            "har avsluttet oppfølgingen.",
 	handover.EventReadmitted:          "har lagt inn pasienten på nytt.",
 	handover.EventDied:                "melder at pasienten er død.",
+	handover.EventMerged:              "melder at pasienten var registrert flere ganger, og at opplysningene er slått sammen.",
+	handover.EventMoved:               "har flyttet pasienten til en annen enhet.",
+	handover.EventLeave:               "melder at pasienten har permisjon eller er tilbake fra permisjon.",
 	handover.EventUpdated:             "har sendt oppdaterte opplysninger.",
+	handover.EventHealthInfoSent:      "har sendt helseopplysninger.",
+	handover.EventReportSent:          "har sendt utskrivningsrapport.",
 	handover.EventReceipted:           "har mottatt meldingen.",
 }
 
@@ -443,22 +448,14 @@ func TestTelling_AMappedMessageHoldsNothingItsReceiverMayNotSee(t *testing.T) {
 	}
 }
 
-// TestTexts_EachEventIsToldInWords: the tables of these tests leave no event out. Those that
-// no message brings are told by their name.
+// TestTexts_EachEventIsToldInWords: the tables of these tests leave no event out but those
+// that no message tells.
 func TestTexts_EachEventIsToldInWords(t *testing.T) {
 	untold := []handover.EventName{handover.EventUnreachable, handover.EventDeadlinePassed, handover.EventAttentionRaised,
 		handover.EventAttentionResolved, handover.EventNextNamed}
-	byName := []handover.EventName{handover.EventMerged, handover.EventMoved, handover.EventLeave, handover.EventHealthInfoSent, handover.EventReportSent}
 	for _, e := range handover.EventNames() {
-		if texts[e] == "" && !slices.Contains(append(untold, byName...), e) {
+		if texts[e] == "" && !slices.Contains(untold, e) {
 			t.Errorf("%s has no text", e)
-		}
-	}
-	for _, e := range byName {
-		r := newRoom(t)
-		r.stored(referral())
-		if d := r.made(telling(referral(), institution, e)); !strings.Contains(string(d.Raw), fmt.Sprintf("Solbakken rehabilitering: %s.", e)) {
-			t.Errorf("%s is told as %s", e, d.Raw)
 		}
 	}
 }

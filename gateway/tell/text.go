@@ -84,6 +84,11 @@ var noticeTexts = map[handover.EventName]string{
 	handover.EventFinished:            "%s har avsluttet oppfølgingen.",
 	handover.EventReadmitted:          "%s har lagt inn pasienten på nytt.",
 	handover.EventDied:                "%s melder at pasienten er død.",
+	handover.EventMerged:              "%s melder at pasienten var registrert flere ganger, og at opplysningene er slått sammen.",
+	handover.EventMoved:               "%s har flyttet pasienten til en annen enhet.",
+	handover.EventLeave:               "%s melder at pasienten har permisjon eller er tilbake fra permisjon.",
 	handover.EventUpdated:             "%s har sendt oppdaterte opplysninger.",
+	handover.EventHealthInfoSent:      "%s har sendt helseopplysninger.",
+	handover.EventReportSent:          "%s har sendt utskrivningsrapport.",
 	handover.EventReceipted:           "%s har mottatt meldingen.",
 }
