@@ -166,6 +166,10 @@ type Checker interface {
 	Check(m *message.Message, env Envelope) *handover.Fault
 }
 
+// Feeder is what a Codec adds whose messages tell of every patient of their sender, asked or
+// not: a policy decides whose stays are handovers.
+type Feeder interface{ Feeds() }
+
 // Settings are how one party's messages differ from what the wire prescribes, by the
 // directory. The zero value is: not at all.
 type Settings struct {

@@ -52,6 +52,7 @@ type Desk interface {
 	ResolvedDeliveries(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Delivery], error)
 	Unheard(ctx context.Context, c access.Caller, limit int, after string) (ledger.Listing[ledger.Message], error)
 	Reprocess(ctx context.Context, c access.Caller, id handover.MessageID) (ledger.Message, error)
+	Rule(ctx context.Context, c access.Caller, id handover.MessageID, v desk.Verdict) (ledger.Message, error)
 	Reroute(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error)
 	CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error
 	Resend(ctx context.Context, c access.Caller, id handover.DeliveryID) (ledger.Delivery, error)

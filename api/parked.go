@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"stafett/access"
+	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -109,6 +110,14 @@ var messageVerbs = map[string]func(ctx context.Context, d Desk, c access.Caller,
 		_, err := d.Reroute(ctx, c, id, o.To)
 		return err
 	},
+	string(desk.VerdictCorrected): func(ctx context.Context, d Desk, c access.Caller, id handover.MessageID, _ Operation) error {
+		_, err := d.Rule(ctx, c, id, desk.VerdictCorrected)
+		return err
+	},
+	string(desk.VerdictAnotherStay): func(ctx context.Context, d Desk, c access.Caller, id handover.MessageID, _ Operation) error {
+		_, err := d.Rule(ctx, c, id, desk.VerdictAnotherStay)
+		return err
+	},
 	"close": func(ctx context.Context, d Desk, c access.Caller, id handover.MessageID, o Operation) error {
 		return d.CloseMessage(ctx, c, id, o.Why)
 	},
@@ -122,7 +131,7 @@ func (a *api) onMessage(c *gin.Context) {
 	}
 	do, ok := messageVerbs[c.Param("verb")]
 	if !ok {
-		fail(c, noVerb("reprocess, reroute or close"))
+		fail(c, noVerb("reprocess, reroute, corrected, another-stay or close"))
 		return
 	}
 	if err := do(c, a.Desk, callerOf(c), handover.MessageID(c.Param("id")), o); err != nil {

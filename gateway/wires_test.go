@@ -76,9 +76,9 @@ func TestReferral_RightReceiverKeepsThePatient(t *testing.T) {
 	b.balanced()
 }
 
-// TestReferral_FoundByItsPatient: a note without a known reference finds the request whose
-// patient was stored before it; what it says is not its sender's to say, so it is parked.
-func TestReferral_FoundByItsPatient(t *testing.T) {
+// TestReferral_NotAnsweredByANoteToAnother: a note without a known reference, to somebody who
+// has no part in the patient's only open request, is about something else.
+func TestReferral_NotAnsweredByANoteToAnother(t *testing.T) {
 	b := newBench(t)
 	patient := b.mustPost(asKommune, string(parse(t, referralBundle).Each("entry")[0].Get("resource").JSON()))
 	r, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[
@@ -89,11 +89,13 @@ func TestReferral_FoundByItsPatient(t *testing.T) {
 	b.mustRead(asInstitusjon, "Patient", patient)
 	a := b.must(b.kith(notat("n1", uuidOf("x"), "SVAR=KAN_MOTTA;DATO=2026-03-04")))
 	m := b.message(a.Message)
-	if m.Disposition != ledger.DispositionParked || m.Handover != handover.ID(r.Entries[0].ID) {
+	if m.Disposition != ledger.DispositionParked || m.Handover != "" {
 		t.Fatalf("%s for %s, handover %q", m.Disposition, m.Reason, m.Handover)
 	}
 	b.stateOf(r.Entries[0].ID, handover.StateRequested, kommune)
-	b.attention(handover.AttentionIllegalEvent)
+	if len(b.handoverOf(r.Entries[0].ID).Attentions) > 0 {
+		t.Error("the request is marked")
+	}
 	b.deliver()
 	if n := len(b.ofType(kommune, "APPREC")); n != 0 {
 		t.Fatalf("%d negative receipts", n)

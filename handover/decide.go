@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -157,6 +158,10 @@ func (d *decision) apply(r *rule) {
 	}
 	for _, f := range r.facts {
 		f.set(&d.h.Facts, d)
+	}
+	if d.as == RoleSender {
+		d.h.Facts.Residence = cmp.Or(d.e.Residence, d.h.Facts.Residence)
+		d.h.Facts.Protected = d.h.Facts.Protected || d.e.Protected
 	}
 	d.move(r)
 	for _, reason := range r.clear {

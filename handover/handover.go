@@ -132,6 +132,11 @@ type Facts struct {
 	DischargeCancelledAt time.Time `json:"dischargeCancelledAt,omitzero"`
 	// AccessEnded is set when the receiver was the wrong one: it is told nothing more.
 	AccessEnded bool `json:"accessEnded,omitempty"`
+	// Residence is the code by which the sender's messages were routed (kommunenummer, else
+	// postal code); Protected is set when a named person routed a patient whose address is
+	// protected.
+	Residence string `json:"residence,omitempty"`
+	Protected bool   `json:"protected,omitempty"`
 	// WithoutHealthInfo and WithoutReport are set where Helseopplysninger, or
 	// Utskrivningsrapport, cannot arrive on any wire of the sender: nobody waits for them.
 	WithoutHealthInfo bool `json:"withoutHealthInfo,omitempty"`

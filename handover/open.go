@@ -50,7 +50,7 @@ func (d *decision) forward() {
 		// Invariant 3: the one who passes a request on gives away nothing it had.
 		Custodian: d.h.Sender,
 		Copies:    copiesOf(d.h.Copies, d.h.Sender, d.e.ForwardTo),
-		Facts: Facts{AdmittedAt: f.AdmittedAt, ReadyAt: f.ReadyAt, DischargedAt: f.DischargedAt,
+		Facts: Facts{AdmittedAt: f.AdmittedAt, ReadyAt: f.ReadyAt, DischargedAt: f.DischargedAt, Residence: f.Residence, Protected: f.Protected,
 			WithoutHealthInfo: f.WithoutHealthInfo, WithoutReport: f.WithoutReport},
 		Hops: append(slices.Clone(d.h.Hops), d.h.Receiver),
 	}
@@ -64,7 +64,7 @@ func (d *decision) readmit() {
 		ID: d.e.NewID, Chain: d.h.Chain, Kind: d.kind, State: StateAnnounced,
 		Sender: d.h.Sender, Receiver: receiver, Custodian: d.h.Sender,
 		Copies: copiesOf(d.h.Copies, d.h.Sender, receiver),
-		Facts:  Facts{AdmittedAt: d.at, WithoutHealthInfo: d.h.Facts.WithoutHealthInfo, WithoutReport: d.h.Facts.WithoutReport},
+		Facts:  Facts{AdmittedAt: d.at, Residence: d.h.Facts.Residence, Protected: d.h.Facts.Protected, WithoutHealthInfo: d.h.Facts.WithoutHealthInfo, WithoutReport: d.h.Facts.WithoutReport},
 	}
 	d.open(next, EventAdmitted)
 }

@@ -47,6 +47,7 @@ var (
 	_ adapters.Codec   = (*Codec)(nil)
 	_ adapters.Checker = (*Codec)(nil)
 	_ adapters.Tuned   = (*Codec)(nil)
+	_ adapters.Feeder  = (*Codec)(nil)
 )
 
 // handoverTypes are the messages of a discharge, and receipts.
@@ -107,3 +108,6 @@ func segment(root *message.Node, name string) *message.Node {
 	}
 	return root.Child(name)
 }
+
+// Feeds says that an HL7 v2 sender tells of every patient (adapters.Feeder).
+func (*Codec) Feeds() {}

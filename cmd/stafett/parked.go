@@ -22,6 +22,8 @@ func parkedCommand() *cobra.Command {
 		parkedVerb(c, "reprocess ID", "Take a parked message through intake again", "messages", nil),
 		parkedVerb(c, "reroute ID PARTY", "Take a parked message through intake again with this receiver", "messages",
 			func(arg string) api.Operation { return api.Operation{To: handover.PartyID(arg)} }),
+		parkedVerb(c, "corrected ID", "Say that a parked message is about the patient of the handover that it refers to", "messages", nil),
+		parkedVerb(c, "another-stay ID", "Say that a parked message is about another stay than the one that it refers to", "messages", nil),
 		parkedVerb(c, "resend ID", "Send a parked delivery again", "deliveries", nil),
 		parkedClose(c))
 	c.flags(cmd)

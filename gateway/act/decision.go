@@ -31,8 +31,14 @@ type decision struct {
 	task *fhir.Node
 	// written are resources of a FHIR write, in the plan already.
 	written []*fhir.Node
-	// successor is the content of the stay that a readmission opens.
-	successor account.Canonical
+	// stay and conversations are the keys by which later messages find the handover.
+	stay          string
+	conversations []string
+	// successor is the content of the stay that a readmission opens, successorStay its key.
+	successor     account.Canonical
+	successorStay string
+	// opening says that before was opened by this same act.
+	opening bool
 
 	reason  handover.Reason
 	verdict string    // what was decided and why, for the audit
@@ -170,7 +176,7 @@ func (d *decision) planNext(e handover.Effect) {
 	d.opened = next
 	next.plan.Unit.Handovers = append(next.plan.Unit.Handovers, next.next)
 	if d.event.Name == handover.EventReadmitted {
-		next.content = d.successor
+		next.content, next.stay = d.successor, d.successorStay
 		next.planContent()
 		return
 	}

@@ -23,7 +23,11 @@ type Incoming struct {
 	// person chose it.
 	Receiver handover.PartyID
 	Rerouted bool
-	Content  account.Canonical
+	// Feed says that the wire tells of every patient: a policy decides whose stays are handovers.
+	Feed bool
+	// Verdict is what a named person said of the message's patient; empty for nothing.
+	Verdict Verdict
+	Content account.Canonical
 	// References are the messages that this one refers to, the nearest first.
 	References []string
 	// RefusesIllegal says that the wire refuses what the handover's state does not allow.
@@ -37,6 +41,7 @@ const waitAgain = time.Minute
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
 	d, err := in.decide(s)
+	var doubt *doubtful
 	switch {
 	case err == nil:
 		return in.decided(d), nil
@@ -44,8 +49,13 @@ func Message(s *Snapshot, in Incoming) (*Plan, error) {
 		return in.applied(s, "feed: no handover for this stay", "feed"), nil
 	case errors.Is(err, errBeforeOriginal):
 		return in.wait(s)
+	case errors.As(err, &doubt):
+		return in.parkOn(s, d.before, doubt.fault, doubt.attention), nil
 	case slices.Contains(notAllowed, kindOf(err)):
-		return in.parkIllegal(s, d.before, handover.FaultOf(err))
+		if in.RefusesIllegal {
+			return nil, err
+		}
+		return in.parkOn(s, d.before, handover.FaultOf(err), handover.AttentionIllegalEvent), nil
 	}
 	return nil, err
 }
@@ -62,48 +72,25 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 		// No other time stands in for one that a person can ask for.
 		return d, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.decide", Text: "a time that decides cannot be read", Path: at}
 	}
+	if err := d.opens(p); err != nil {
+		return d, err
+	}
 	return d, d.decide()
 }
-
-// errNoHandover: the message belongs to no handover and begins none.
-var errNoHandover = errors.New("gateway: the message is of a feed")
 
 // notAllowed are the faults of an event that the handover's state, or the actor's part in
 // it, does not allow.
 var notAllowed = []handover.FaultKind{handover.FaultIllegal, handover.FaultForbidden}
 
-// placed is where a message belongs: the handover as it was before, or its parties where
-// the message begins it, and what the message tells of it.
-type placed struct {
-	before   handover.Handover
-	event    handover.Event
-	readmits bool // the message begins a stay that ends the one before
-}
-
-// place finds the handover of the message, or the parties of the one that it begins. Its
-// error is a *handover.Fault, errNoHandover or errBeforeOriginal.
-func place(s *Snapshot, in Incoming) (placed, error) {
-	p := placed{event: in.event(s)}
-	var err error
-	if p.before, err = in.find(s); err != nil || p.before.State != "" {
-		return p, err
-	}
-	if p.before = in.endedStay(s); p.before.State != "" {
-		p.readmits, p.event.Name = true, handover.EventReadmitted
-		return p, nil
-	}
-	err = in.start(s, &p.event)
-	p.before = handover.Handover{Kind: in.Content.Kind, Sender: p.event.Sender, Receiver: p.event.Receiver}
-	return p, err
-}
-
 // decisionOn is the decision that a placed message asks for.
 func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
 	d := newDecision(s, p.before, ActorOf(in.Row.Sender, p.before), p.event)
 	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, p.before.Kind)
-	d.message, d.content = in.Row.ID, in.Content
-	if p.readmits {
-		d.content, d.successor = account.Canonical{}, in.Content
+	d.message, d.content, d.correction = in.Row.ID, in.Content, p.correction
+	if p.event.Name == handover.EventReadmitted {
+		d.content, d.successor, d.successorStay = account.Canonical{}, in.Content, in.stay(s)
+	} else {
+		d.stay, d.conversations = in.stay(s), in.conversations()
 	}
 	return d
 }
@@ -135,7 +122,7 @@ func (in Incoming) decided(d *decision) *Plan {
 	line.Detail = d.verdict
 	plan.addAudit(d.s.Now, line)
 	if d.actor.Role == handover.RoleSender {
-		plan.Arrived = in.Content.Facts["visit"]
+		plan.Arrived = in.stay(d.s)
 	}
 	return &plan
 }
@@ -187,28 +174,27 @@ func (in Incoming) wait(s *Snapshot) (*Plan, error) {
 	ended(&row, "waits for the message that it follows")
 	row.Disposition, row.Deadline = ledger.DispositionMoving, s.Now.Add(waitAgain)
 	plan := in.alone(s, row, ledger.AuditReceived, "waiting")
-	plan.Waits = in.Content.Facts["visit"]
+	plan.Waits = in.stay(s)
 	return plan, nil
 }
 
-// parkIllegal keeps a message that was read but whose event the handover's state does not
-// allow, and raises attention at both parties. It is receipted as read.
-func (in Incoming) parkIllegal(s *Snapshot, h handover.Handover, f *handover.Fault) (*Plan, error) {
-	if in.RefusesIllegal {
-		return nil, f
-	}
-	d := newDecision(s, h, handover.Actor{Role: handover.RoleSystem},
-		handover.Event{Name: handover.EventAttentionRaised, Attention: handover.AttentionIllegalEvent})
+// parkOn keeps a message that was read but that h, or what the message says of its person and
+// its parties, does not allow to be applied, and raises attention at the handover. It is
+// receipted as read.
+func (in Incoming) parkOn(s *Snapshot, h handover.Handover, f *handover.Fault, why handover.AttentionReason) *Plan {
+	d := newDecision(s, h, handover.Actor{Role: handover.RoleSystem}, handover.Event{Name: handover.EventAttentionRaised, Attention: why})
 	d.message = in.Row.ID
-	// Where the handover is closed the message's own contact and deadline are the mark.
-	d.decideUnlessClosed()
+	if h.State != "" {
+		// Where the handover is closed the message's own contact and deadline are the mark.
+		d.decideUnlessClosed()
+	}
 	row := in.Row
 	row.Handover = h.ID
 	s.park(&row, f)
 	plan := d.plan
 	in.addRow(&plan, row)
 	plan.addAudit(s.Now, in.audit(row, ledger.AuditParked, string(f.Kind)))
-	return &plan, nil
+	return &plan
 }
 
 // event is what the message tells.
@@ -221,6 +207,7 @@ func (in Incoming) event(s *Snapshot) handover.Event {
 	at, _ := time.Parse(time.RFC3339, c.Facts[happenedAt[ev.Name]])
 	ev.At = at.UTC()
 	ev.Day, _ = time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location())
+	ev.Residence, ev.Protected = in.residence(), in.Rerouted && in.reserved()
 	return ev
 }
 
@@ -233,141 +220,4 @@ var tellsOfDeath = []handover.EventName{handover.EventDischarged, handover.Event
 var happenedAt = map[handover.EventName]string{
 	handover.EventAdmitted: "admittedAt", handover.EventReady: "readyAt",
 	handover.EventDischarged: "dischargedAt", handover.EventDied: "diedAt",
-}
-
-// find finds the message's handover: by conversation, else stay number, else Task, else
-// the patient with exactly one open chain. A zero Handover means none.
-func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
-	for _, ref := range in.References {
-		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
-		if h, ok := pick(hs, in.Row.Sender); ok {
-			return h, nil
-		}
-	}
-	if visit := in.Content.Facts["visit"]; visit != "" {
-		hs, _ := s.Keys.Get(Key{ledger.KeyVisit, in.Row.Sender, visit})
-		// A stay that is not known yet is a new one, whatever else the patient has.
-		h, _ := pick(hs, in.Row.Sender)
-		return h, nil
-	}
-	return in.findByPatient(s)
-}
-
-// pick prefers the open handover, else the newest; only those the party takes part in.
-func pick(hs []handover.Handover, p handover.PartyID) (handover.Handover, bool) {
-	own := slices.DeleteFunc(slices.Clone(hs), func(h handover.Handover) bool { return !TakesPart(p, h) })
-	if len(own) == 0 {
-		return handover.Handover{}, false
-	}
-	open := slices.IndexFunc(own, func(h handover.Handover) bool { return h.State.Open() })
-	return own[max(open, 0)], true
-}
-
-func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
-	open := map[handover.ChainID]handover.Handover{}
-	for _, person := range s.Identity.persons(in.Content.Resource(NamePatient)) {
-		hs, _ := s.Keys.Get(Key{Kind: ledger.KeyPatient, Value: person})
-		for _, h := range hs {
-			if h.State.Open() && TakesPart(in.Row.Sender, h) {
-				open[h.Chain] = h
-			}
-		}
-	}
-	if len(open) > 1 {
-		return handover.Handover{}, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.find", Text: "the patient has more than one open chain"}
-	}
-	for _, h := range open {
-		return h, nil
-	}
-	return handover.Handover{}, nil
-}
-
-// endedStay is the handover of an earlier stay that the patient has left and that is still
-// open: a new admission at the same sender ends it and opens its successor. Where there
-// are several chains the new stay is one more.
-func (in Incoming) endedStay(s *Snapshot) handover.Handover {
-	if in.Content.Event != handover.EventAdmitted {
-		return handover.Handover{}
-	}
-	h, err := in.findByPatient(s)
-	if err != nil || h.Kind != handover.KindDischarge || h.Sender != in.Row.Sender || !left(h) {
-		return handover.Handover{}
-	}
-	return h
-}
-
-// left reports whether the patient has left the sender.
-func left(h handover.Handover) bool {
-	return !h.Facts.DischargedAt.IsZero() || slices.Contains(inCare, h.State)
-}
-
-// inCare are the states in which the receiver has the patient.
-var inCare = []handover.State{handover.StateInProgress, handover.StatePaused}
-
-// begins are the events that may begin a handover.
-var begins = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventRequested}
-
-// follows are what a feed tells of patients with a handover or without: they begin none, and
-// undo none that could still arrive.
-var follows = []handover.EventName{handover.EventUpdated, handover.EventMoved, handover.EventLeave, handover.EventMerged}
-
-// start fills in the parties of the handover that a message begins, or says why it begins
-// none. A feed is not a handover: the sender's policy decides which patients are.
-func (in Incoming) start(s *Snapshot, ev *handover.Event) error {
-	const op = "act.start"
-	facts := in.Content.Facts
-	switch {
-	case slices.Contains(follows, ev.Name):
-		return errNoHandover
-	case facts["visit"] == "":
-		// An answer that refers to nothing known: only a named person can place it.
-		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: op, Text: "the message refers to no known handover"}
-	case !in.policyStarts():
-		return errNoHandover
-	case !slices.Contains(begins, ev.Name):
-		return errBeforeOriginal
-	case facts["reserved"] == "true" && !in.Rerouted:
-		return &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "reservation or protected address: a named person must route it"}
-	}
-	to, ok := in.route(s)
-	if !ok {
-		return &handover.Fault{Kind: handover.FaultNoRoute, Op: op, Text: "no route of the sender leads to a receiver"}
-	}
-	ev.Sender, ev.Receiver = in.Row.Sender, to
-	ev.Chain = handover.ChainID(s.Identity.StableID(in.Row.Sender, "chain", facts["visit"]))
-	return nil
-}
-
-// route is the receiver: whom the message names, else where the sender's routes lead.
-func (in Incoming) route(s *Snapshot) (handover.PartyID, bool) {
-	if in.Receiver != "" && in.Receiver != in.Row.Sender {
-		return in.Receiver, true
-	}
-	facts := in.Content.Facts
-	p, ok := s.Directory.Route(in.Row.Sender, in.Content.Kind, facts["kommunenummer"], facts["postalCode"])
-	return p.ID, ok
-}
-
-func (in Incoming) policyStarts() bool {
-	p, f := in.Sender.StartPolicy, in.Content.Facts
-	known := p.KnownRecipient && f["knownRecipient"] == "true"
-	assessed := p.AssessedNeed && f["assessedNeed"] == "true"
-	return known || assessed || f["unit"] != "" && slices.Contains(p.Units, f["unit"])
-}
-
-// Ahead asks for what Message is known to ask: how the message's handover is found, and
-// the things that it names again.
-func (in Incoming) Ahead(s *Snapshot) {
-	for _, ref := range in.References {
-		s.Keys.Want(Key{ledger.KeyConversation, in.Row.Sender, ref})
-	}
-	if visit := in.Content.Facts["visit"]; visit != "" {
-		s.Keys.Want(Key{ledger.KeyVisit, in.Row.Sender, visit})
-	}
-	for _, r := range in.Content.Resources {
-		if r.Key != "" && r.Name != NameTask && !s.mayBegin(r) {
-			typ := r.Resource.ResourceType()
-			s.Resources.Want(ledger.ResourceKey{Type: typ, ID: s.Identity.StableID(in.Row.Sender, typ, r.Key)})
-		}
-	}
 }

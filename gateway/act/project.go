@@ -17,7 +17,7 @@ const (
 // planTask plans the Task that carries the handover: as given, else as stored, else an
 // empty one, with the elements that the handover decides.
 func (d *decision) planTask(task *fhir.Node) {
-	created := d.before.State == ""
+	created := d.creates()
 	if task == nil {
 		task = d.storedTask(created)
 	}

@@ -25,7 +25,7 @@ func (d *decision) planContent() {
 	for _, r := range d.resolve() {
 		if r.Name != NameTask {
 			d.planResource(r.Resource, d.actor.Party, d.fresh(r))
-		} else if d.actor.Role == handover.RoleSender || d.before.State == "" {
+		} else if d.actor.Role == handover.RoleSender || d.creates() {
 			task = r.Resource
 		}
 	}
@@ -37,8 +37,11 @@ func (d *decision) planContent() {
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
 func (d *decision) fresh(r account.Named) bool {
-	return r.Key == "" || d.before.State == "" && d.s.mayBegin(r)
+	return r.Key == "" || d.creates() && d.s.mayBegin(r)
 }
+
+// creates reports whether the act creates the handover.
+func (d *decision) creates() bool { return d.before.State == "" || d.opening }
 
 // mayBegin reports whether a resource is the stay of a handover that may be new: not after
 // a try that met a conflict.
@@ -78,9 +81,22 @@ func (d *decision) idOf(r account.Named) string {
 		return string(d.next.ID)
 	}
 	if r.Key != "" {
-		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key)
+		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key+d.salt(r.Name))
 	}
 	return d.s.NewID()
+}
+
+// salt tells the stay of a chain that does not have its number's own name from the one that
+// had the number before.
+func (d *decision) salt(name string) string {
+	number, _, _ := strings.Cut(d.stay, "|")
+	own := func(key string) bool {
+		return d.next.Chain == handover.ChainID(d.s.Identity.StableID(d.next.Sender, "chain", key))
+	}
+	if name != "encounter" || d.stay == "" || own(d.stay) || own(number) {
+		return ""
+	}
+	return "|" + string(d.next.Chain)
 }
 
 // says reports whether n is what is stored already.
@@ -136,10 +152,13 @@ func (d *decision) planKeys() {
 		k.Handover = h.ID
 		d.plan.Unit.Keys = append(d.plan.Unit.Keys, k)
 	}
-	if visit := d.content.Facts["visit"]; visit != "" && d.actor.Party == h.Sender {
-		key(ledger.HandoverKey{Kind: ledger.KeyVisit, Party: h.Sender, Value: visit})
+	if d.stay != "" && d.actor.Party == h.Sender {
+		key(ledger.HandoverKey{Kind: ledger.KeyVisit, Party: h.Sender, Value: d.stay})
 	}
-	if d.before.State != "" {
+	for _, id := range d.conversations {
+		key(ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.actor.Party, Value: id})
+	}
+	if !d.creates() && !d.correction.Number {
 		return
 	}
 	for _, person := range d.s.Identity.persons(d.patient()) {
@@ -157,7 +176,7 @@ func (d *decision) patient() *fhir.Node {
 }
 
 // nationalNumbers are the systems of numbers that name one person in every party's record.
-var nationalNumbers = []string{fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN}
+var nationalNumbers = []string{fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN, fhir.SystemDUF}
 
 // persons are the keys of a Patient's national numbers.
 func (i Identity) persons(patient *fhir.Node) []string {

@@ -8,6 +8,7 @@ import (
 	"stafett/access"
 	"stafett/adapters"
 	"stafett/gateway/act"
+	"stafett/gateway/intake"
 	"stafett/gateway/kernel"
 	"stafett/handover"
 	"stafett/ledger"
@@ -78,7 +79,22 @@ func (g *Desk) mayOperateDelivery(ctx context.Context, c access.Caller, d ledger
 // Reprocess takes a parked message through intake again, as after a correction of the
 // directory or of a mapping.
 func (g *Desk) Reprocess(ctx context.Context, c access.Caller, id handover.MessageID) (ledger.Message, error) {
-	return g.takeAgain(ctx, c, id, "")
+	return g.takeAgain(ctx, c, id, intake.Ruling{})
+}
+
+// Verdict is what a named person says of a parked message's patient.
+type Verdict = act.Verdict
+
+// The verdicts.
+const (
+	VerdictCorrected   = act.VerdictCorrected
+	VerdictAnotherStay = act.VerdictAnotherStay
+)
+
+// Rule takes a parked message through intake again with what a named person says of its
+// patient: the handover's, corrected, or another stay's.
+func (g *Desk) Rule(ctx context.Context, c access.Caller, id handover.MessageID, v Verdict) (ledger.Message, error) {
+	return g.takeAgain(ctx, c, id, intake.Ruling{Verdict: v})
 }
 
 // Reroute takes a parked message through intake again with a receiver that a named person chose.
@@ -86,10 +102,10 @@ func (g *Desk) Reroute(ctx context.Context, c access.Caller, id handover.Message
 	if _, ok := g.k.Directory.Party(to); !ok {
 		return ledger.Message{}, &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: "desk.Reroute", Text: "no such party in the directory"}
 	}
-	return g.takeAgain(ctx, c, id, to)
+	return g.takeAgain(ctx, c, id, intake.Ruling{To: to})
 }
 
-func (g *Desk) takeAgain(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error) {
+func (g *Desk) takeAgain(ctx context.Context, c access.Caller, id handover.MessageID, r intake.Ruling) (ledger.Message, error) {
 	m, err := g.parkedMessage(ctx, c, id)
 	if err != nil {
 		return m, err
@@ -97,7 +113,8 @@ func (g *Desk) takeAgain(ctx context.Context, c access.Caller, id handover.Messa
 	if !g.intake.Retakes(m.Wire) {
 		return m, &handover.Fault{Kind: handover.FaultUnsupported, Op: "desk.takeAgain", Text: "a FHIR write is refused, never parked; its sender sends it again"}
 	}
-	if a := g.intake.TakeAgain(ctx, m, c.Person, to); a.Outcome == adapters.OutcomeUnanswered {
+	r.Person = c.Person
+	if a := g.intake.TakeAgain(ctx, m, r); a.Outcome == adapters.OutcomeUnanswered {
 		return m, a.Fault
 	}
 	return g.k.Ledger.Message(ctx, id)

@@ -16,11 +16,18 @@ func (g *Intake) Retakes(w handover.Wire) bool {
 	return g.k.Codec(w) != nil
 }
 
-// TakeAgain takes a kept message through intake again, for a named person; to is the
-// receiver that person chose, empty for the message's own.
-func (g *Intake) TakeAgain(ctx context.Context, m ledger.Message, person string, to handover.PartyID) adapters.Answer {
+// Ruling is what a named person decides of a kept message: its receiver, empty for the
+// message's own, and whose stay it is about.
+type Ruling struct {
+	Person  string
+	To      handover.PartyID
+	Verdict act.Verdict
+}
+
+// TakeAgain takes a kept message through intake again, for a named person.
+func (g *Intake) TakeAgain(ctx context.Context, m ledger.Message, r Ruling) adapters.Answer {
 	t := g.resume(m)
-	t.person, t.rerouted = person, to
+	t.person, t.rerouted, t.verdict = r.Person, r.To, r.Verdict
 	return g.takeSafely(ctx, t)
 }
 

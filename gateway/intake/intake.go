@@ -58,6 +58,7 @@ type taking struct {
 	again    bool              // a kept message that is tried again
 	person   string            // the named person who had it tried again
 	rerouted handover.PartyID  // the receiver that person chose
+	verdict  act.Verdict       // what that person said of the patient
 }
 
 // Take is intake. It returns only after the commit, or unanswered (invariant 1).
@@ -111,9 +112,15 @@ func (g *Intake) begin(in adapters.Inbound) *taking {
 func (t *taking) incoming() act.Incoming {
 	t.describe()
 	in := act.Incoming{Row: t.row, Again: t.again, Person: t.person, Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "",
-		Content: t.content, RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
+		Verdict: t.verdict, Feed: t.feeds(), Content: t.content, RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
 	in.References = slices.DeleteFunc([]string{t.env.Parent, t.env.Conversation}, func(ref string) bool { return ref == "" })
 	return in
+}
+
+// feeds reports whether the message's wire tells of every patient.
+func (t *taking) feeds() bool {
+	_, ok := t.codec.(adapters.Feeder)
+	return ok
 }
 
 // describe puts what the envelope and the report say on the message's row.

@@ -29,8 +29,7 @@ func (g *Intake) settle(ctx context.Context, t *taking) error {
 
 // aboutHandover: a message acts on the handover of its stay, or of what it refers to.
 func (t *taking) aboutHandover(in act.Incoming) (string, kernel.Ahead, kernel.Plan) {
-	visit := in.Content.Facts["visit"]
-	about := cmp.Or(visit, t.env.Parent, t.env.ID)
+	about := cmp.Or(in.Content.Facts["visit"], t.env.Parent, t.env.ID)
 	ahead := func(s *act.Snapshot) { in.Ahead(s) }
 	return string(t.row.Sender) + "|" + about, ahead, func(s *act.Snapshot) (*act.Plan, error) { return act.Message(s, in) }
 }

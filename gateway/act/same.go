@@ -1,0 +1,178 @@
+package act
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// person is what tells one patient from another (invariant 9).
+type person struct {
+	national, local  map[string]string // number by system
+	families, givens []string          // folded
+	addresses        []string          // folded
+	birthDate, sex   string
+}
+
+// personOf reads a Patient.
+func personOf(patient *fhir.Node) person {
+	p := person{national: map[string]string{}, local: map[string]string{}, birthDate: patient.Str("birthDate"), sex: patient.Str("gender")}
+	for _, id := range patient.Each("identifier") {
+		system, value := id.Str("system"), compact(id.Str("value"))
+		switch {
+		case value == "":
+		case slices.Contains(nationalNumbers, system):
+			p.national[system] = value
+		default:
+			p.local[system+"|"+id.At("type", "coding").Str("code")+"|"+id.Str("assigner", "display")] = value
+		}
+	}
+	for _, name := range patient.Each("name") {
+		if use := name.Str("use"); use == "old" || use == "nickname" {
+			continue
+		}
+		p.families = append(p.families, folded(name.Str("family")))
+		for _, given := range name.Each("given") {
+			p.givens = append(p.givens, folded(given.Str()))
+		}
+	}
+	for _, a := range patient.Each("address") {
+		line := a.Str("postalCode")
+		for _, l := range a.Each("line") {
+			line += folded(l.Str())
+		}
+		p.addresses = append(p.addresses, line)
+	}
+	return p
+}
+
+// compact is a number without what people write between its digits.
+func compact(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '.' || r == '-' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+var spelledOut = strings.NewReplacer("å", "aa", "ä", "ae", "æ", "ae", "ö", "oe", "ø", "oe", "ü", "ue")
+
+// folded is a name without case, accents, hyphens and blanks.
+func folded(s string) string {
+	s = spelledOut.Replace(strings.ToLower(norm.NFC.String(s)))
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(s))
+}
+
+// sameness is how the patient of a message stands to the patient of a handover.
+type sameness struct {
+	same bool
+	// correction is what the sender corrected, where it is the same.
+	correction Correction
+}
+
+// isSame tells whether the patient of a message is the handover's as it is known. bySender:
+// the message is the handover's sender's, on the same stay, and may correct what it told.
+//
+// Same is: a shared number; else, where no national number contradicts, birth date and family
+// name; else, by the sender, birth date and one more mark. Of two different national numbers
+// the sender's given names must agree too: twins share the rest.
+func isSame(known, told person, bySender bool) bool {
+	switch {
+	case shares(known.national, told.national), bySender && shares(known.local, told.local):
+	case contradicts(known.national, told.national):
+		if !bySender || !known.bornWith(told) || !meet(known.givens, told.givens) {
+			return false
+		}
+	case known.bornWith(told) && meet(known.families, told.families):
+	case bySender && known.bornWith(told) && known.marked(told):
+	default:
+		return false
+	}
+	return true
+}
+
+func (p person) bornWith(o person) bool { return p.birthDate != "" && p.birthDate == o.birthDate }
+
+// marked reports whether two have one more mark in common beside the birth date.
+func (p person) marked(o person) bool {
+	return meet(p.givens, o.givens) || p.sex != "" && p.sex == o.sex && meet(p.addresses, o.addresses)
+}
+
+// named reports whether the name or the birth date is another one now.
+func (p person) named(o person) bool {
+	return p.birthDate != o.birthDate || !slices.Equal(p.families, o.families) || !slices.Equal(p.givens, o.givens)
+}
+
+// shares reports whether two have a number of one system in common.
+func shares(a, b map[string]string) bool {
+	for system, number := range a {
+		if b[system] == number {
+			return true
+		}
+	}
+	return false
+}
+
+// contradicts reports whether two have numbers of one system, and none in common.
+func contradicts(a, b map[string]string) bool {
+	if shares(a, b) {
+		return false
+	}
+	for system := range a {
+		if b[system] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// meet reports whether two lists have a text in common that is not empty.
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return s != "" && slices.Contains(b, s) })
+}
+
+// patientOf is the patient of a stored handover as its sender told last; nil where the
+// handover's Task names none that is stored here.
+func (s *Snapshot) patientOf(h handover.Handover) *fhir.Node {
+	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(h.ID)})
+	if !found || task.Deleted {
+		return nil
+	}
+	typ, id, ok := fhir.SplitLocal(s.Parse(task).Str("for", "reference"))
+	if !ok {
+		return nil
+	}
+	patient, found := s.Resources.Get(ledger.ResourceKey{Type: typ, ID: id})
+	if !found || patient.Deleted {
+		return nil
+	}
+	return s.Parse(patient)
+}
+
+// sameAs compares a message's patient with the handover's. A message that names nobody, and a
+// handover of nobody, contradict nothing.
+func (s *Snapshot) sameAs(h handover.Handover, told *fhir.Node, from handover.PartyID) sameness {
+	known := s.patientOf(h)
+	if known == nil || told == nil {
+		return sameness{same: true}
+	}
+	was, is := personOf(known), personOf(told)
+	bySender := from == h.Sender
+	met := sameness{same: isSame(was, is, bySender)}
+	if bySender {
+		met.correction = Correction{Number: contradicts(was.national, is.national), Name: was.named(is)}
+	}
+	return met
+}
