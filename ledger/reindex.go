@@ -34,7 +34,7 @@ func (s sqlSearcher) EachResource(ctx context.Context, f func(Resource) error) e
 	}
 }
 
-// Reindex replaces search and visibility rows of current versions.
+// Reindex replaces the search rows of current versions.
 func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
 	if s.closed.Load() {
 		return ErrClosed
