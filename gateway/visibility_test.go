@@ -7,6 +7,7 @@ import (
 	"stafett/access"
 	"stafett/fhir"
 	"stafett/handover"
+	"stafett/ledger"
 )
 
 // referAgain asks another institution for the same stay, by the same request.
@@ -102,4 +103,37 @@ func TestInvariant10_VersionsFromBeforeAccess(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReindex_RestoresGrants: what the parties of a handover may read of it is found again
+// by its Task; who was the wrong one stays out.
+func TestReindex_RestoresGrants(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	second := b.referAgain(r)
+	b.mustChange(asAnnen, second, status("rejected", "misaddressed"))
+	lost := ledger.Unit{Hide: []ledger.Hidden{{Party: institusjon, Handover: handover.ID(r.task)}, {Party: annen, Handover: handover.ID(second)}}}
+	if _, err := b.store.Commit(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"Patient": r.patient, "ServiceRequest": r.request, "CarePlan": r.plan, "Task": r.task}
+	for typ, id := range all {
+		if b.read(asInstitusjon, typ, id) != nil {
+			t.Fatalf("the %s is not hidden", typ)
+		}
+	}
+	for range 2 {
+		if _, err := b.g.FHIR.Reindex(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for typ, id := range all {
+			if b.read(asInstitusjon, typ, id) == nil {
+				t.Errorf("the receiver does not read the %s again", typ)
+			}
+			if b.read(asAnnen, typ, id) != nil {
+				t.Errorf("the wrong receiver reads the %s again", typ)
+			}
+		}
+	}
+	b.balanced()
 }

@@ -91,8 +91,8 @@ type Searcher interface {
 	Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error)
 	// EachResource calls f with every current resource, in any order; for reindex.
 	EachResource(ctx context.Context, f func(Resource) error) error
-	// Reindex replaces the search rows of versions that are still current (Expect); derived
-	// data, so it makes no chain entry.
+	// Reindex replaces the search rows of versions that are still current (Expect), and lets
+	// their authors read them; derived data, so it makes no chain entry.
 	Reindex(ctx context.Context, rows []ResourceWrite) error
 }
 

@@ -134,6 +134,27 @@ func (v *view) planEndOfAccess(party handover.PartyID) {
 	v.planAudit(ledger.Audit{Action: ledger.AuditDisclosure, Party: party, Handover: v.next.ID, Outcome: "access ended"})
 }
 
+// Regranted lets the parties of a handover read its Task and what its sender lets them read
+// by it, as far as they may not already; nil where nothing is missing.
+func Regranted(s *Snapshot, id handover.ID) (*Plan, error) {
+	h, err := s.handover(id)
+	if err != nil {
+		return nil, err
+	}
+	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(id)})
+	if !found || task.Deleted {
+		return nil, nil
+	}
+	v := &view{s: s, next: h}
+	v.planShownOne(task, s.Parse(task))
+	v.planShown(h.Sender, v.shown)
+	if len(v.plan.Unit.Shown) == 0 {
+		return nil, nil
+	}
+	v.planAudit(ledger.Audit{Action: ledger.AuditDisclosure, Handover: id, Outcome: "access restored"})
+	return &v.plan, nil
+}
+
 // handoverOf is the handover for which party reads a resource, or wrote it: of several, one
 // that is open before one that is not, then the one that was changed last. Zero for none.
 func (s *Snapshot) handoverOf(r ledger.Resource, party handover.PartyID) handover.Handover {

@@ -249,5 +249,13 @@ func testReindex(t *testing.T, h Harness) {
 	if must1(s.Head(ctx)).Head != head {
 		t.Error("reindex made a chain entry")
 	}
+	unread := sampleResource("Task", "unread", "", 3, Start)
+	unread.Grants = nil
+	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{unread}})
+	unread.Expect = 1
+	if err := s.Reindex(ctx, []ledger.ResourceWrite{unread}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "its author reads it", must1(s.Resource(ctx, "Task", "unread")).Visible, []handover.PartyID{hospital})
 	whole(t, s)
 }
