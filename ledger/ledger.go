@@ -201,9 +201,27 @@ type ResourceWrite struct {
 	JSON    []byte
 	Deleted bool
 	Rows    []search.Row
-	// Visible are the parties that may read it; a nil slice keeps what is stored.
-	Visible  []handover.PartyID
-	Handover handover.ID // the handover it belongs to; may be empty
+	// Grants let parties read it from this version on, beside those that may already.
+	Grants []Grant
+	// Handover is the one that it was first written for; may be empty. One that has one
+	// keeps it.
+	Handover handover.ID
+}
+
+// Grant is why a party may read a resource: for a handover, or, where that is empty, as its
+// author. Each holds from the version at which it was given, and ends alone (Hidden), so
+// that one handover's end takes nothing from another.
+type Grant struct {
+	Party    handover.PartyID
+	Handover handover.ID
+}
+
+// Shown lets parties read a stored resource as it is, and what it becomes.
+type Shown struct {
+	Type, ID string
+	// Expect is the version that must be the current one.
+	Expect int64
+	Grants []Grant
 }
 
 // ResourceKey names a resource.
@@ -218,7 +236,9 @@ type Resource struct {
 	Deleted  bool
 	At       time.Time // as meta.lastUpdated says; later than that of every version stored before
 	Handover handover.ID
-	Visible  []handover.PartyID // of the current version
+	// Grants say who may read this version, and why; Visible who, each once, in order.
+	Grants  []Grant
+	Visible []handover.PartyID
 }
 
 // KeyKind is a way in which a later message finds its handover.
@@ -301,6 +321,7 @@ type Unit struct {
 	Messages   []MessageUpdate
 	Handovers  []handover.Handover // Version is the version expected; stored as Version+1
 	Keys       []HandoverKey
+	Shown      []Shown // before Resources
 	Resources  []ResourceWrite
 	Deliveries []Delivery // insert when Version is 0, else update with Version expected
 	Events     []Event
@@ -308,13 +329,13 @@ type Unit struct {
 	// Guards make what rests on a search atomic: the unit fails with ErrConflict where one
 	// is not at the version expected. They are in no chain entry: they only keep order.
 	Guards []Guard
-	// Hide ends a party's visibility of a handover's resources and keys.
+	// Hide ends what a party may read for a handover, and its keys; after all else.
 	Hide []Hidden
 	// Erase removes content by law.
 	Erase []Erasure
 }
 
-// Hidden ends one party's access to one handover's resources.
+// Hidden ends the grants that one party has for one handover.
 type Hidden struct {
 	Party    handover.PartyID
 	Handover handover.ID

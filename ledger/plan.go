@@ -18,7 +18,7 @@ type plan struct {
 	items      []item
 	entry      int64
 	search     []any
-	visible    []any
+	grants     []any
 	lines      map[line]bool
 	// begun holds the handovers that the unit opens, with the receivers it sends to.
 	begun map[handover.ID][]handover.PartyID
@@ -87,6 +87,11 @@ func (p *plan) unit(u *Unit) (Applied, error) {
 	}
 	for i := range u.Handovers {
 		if err := p.writeHandover(u.Handovers[i]); err != nil {
+			return out, err
+		}
+	}
+	for i := range u.Shown {
+		if err := p.show(&u.Shown[i]); err != nil {
 			return out, err
 		}
 	}
@@ -245,7 +250,7 @@ func (p *plan) writeResource(r *ResourceWrite) (Stored, error) {
 	if !row.Deleted {
 		row.JSON = Stamp(r.JSON, row.At)
 	}
-	if old != nil && row.Handover == "" {
+	if old != nil && old.Handover != "" {
 		row.Handover = old.Handover
 	}
 	clean(row.fields())
@@ -256,6 +261,7 @@ func (p *plan) writeResource(r *ResourceWrite) (Stored, error) {
 	p.insert(&versionTable.rows, insertArgs(row.fields())...)
 	p.vouch(itemResource, row.vid, row.fields())
 	p.indexRows(row.rid, old != nil, row.Deleted, r)
+	p.grant(row.rid, row.Version, r.Grants)
 	if earlier, ok := p.w.erase[key]; ok {
 		put(p, p.w.erase, key, append(earlier[:len(earlier):len(earlier)], *row))
 	}
@@ -275,7 +281,7 @@ func (p *plan) currentRow(old *resourceRow, v *versionRow) int64 {
 	return p.w.head.res
 }
 
-// indexRows replaces the search rows of a resource, and its visibility where one is given.
+// indexRows replaces the search rows of a resource.
 func (p *plan) indexRows(rid int64, replace, deleted bool, r *ResourceWrite) {
 	if replace {
 		p.change("search", rid, "DELETE FROM search WHERE rid = ?", rid)
@@ -284,18 +290,27 @@ func (p *plan) indexRows(rid int64, replace, deleted bool, r *ResourceWrite) {
 	if !deleted {
 		p.search = appendSearchRows(p.search, rid, r.Type, r.Rows)
 	}
-	if r.Visible == nil {
-		return
+}
+
+// show grants what is stored.
+func (p *plan) show(s *Shown) error {
+	cur := p.w.resources[ResourceKey{s.Type, s.ID}]
+	if cur == nil {
+		return fmt.Errorf("ledger: %s: %w", s.Type, ErrNotFound)
 	}
-	if replace {
-		p.change("visibility", rid, "DELETE FROM visibility WHERE rid = ?", rid)
-		p.visible = removeRows(p.visible, 2, rid)
+	if cur.Version != s.Expect {
+		return fmt.Errorf("ledger: %s: %w", s.Type, ErrConflict)
 	}
-	seen := map[handover.PartyID]bool{}
-	for _, party := range r.Visible {
-		if party != "" && !seen[party] {
-			seen[party] = true
-			p.visible = append(p.visible, rid, cleanText(string(party)))
+	p.grant(cur.rid, cur.Version, s.Grants)
+	return nil
+}
+
+// grant lets parties read a resource from a version on; whoever may already, may from the
+// version that it may from.
+func (p *plan) grant(rid, since int64, grants []Grant) {
+	for _, g := range grants {
+		if g.Party != "" {
+			p.grants = append(p.grants, rid, cleanText(string(g.Party)), cleanText(string(g.Handover)), since)
 		}
 	}
 }
@@ -311,13 +326,13 @@ func removeRows(rows []any, width int, rid int64) []any {
 	return out
 }
 
-// flushRows adds the collected search and visibility rows.
+// flushRows adds the collected rows of search and visibility.
 func (p *plan) flushRows() {
 	if len(p.search) > 0 {
 		p.insert(&searchRows, p.search...)
 	}
-	if len(p.visible) > 0 {
-		p.insert(&visibilityRows, p.visible...)
+	if len(p.grants) > 0 {
+		p.insert(&visibilityRows, p.grants...)
 	}
 }
 
@@ -440,11 +455,11 @@ func (p *plan) writeAudit(list []Audit) {
 	}
 }
 
-// hide ends visibility last, so that nothing in the same unit grants it again.
+// hide ends grants last, so that nothing in the same unit grants it again.
 func (p *plan) hide(list []Hidden) {
 	for i, h := range list {
 		id, party := string(h.Handover), string(h.Party)
-		p.add("DELETE FROM visibility WHERE party = ? AND rid IN (SELECT rid FROM resource WHERE handover = ? AND handover <> '')", party, id)
+		p.add("DELETE FROM visibility WHERE handover = ? AND handover <> '' AND party = ?", id, party)
 		p.add("DELETE FROM handover_key WHERE handover = ? AND party = ?", id, party)
 		p.items = append(p.items, item{itemHidden, int64(i), digestOf("hidden", []field{{"", &id, 0}, {"", &party, 0}})})
 	}

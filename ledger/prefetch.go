@@ -72,6 +72,9 @@ func (w *work) mention(u *Unit) {
 	for i := range u.Resources {
 		w.resources[ResourceKey{u.Resources[i].Type, u.Resources[i].ID}] = nil
 	}
+	for i := range u.Shown {
+		w.resources[ResourceKey{u.Shown[i].Type, u.Shown[i].ID}] = nil
+	}
 	for _, g := range u.Guards {
 		w.guards[cleanText(g.Key)] = 0
 	}

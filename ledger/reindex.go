@@ -1,6 +1,10 @@
 package ledger
 
-import "context"
+import (
+	"context"
+
+	"stafett/handover"
+)
 
 // EachResource calls f with every current resource that is not deleted, in pages, so that
 // f may take its time and write.
@@ -34,7 +38,7 @@ func (s sqlSearcher) EachResource(ctx context.Context, f func(Resource) error) e
 	}
 }
 
-// Reindex replaces search and visibility rows of current versions.
+// Reindex replaces the search rows of current versions, and lets authors read their own.
 func (s sqlSearcher) Reindex(ctx context.Context, rows []ResourceWrite) error {
 	if s.closed.Load() {
 		return ErrClosed
@@ -51,7 +55,9 @@ func reindex(tx Tx, rows []ResourceWrite) error {
 	for i := range rows {
 		r := &rows[i]
 		var rid, deleted, version int64
-		err := one(tx, "SELECT rid, deleted, version FROM resource WHERE type = ? AND id = ?", columnsOf(r.Type, r.ID), &rid, &deleted, &version)
+		var author string
+		err := one(tx, "SELECT r.rid, r.deleted, r.version, v.author FROM resource r JOIN resource_version v ON v.vid = r.vid WHERE r.type = ? AND r.id = ?",
+			columnsOf(r.Type, r.ID), &rid, &deleted, &version, &author)
 		if err != nil {
 			return err
 		}
@@ -60,6 +66,7 @@ func reindex(tx Tx, rows []ResourceWrite) error {
 		}
 		p := &plan{}
 		p.indexRows(rid, true, deleted != 0, r)
+		p.grant(rid, 1, []Grant{{Party: handover.PartyID(author)}})
 		p.flushRows()
 		w := &writer{tx: tx}
 		w.write(p.statements)

@@ -62,12 +62,12 @@ func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, versi
 		WHERE r.type = ? AND r.id = ?`, version, cleanText(typ), cleanText(id))
 }
 
-// ResourcesOf returns the current resources of a handover, deleted ones left out.
+// ResourcesOf returns the current resources that somebody may read for a handover.
 func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
-	return s.resources(ctx, selectCurrent+"WHERE r.handover = ? AND r.handover <> '' AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
+	return s.resources(ctx, selectCurrent+"WHERE r.rid IN (SELECT w.rid FROM visibility w WHERE w.handover = ? AND w.handover <> '') AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
 }
 
-// History returns versions newest first, of what viewer may see now.
+// History returns versions newest first, of those that viewer may read.
 func (s sqlResources) History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error) {
 	page := Page{Total: -1}
 	limit = pageSize(limit)
@@ -79,7 +79,7 @@ func (s sqlResources) History(ctx context.Context, typ, id string, viewer handov
 		where = append(where, condition{"r.id = ?", columnsOf(cleanText(id))})
 	}
 	if viewer != "" {
-		where = append(where, seenBy(viewer))
+		where = append(where, condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ? AND w.since <= v.version)", columnsOf(string(viewer))})
 	}
 	if before != "" {
 		vid, err := position(before)

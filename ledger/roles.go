@@ -76,9 +76,10 @@ type ResourceReader interface {
 	// keys, deleted ones included, all as of one moment. What does not exist is left out.
 	Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error)
 	ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error)
-	// ResourcesOf returns the current resources that belong to a handover, deleted ones left out.
+	// ResourcesOf returns the current resources that somebody may read for a handover, deleted
+	// ones left out.
 	ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error)
-	// History returns versions newest first, of what viewer may see now; viewer "" sees
+	// History returns versions newest first, of those that viewer may read; viewer "" sees
 	// all. id may be empty for a type, typ for all. before is the opaque position behind
 	// which to continue.
 	History(ctx context.Context, typ, id string, viewer handover.PartyID, limit int, before string) (Page, error)
@@ -90,8 +91,8 @@ type Searcher interface {
 	Search(ctx context.Context, q search.Query, viewer handover.PartyID) (Page, error)
 	// EachResource calls f with every current resource, in any order; for reindex.
 	EachResource(ctx context.Context, f func(Resource) error) error
-	// Reindex replaces search rows, and visibility where it is given, of versions that are
-	// still current (Expect); derived data, so it makes no chain entry.
+	// Reindex replaces the search rows of versions that are still current (Expect), and lets
+	// their authors read them; derived data, so it makes no chain entry.
 	Reindex(ctx context.Context, rows []ResourceWrite) error
 }
 

@@ -188,7 +188,7 @@ func searchParts(typ string, clauses []searched, driver int, viewer handover.Par
 	return from, where
 }
 
-// seenBy holds for the resources that a party may read.
+// seenBy holds for the resources of which a party may read the current version.
 func seenBy(viewer handover.PartyID) condition {
 	return condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)", columnsOf(string(viewer))}
 }
@@ -397,7 +397,7 @@ func numberCondition(v search.Value) (condition, error) {
 	return cond, nil
 }
 
-// withVisible adds to each resource who may read it now.
+// withVisible adds to each version who may read it.
 func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {
 	if len(rows) == 0 {
 		return nil, nil
@@ -405,12 +405,13 @@ func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {
 	out := make([]Resource, len(rows))
 	lists := make([][]any, len(rows))
 	for i := range rows {
-		out[i], lists[i] = rows[i].Resource, columnsOf(rows[i].rid)
+		out[i], lists[i] = rows[i].Resource, columnsOf(rows[i].rid, rows[i].Version)
 	}
-	err := tx.Query("SELECT party FROM visibility WHERE rid = ? ORDER BY party", func(i int, r Row) error {
-		var party string
-		err := r.Scan(&party)
-		out[i].Visible = append(out[i].Visible, handover.PartyID(party))
+	err := tx.Query("SELECT party, handover FROM visibility WHERE rid = ? AND since <= ? ORDER BY party, handover", func(i int, r Row) error {
+		var g Grant
+		err := r.Scan((*string)(&g.Party), (*string)(&g.Handover))
+		out[i].Grants = append(out[i].Grants, g)
+		out[i].Visible = Union(out[i].Visible, g.Party)
 		return err
 	}, lists...)
 	return out, err

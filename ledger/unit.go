@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 
 	"stafett/handover"
@@ -9,7 +10,8 @@ import (
 // Add joins to u what a further act of the same transaction changes. What both write stands
 // once, as the further act leaves it: a row is written at the version that the first of
 // them expected, and each handover, resource, delivery and message gets one new version.
-// Keys, events, audit lines, guards, hidings and erasures follow in order. A transaction inserts
+// A resource that
+// the further act shows and this one writes is shown by that write. Keys, events, audit lines, guards, hidings and erasures follow in order. A transaction inserts
 // one message: o's is taken where u has none.
 func (u *Unit) Add(o Unit) {
 	if u.Message == nil {
@@ -19,15 +21,13 @@ func (u *Unit) Add(o Unit) {
 		func(old, now MessageUpdate) MessageUpdate { now.Message.Version = old.Message.Version; return now })
 	u.Handovers = merge(u.Handovers, o.Handovers, func(h handover.Handover) handover.ID { return h.ID },
 		func(old, now handover.Handover) handover.Handover { now.Version = old.Version; return now })
+	for _, s := range o.Shown {
+		u.Show(s)
+	}
 	u.Resources = merge(u.Resources, o.Resources, func(w ResourceWrite) ResourceKey { return ResourceKey{w.Type, w.ID} },
 		func(old, now ResourceWrite) ResourceWrite {
-			now.Expect = old.Expect
-			if now.Visible == nil {
-				now.Visible = old.Visible
-			}
-			if now.Handover == "" {
-				now.Handover = old.Handover
-			}
+			now.Expect, now.Grants = old.Expect, Union(old.Grants, now.Grants...)
+			now.Handover = cmp.Or(old.Handover, now.Handover)
 			return now
 		})
 	u.Deliveries = merge(u.Deliveries, o.Deliveries, func(d Delivery) handover.DeliveryID { return d.ID },
@@ -38,6 +38,29 @@ func (u *Unit) Add(o Unit) {
 	u.Guards = append(u.Guards, o.Guards...)
 	u.Hide = append(u.Hide, o.Hide...)
 	u.Erase = append(u.Erase, o.Erase...)
+}
+
+// Show adds to u that a stored resource is shown, by its write where u writes it.
+func (u *Unit) Show(s Shown) {
+	if w := u.Resource(s.Type, s.ID); w != nil {
+		w.Grants = Union(w.Grants, s.Grants...)
+		return
+	}
+	u.Shown = merge(u.Shown, []Shown{s}, func(s Shown) ResourceKey { return ResourceKey{s.Type, s.ID} },
+		func(old, now Shown) Shown { old.Grants = Union(old.Grants, now.Grants...); return old })
+}
+
+// Union is a and, each once, what of b it lacks; zero values are none. It shares no memory
+// with a.
+func Union[T comparable](a []T, b ...T) []T {
+	var zero T
+	out := slices.Clone(a)
+	for _, v := range b {
+		if v != zero && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // Resource is the write of one resource in u; nil when there is none.

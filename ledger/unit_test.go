@@ -16,6 +16,7 @@ func fullUnit(id string) ledger.Unit {
 		Handovers:  []handover.Handover{{ID: handover.ID(id), Version: 3}},
 		Keys:       []ledger.HandoverKey{{Kind: ledger.KeyVisit, Value: id}},
 		Resources:  []ledger.ResourceWrite{{Type: "Task", ID: id, Expect: 3, JSON: []byte(`{}`)}},
+		Shown:      []ledger.Shown{{Type: "Patient", ID: id, Expect: 3, Grants: []ledger.Grant{{Party: "p", Handover: "h"}}}},
 		Deliveries: []ledger.Delivery{{ID: handover.DeliveryID(id), Version: 3}},
 		Events:     []ledger.Event{{Handover: handover.ID(id)}},
 		Audit:      []ledger.Audit{{Detail: id}},
@@ -59,21 +60,24 @@ func TestUnitAddWritesEachRowOnce(t *testing.T) {
 	u := ledger.Unit{
 		Messages:  []ledger.MessageUpdate{{Message: ledger.Message{ID: "m", Version: 2, Detail: "first"}}},
 		Handovers: []handover.Handover{{ID: "h", Version: 4, State: handover.StateAccepted}, {ID: "other", Version: 1}},
-		Resources: []ledger.ResourceWrite{{Type: "Task", ID: "h", Expect: 4, JSON: []byte(`1`), Visible: []handover.PartyID{"p"}, Handover: "h"},
+		Resources: []ledger.ResourceWrite{{Type: "Task", ID: "h", Expect: 4, JSON: []byte(`1`), Grants: []ledger.Grant{{Party: "p"}}, Handover: "h"},
 			{Type: "Patient", ID: "h", Expect: 1}},
+		Shown:      []ledger.Shown{{Type: "Goal", ID: "g", Expect: 2, Grants: []ledger.Grant{{Party: "p"}}}},
 		Deliveries: []ledger.Delivery{{ID: "d", Version: 1, State: ledger.DeliveryPending}},
 	}
 	u.Add(ledger.Unit{
 		Messages:   []ledger.MessageUpdate{{Message: ledger.Message{ID: "m", Version: 3, Detail: "second"}}},
 		Handovers:  []handover.Handover{{ID: "h", Version: 5, State: handover.StateInProgress}},
 		Resources:  []ledger.ResourceWrite{{Type: "Task", ID: "h", Expect: 5, JSON: []byte(`2`)}},
+		Shown:      []ledger.Shown{{Type: "Task", ID: "h", Expect: 5, Grants: []ledger.Grant{{Party: "q"}}}, {Type: "Goal", ID: "g", Expect: 2, Grants: []ledger.Grant{{Party: "p"}, {Party: "q"}}}},
 		Deliveries: []ledger.Delivery{{ID: "d", Version: 2, State: ledger.DeliveryClosed}},
 	})
 	want := ledger.Unit{
 		Messages:  []ledger.MessageUpdate{{Message: ledger.Message{ID: "m", Version: 2, Detail: "second"}}},
 		Handovers: []handover.Handover{{ID: "h", Version: 4, State: handover.StateInProgress}, {ID: "other", Version: 1}},
-		Resources: []ledger.ResourceWrite{{Type: "Task", ID: "h", Expect: 4, JSON: []byte(`2`), Visible: []handover.PartyID{"p"}, Handover: "h"},
+		Resources: []ledger.ResourceWrite{{Type: "Task", ID: "h", Expect: 4, JSON: []byte(`2`), Grants: []ledger.Grant{{Party: "p"}, {Party: "q"}}, Handover: "h"},
 			{Type: "Patient", ID: "h", Expect: 1}},
+		Shown:      []ledger.Shown{{Type: "Goal", ID: "g", Expect: 2, Grants: []ledger.Grant{{Party: "p"}, {Party: "q"}}}},
 		Deliveries: []ledger.Delivery{{ID: "d", Version: 1, State: ledger.DeliveryClosed}},
 	}
 	if !reflect.DeepEqual(u, want) {

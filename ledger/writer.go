@@ -66,7 +66,7 @@ var (
 	deliveryContentRows = newInsertion("delivery_content", "ord", "raw", "report")
 	resourceRows        = newInsertion("resource", "rid", "type", "id", "version", "vid", "deleted", "at", "handover")
 	searchRows          = newInsertion("search", "rid", "n", "param", "value", "system")
-	visibilityRows      = newInsertion("visibility", "rid", "party")
+	visibilityRows      = newInsertion("visibility", "rid", "party", "handover", "since").unless("ON CONFLICT DO NOTHING")
 	entryRows           = newInsertion("entry", "n", "body", "digest")
 	keyRows             = newInsertion("handover_key", "kind", "party", "value", "handover").unless("ON CONFLICT DO NOTHING")
 )

@@ -140,11 +140,10 @@ type Snapshot struct {
 	First   Asked[External, []ledger.Message]
 	Matches Asked[Match, Matched]
 	// Belonging are the current resources of a handover, Sent its deliveries, Caused the
-	// deliveries that a message caused, Open the open handovers that a party takes part in.
+	// deliveries that a message caused.
 	Belonging Asked[handover.ID, []ledger.Resource]
 	Sent      Asked[handover.ID, []ledger.Delivery]
 	Caused    Asked[handover.MessageID, []ledger.Delivery]
-	Open      Asked[handover.PartyID, []handover.Handover]
 	// Versions are past versions of resources.
 	Versions Asked[Version, ledger.Resource]
 	// Guards are the versions of guards, by key; 0 where nothing was written under one. They
@@ -205,7 +204,7 @@ func (s *Snapshot) Ahead(d ledger.Delivery) {
 func (s *Snapshot) Complete() bool {
 	return len(s.Handovers.wanted)+len(s.Keys.wanted)+len(s.Resources.wanted)+len(s.Deliveries.wanted)+
 		len(s.Answered.wanted)+len(s.Messages.wanted)+len(s.First.wanted)+len(s.Matches.wanted)+
-		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Open.wanted)+len(s.Versions.wanted)+
+		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Versions.wanted)+
 		len(s.Reach.wanted)+len(s.Guards.wanted) == 0
 }
 

@@ -211,7 +211,7 @@ func alertNumber(e handover.Effect) int {
 // scene is the decision as it stands now.
 func (d *decision) scene() Scene {
 	return Scene{Actor: d.actor, Handover: d.next, Task: d.taskNow, Content: d.content, Message: d.message,
-		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore(), Correction: d.correction}
+		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore(), Shown: slices.Clone(d.plan.Unit.Shown), Correction: d.correction}
 }
 
 // Counterpart is the other party of h.

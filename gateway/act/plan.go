@@ -60,6 +60,8 @@ type Scene struct {
 	// Written are the resource versions that the act writes, Before those of the decision
 	// from which this one followed: they are looked up, and not told for themselves.
 	Written, Before []ledger.ResourceWrite
+	// Shown are the resources that the act lets further parties read as they are.
+	Shown []ledger.Shown
 	// Correction is what the message corrects of the patient whom the handover was about all along.
 	Correction Correction
 }
@@ -74,10 +76,18 @@ type Correction struct {
 // Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.
 // The node is the caller's own.
 func (c *Scene) Resource(s *Snapshot, key ledger.ResourceKey, p handover.PartyID) *fhir.Node {
+	var r ledger.Resource
 	if w := c.write(key); w != nil {
-		return s.seen(ledger.Resource{JSON: w.JSON, Deleted: w.JSON == nil, Visible: w.Visible}, p)
+		r = s.after(w)
+	} else {
+		r, _ = s.Resources.Get(key)
 	}
-	return s.Current(key, p)
+	for _, shown := range c.Shown {
+		if shown.Type == key.Type && shown.ID == key.ID {
+			r = granted(r, shown.Grants)
+		}
+	}
+	return s.seen(r, p)
 }
 
 // write is the act's write of a resource; nil when there is none.

@@ -134,17 +134,6 @@ func parties(h handover.Handover) []handover.PartyID {
 	return slices.DeleteFunc(all, func(p handover.PartyID) bool { return !TakesPart(p, h) })
 }
 
-// union is a and, each once, what of b it lacks.
-func union(a []handover.PartyID, b ...handover.PartyID) []handover.PartyID {
-	out := slices.Clone(a)
-	for _, p := range b {
-		if p != "" && !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // planKeys plans the keys by which later messages find the handover.
 func (d *decision) planKeys() {
 	h := d.next

@@ -8,7 +8,7 @@ import (
 	"stafett/ledger"
 )
 
-// ReachMax bounds how many stored resources one act may show or hide.
+// ReachMax bounds how many stored resources one act may show.
 const ReachMax = 200
 
 // reach calls f with the stored resources that are referred to from those given, near and
@@ -65,6 +65,27 @@ func LocalReferences(n *fhir.Node) []ledger.ResourceKey {
 	return out
 }
 
+// grants let the parties of the handover read; none where the act belongs to no handover.
+func (v *view) grants() []ledger.Grant {
+	if v.next.ID == "" {
+		return nil
+	}
+	var out []ledger.Grant
+	for _, p := range parties(v.next) {
+		out = append(out, ledger.Grant{Party: p, Handover: v.next.ID})
+	}
+	return out
+}
+
+// planShow lets the parties of the handover read a resource as the act leaves it. What they
+// read for another handover is its own matter.
+func (v *view) planShow(cur ledger.Resource) {
+	missing := slices.DeleteFunc(v.grants(), func(g ledger.Grant) bool { return g.Party == "" || slices.Contains(cur.Grants, g) })
+	if len(missing) > 0 {
+		v.plan.Unit.Show(ledger.Shown{Type: cur.Type, ID: cur.ID, Expect: cur.Version, Grants: missing})
+	}
+}
+
 // planShown lets the parties of the handover read what author refers to.
 func (v *view) planShown(author handover.PartyID, from []*fhir.Node) {
 	v.reach(author, from, v.planShownOne)
@@ -73,7 +94,7 @@ func (v *view) planShown(author handover.PartyID, from []*fhir.Node) {
 // planShownOne lets the parties of the handover read one stored resource.
 func (v *view) planShownOne(cur ledger.Resource, n *fhir.Node) {
 	v.shown = append(v.shown, n)
-	v.planAfter(cur, n, cur.Author)
+	v.planShow(cur)
 }
 
 // planShownRequest lets the receiver of a handover that an act opens read what the sender
@@ -106,42 +127,53 @@ func (v *view) plans(key ledger.ResourceKey) bool {
 	return v.plan.Unit.Resource(key.Type, key.ID) != nil
 }
 
-// planEndOfAccess hides from party what it read for the handover and for no other one.
+// planEndOfAccess ends what party reads for the handover; what it reads for another one, and
+// what it wrote, stays.
 func (v *view) planEndOfAccess(party handover.PartyID) {
 	v.plan.Unit.Hide = append(v.plan.Unit.Hide, ledger.Hidden{Party: party, Handover: v.next.ID})
 	v.planAudit(ledger.Audit{Action: ledger.AuditDisclosure, Party: party, Handover: v.next.ID, Outcome: "access ended"})
-	others := v.otherRequests(party)
-	v.reach(v.next.Sender, []*fhir.Node{v.taskNow}, func(cur ledger.Resource, n *fhir.Node) {
-		other, needed := others[keyOf(n)]
-		if own := cur.Handover == v.next.ID; own != needed {
-			return // hidden with its handover, or needed and no part of it
-		}
-		// What is needed goes where the hiding of this handover's resources leaves it alone.
-		visible, home := cur.Visible, other
-		if !needed {
-			visible, home = without(cur.Visible, party), cur.Handover
-		}
-		v.planVersion(cur, n, cur.Author, visible, home)
-	})
 }
 
-func without(all []handover.PartyID, one handover.PartyID) []handover.PartyID {
-	return slices.DeleteFunc(slices.Clone(all), func(p handover.PartyID) bool { return p == one })
+// Regranted lets the parties of a handover read its Task and what its sender lets them read
+// by it, as far as they may not already; nil where nothing is missing.
+func Regranted(s *Snapshot, id handover.ID) (*Plan, error) {
+	h, err := s.handover(id)
+	if err != nil {
+		return nil, err
+	}
+	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(id)})
+	if !found || task.Deleted {
+		return nil, nil
+	}
+	v := &view{s: s, next: h}
+	v.planShownOne(task, s.Parse(task))
+	v.planShown(h.Sender, v.shown)
+	if len(v.plan.Unit.Shown) == 0 {
+		return nil, nil
+	}
+	v.planAudit(ledger.Audit{Action: ledger.AuditDisclosure, Handover: id, Outcome: "access restored"})
+	return &v.plan, nil
 }
 
-// otherRequests are the resources that other open handovers of the same sender name to
-// party, each with one such handover.
-func (v *view) otherRequests(party handover.PartyID) map[ledger.ResourceKey]handover.ID {
-	out := map[ledger.ResourceKey]handover.ID{}
-	open, _ := v.s.Open.Get(party)
-	for _, h := range open {
-		if h.ID == v.next.ID || h.Sender != v.next.Sender || !TakesPart(party, h) {
+// handoverOf is the handover for which party reads a resource, or wrote it: of several, one
+// that is open before one that is not, then the one that was changed last. Zero for none.
+func (s *Snapshot) handoverOf(r ledger.Resource, party handover.PartyID) handover.Handover {
+	var found handover.Handover
+	for _, g := range r.Grants {
+		if g.Party != party || g.Handover == "" {
 			continue
 		}
-		task := v.s.Current(ledger.ResourceKey{Type: "Task", ID: string(h.ID)}, party)
-		for _, ref := range LocalReferences(task) {
-			out[ref] = h.ID
+		h, _ := s.Handovers.Get(g.Handover)
+		if h.ID != "" && (found.ID == "" || later(h, found)) {
+			found = h
 		}
 	}
-	return out
+	return found
+}
+
+func later(h, than handover.Handover) bool {
+	if h.State.Open() != than.State.Open() {
+		return h.State.Open()
+	}
+	return h.Since.After(than.Since)
 }

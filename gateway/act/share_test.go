@@ -16,12 +16,14 @@ const (
 	another     handover.PartyID = "fjordgloett-rehabilitering"
 )
 
-// row is a stored resource of a test: what it refers to, who wrote it, and who may read it.
+// row is a stored resource of a test: what it refers to, who wrote it, and who may read it
+// for its handover, or for another one.
 type row struct {
 	key     string // Type/id
 	author  handover.PartyID
 	home    handover.ID
 	visible []handover.PartyID
+	also    []ledger.Grant
 	refs    []string
 	deleted bool
 }
@@ -35,8 +37,22 @@ func (r row) resource() ledger.Resource {
 	for _, ref := range r.refs {
 		n.Append("supportingInfo", fhir.Obj("reference", ref))
 	}
-	return ledger.Resource{Type: typ, ID: id, Version: 3, Author: r.author, JSON: n.JSON(), At: noon, Handover: r.home,
-		Visible: r.visible, Deleted: r.deleted}
+	grants := append([]ledger.Grant{{Party: r.author}}, r.also...)
+	for _, p := range r.visible {
+		grants = append(grants, ledger.Grant{Party: p, Handover: r.home})
+	}
+	stamp(n, 3, ledger.TimeText(noon))
+	return granted(ledger.Resource{Type: typ, ID: id, Version: 3, Author: r.author, JSON: n.JSON(), At: noon, Handover: r.home,
+		Deleted: r.deleted}, grants)
+}
+
+// for2 are grants for another handover.
+func for2(parties ...handover.PartyID) []ledger.Grant {
+	var out []ledger.Grant
+	for _, p := range parties {
+		out = append(out, ledger.Grant{Party: p, Handover: "h2"})
+	}
+	return out
 }
 
 // request is the handover that the tests begin from: the municipality has asked the institution.
@@ -54,16 +70,15 @@ type record struct {
 	rows map[ledger.ResourceKey]ledger.Resource
 }
 
-func recordOf(t *testing.T, h handover.Handover, open []handover.Handover, rows ...row) *record {
+func recordOf(t *testing.T, h handover.Handover, rows ...row) *record {
 	t.Helper()
 	r := &record{&Snapshot{Settings: snapshot(t, h, 1).Settings, Now: noon}, map[ledger.ResourceKey]ledger.Resource{}}
 	r.Handovers.Put(h.ID, h, true)
-	r.Open.Put(h.Receiver, open, true)
 	var belonging []ledger.Resource
 	for _, one := range rows {
 		stored := one.resource()
 		r.rows[ledger.ResourceKey{Type: stored.Type, ID: stored.ID}] = stored
-		if stored.Handover == h.ID {
+		if slices.ContainsFunc(stored.Grants, func(g ledger.Grant) bool { return g.Handover == h.ID }) {
 			belonging = append(belonging, stored)
 		}
 	}
@@ -106,15 +121,22 @@ func (r *record) store(t *testing.T, u ledger.Unit) {
 		if w.Expect != r.rows[key].Version {
 			t.Errorf("%v is written at version %d, stored is %d", key, w.Expect, r.rows[key].Version)
 		}
-		r.rows[key] = ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect + 1, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
-			Handover: w.Handover, Visible: w.Visible}
+		stored := ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect + 1, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
+			Handover: w.Handover, Grants: r.rows[key].Grants, Visible: r.rows[key].Visible}
+		r.rows[key] = granted(stored, w.Grants)
+	}
+	for _, shown := range u.Shown {
+		key := ledger.ResourceKey{Type: shown.Type, ID: shown.ID}
+		if shown.Expect != r.rows[key].Version {
+			t.Errorf("%v is shown at version %d, stored is %d", key, shown.Expect, r.rows[key].Version)
+		}
+		r.rows[key] = granted(r.rows[key], shown.Grants)
 	}
 	for _, hidden := range u.Hide {
 		for key, stored := range r.rows {
-			if stored.Handover == hidden.Handover {
-				stored.Visible = without(stored.Visible, hidden.Party)
-				r.rows[key] = stored
-			}
+			left := slices.DeleteFunc(slices.Clone(stored.Grants), func(g ledger.Grant) bool { return g == ledger.Grant(hidden) })
+			stored.Grants, stored.Visible = nil, nil
+			r.rows[key] = granted(stored, left)
 		}
 	}
 }
@@ -142,132 +164,119 @@ func (r *record) decided(t *testing.T, event handover.Event) (*Plan, error) {
 	})
 }
 
-// TestEndAccess_WhoReadsWhatAfterwards: the wrong receiver reads nothing of the request any
-// more, near or far, but what another request of the same sender names to it.
+// TestEndAccess_WhoReadsWhatAfterwards: the wrong receiver reads nothing for the request any
+// more, near or far; what it reads for another request, and what it wrote, stays.
 func TestEndAccess_WhoReadsWhatAfterwards(t *testing.T) {
-	of := func(id handover.ID, change func(*handover.Handover)) handover.Handover {
-		h := request()
-		h.ID = id
-		if change != nil {
-			change(&h)
-		}
-		return h
-	}
-	task := func(visible []handover.PartyID, refs ...string) row {
-		return row{key: "Task/h2", author: municipality, home: "h2", visible: visible, refs: refs}
-	}
-	theirs := "Observation/theirs" // another party's, referred to and never this sender's to hide
-	for _, tt := range []struct {
-		name  string
-		open  []handover.Handover
-		rows  []row
-		reads []string // by the institution, afterwards
-	}{
-		{"no other request", nil, nil, []string{theirs}},
-		{"the same request is no other one", []handover.Handover{request()}, nil, []string{theirs}},
-		{"another one names the patient", []handover.Handover{of("h2", nil)}, []row{task(both, "Patient/p")}, []string{theirs, "Patient/p", "Task/h2"}},
-		{"another one names what is far", []handover.Handover{of("h2", nil)}, []row{task(both, "Observation/far")}, []string{"Observation/far", theirs, "Task/h2"}},
-		{"another one names all", []handover.Handover{of("h2", nil)}, []row{task(both, "Patient/p", "ServiceRequest/q", "Observation/far")},
-			[]string{"Observation/far", theirs, "Patient/p", "ServiceRequest/q", "Task/h2"}},
-		{"another one names nothing of it", []handover.Handover{of("h2", nil)}, []row{task(both)}, []string{theirs, "Task/h2"}},
-		{"another sender's names the patient", []handover.Handover{of("h2", func(h *handover.Handover) { h.Sender = hospital })},
-			[]row{task([]handover.PartyID{hospital, institution}, "Patient/p")}, []string{theirs, "Task/h2"}},
-		{"another one that was wrong as well", []handover.Handover{of("h2", func(h *handover.Handover) { h.Facts.AccessEnded = true })},
-			[]row{task(both, "Patient/p")}, []string{theirs, "Task/h2"}},
-		{"another one whose Task it may not read", []handover.Handover{of("h2", nil)}, []row{task([]handover.PartyID{municipality}, "Patient/p")}, []string{theirs}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			visible := []handover.PartyID{municipality, institution, another}
-			r := recordOf(t, request(), tt.open, append(tt.rows,
-				row{key: "Task/h1", author: municipality, home: "h1", visible: visible, refs: []string{"Patient/p", "ServiceRequest/q", "Task/h0"}},
-				row{key: "Patient/p", author: municipality, home: "h1", visible: visible},
-				row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: visible, refs: []string{"Observation/far", theirs, "Patient/p", "Observation/gone"}},
-				row{key: "Observation/far", author: municipality, visible: visible, refs: []string{"ServiceRequest/q"}},
-				row{key: "Observation/gone", author: municipality, visible: visible, deleted: true},
-				row{key: theirs, author: hospital, home: "h9", visible: append(slices.Clone(visible), hospital)})...)
-			before, others := r.readBy(municipality), r.readBy(another)
-			p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.store(t, p.Unit)
-			if got, want := r.readBy(institution), strings.Join(tt.reads, " "); got != want {
-				t.Errorf("the institution reads %q, want %q", got, want)
-			}
-			if got := r.readBy(municipality); got != before {
-				t.Errorf("the sender reads %q, before %q", got, before)
-			}
-			if got := r.readBy(another); got != others {
-				t.Errorf("a copy reads %q, before %q", got, others)
-			}
-			if !slices.ContainsFunc(p.Unit.Audit, func(a ledger.Audit) bool {
-				return a.Action == ledger.AuditDisclosure && a.Party == institution && a.Handover == "h1"
-			}) {
-				t.Error("the end of access is not in the record")
-			}
-		})
-	}
-}
-
-// TestEndAccess_WhatStaysIsWhole: what another request needs keeps its content, and belongs
-// to that one from now on.
-func TestEndAccess_WhatStaysIsWhole(t *testing.T) {
-	other := request()
-	other.ID = "h2"
-	r := recordOf(t, request(), []handover.Handover{other},
-		row{key: "Task/h1", author: municipality, home: "h1", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
-		row{key: "Task/h2", author: municipality, home: "h2", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
-		row{key: "Patient/p", author: municipality, home: "h1", visible: both, refs: []string{"Observation/o"}},
-		row{key: "ServiceRequest/q", author: municipality, home: "h2", visible: both})
+	visible := []handover.PartyID{municipality, institution, another}
+	theirs := "Observation/theirs" // another party's, of another handover
+	r := recordOf(t, request(),
+		row{key: "Task/h1", author: municipality, home: "h1", visible: visible, refs: []string{"Patient/p", "ServiceRequest/q", "Task/h0"}},
+		row{key: "Task/h2", author: municipality, home: "h2", visible: both, refs: []string{"Patient/p"}},
+		row{key: "Patient/p", author: municipality, home: "h1", visible: visible, also: for2(both...)},
+		row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: visible, refs: []string{"Observation/far", theirs, "Patient/p", "Observation/gone"}},
+		row{key: "Observation/far", author: municipality, home: "h1", visible: visible, refs: []string{"ServiceRequest/q"}},
+		row{key: "Observation/gone", author: municipality, home: "h1", visible: visible, deleted: true},
+		row{key: "Observation/own", author: institution, home: "h1", visible: visible},
+		row{key: theirs, author: hospital, home: "h9", visible: append(slices.Clone(visible), hospital)})
+	before, others := r.readBy(municipality), r.readBy(another)
 	p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := p.Unit.Resource("Patient", "p")
-	if w == nil || w.Handover != "h2" || w.Expect != 3 || !strings.Contains(string(w.JSON), "Observation/o") {
-		t.Errorf("the patient is left as %+v", w)
+	r.store(t, p.Unit)
+	if got, want := r.readBy(institution), "Observation/own "+theirs+" Patient/p Task/h2"; got != want {
+		t.Errorf("the institution reads %q, want %q", got, want)
 	}
-	if w := p.Unit.Resource("ServiceRequest", "q"); w != nil {
-		t.Errorf("what is the other request's already is written: %+v", w)
+	if got := r.readBy(municipality); got != before {
+		t.Errorf("the sender reads %q, before %q", got, before)
+	}
+	if got := r.readBy(another); got != others {
+		t.Errorf("a copy reads %q, before %q", got, others)
+	}
+	if p.Unit.Resource("Patient", "p") != nil {
+		t.Error("what another request needs gets a new version")
+	}
+	if !slices.ContainsFunc(p.Unit.Audit, func(a ledger.Audit) bool {
+		return a.Action == ledger.AuditDisclosure && a.Party == institution && a.Handover == "h1"
+	}) {
+		t.Error("the end of access is not in the record")
 	}
 }
 
-// TestReach_IsBounded: as many resources as the bound are hidden; one more is refused.
+// TestReach_IsBounded: as many resources as the bound are shown; one more is refused.
 func TestReach_IsBounded(t *testing.T) {
 	for n, want := range map[int]handover.FaultKind{ReachMax: "", ReachMax + 1: handover.FaultTooLarge} {
 		task := row{key: "Task/h1", author: municipality, home: "h1", visible: both}
 		rows := make([]row, n)
 		for i := range rows {
-			rows[i] = row{key: fmt.Sprintf("Observation/o%d", i), author: municipality, visible: both}
+			rows[i] = row{key: fmt.Sprintf("Observation/o%d", i), author: municipality, home: "h1", visible: both}
 			task.refs = append(task.refs, rows[i].key)
 		}
-		r := recordOf(t, request(), nil, append(rows, task)...)
-		p, err := r.decided(t, handover.Event{Name: handover.EventMisaddressed})
+		r := recordOf(t, request(), append(rows, task)...)
+		p, err := r.decided(t, handover.Event{Name: handover.EventForwarded, ForwardTo: another, NewID: "h2"})
 		if kindOf(err) != want {
 			t.Errorf("%d resources: %v", n, err)
 		}
 		if err == nil {
 			r.store(t, p.Unit)
-			if got := r.readBy(institution); got != "" {
-				t.Errorf("%d resources: still reads %q", n, got)
+			if got := len(strings.Fields(r.readBy(another))); got != n+1 {
+				t.Errorf("%d resources: reads %d", n, got)
 			}
+		}
+	}
+}
+
+// TestShowRequest_WritesNothingThatSaysTheSame: what is shown keeps its version, which the
+// next receiver reads from, and its handover.
+func TestShowRequest_WritesNothingThatSaysTheSame(t *testing.T) {
+	r := forwarded(t)
+	p, err := r.decided(t, handover.Event{Name: handover.EventForwarded, ForwardTo: another, NewID: "h2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Unit.Resources) != 2 || p.Unit.Resource("Task", "h1") == nil || p.Unit.Resource("Task", "h2") == nil {
+		t.Errorf("more is written than the two Tasks: %d", len(p.Unit.Resources))
+	}
+	for _, shown := range p.Unit.Shown {
+		if !slices.Equal(shown.Grants, for2(municipality, another)) {
+			t.Errorf("%s/%s is shown by %v", shown.Type, shown.ID, shown.Grants)
+		}
+	}
+}
+
+// TestHandoverOf: what a party writes about a request that was made twice belongs to the
+// handover in which it has the request.
+func TestHandoverOf(t *testing.T) {
+	first, second := request(), request()
+	second.ID, second.Receiver, second.Since = "h2", another, noon.AddDate(0, 0, 2)
+	closed := request()
+	closed.ID, closed.State, closed.Since = "h3", handover.StateCompleted, noon.AddDate(0, 0, 3)
+	s := snapshot(t, first, 1)
+	for _, h := range []handover.Handover{first, second, closed} {
+		s.Handovers.Put(h.ID, h, true)
+	}
+	stored := row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both,
+		also: append(for2(municipality, another), ledger.Grant{Party: municipality, Handover: "h3"})}.resource()
+	for party, want := range map[handover.PartyID]handover.ID{institution: "h1", another: "h2", municipality: "h2", hospital: ""} {
+		if got := s.handoverOf(stored, party).ID; got != want {
+			t.Errorf("%s has it for %q, want %q", party, got, want)
 		}
 	}
 }
 
 // forwarded are the resources of a request that the institution passes on.
 func forwarded(t *testing.T) *record {
-	return recordOf(t, request(), nil,
+	return recordOf(t, request(),
 		row{key: "Task/h1", author: municipality, home: "h1", visible: both, refs: []string{"Patient/p", "ServiceRequest/q"}},
 		row{key: "Patient/p", author: municipality, home: "h0", visible: both},
 		row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both, refs: []string{"Observation/far", "Observation/theirs"}},
 		row{key: "CarePlan/unnamed", author: municipality, home: "h1", visible: both, refs: []string{"Observation/unnamed"}},
-		row{key: "Observation/unnamed", author: municipality, visible: both[:1]},
-		row{key: "Observation/far", author: municipality, visible: both},
+		row{key: "Observation/unnamed", author: municipality},
+		row{key: "Observation/far", author: municipality, home: "h0", visible: both},
 		row{key: "Observation/gone", author: municipality, home: "h1", visible: both, deleted: true},
 		row{key: "Observation/own", author: institution, home: "h1", visible: both},
 		row{key: "Observation/theirs", author: hospital, home: "h9", visible: append(slices.Clone(both), hospital)},
-		row{key: "Observation/unrelated", author: municipality, visible: both})
+		row{key: "Observation/unrelated", author: municipality, home: "h8", visible: both})
 }
 
 // TestShowRequest_WhoReadsWhatAfterwards: the next receiver reads what the sender had
@@ -328,7 +337,7 @@ func TestScene_StaysAsItWas(t *testing.T) {
 	d := &decision{view: view{s: snapshot(t, request(), 1), next: request()}}
 	write := func(status string) Plan {
 		n := fhir.Obj("resourceType", "Encounter", "id", "e", "status", status)
-		return Plan{Unit: ledger.Unit{Resources: []ledger.ResourceWrite{{Type: "Encounter", ID: "e", JSON: n.JSON(), Visible: both}}}}
+		return Plan{Unit: ledger.Unit{Resources: []ledger.ResourceWrite{{Type: "Encounter", ID: "e", JSON: n.JSON(), Grants: for2(both...)}}}}
 	}
 	d.plan.add(write("in-progress"))
 	scene := d.scene()

@@ -28,11 +28,30 @@ func (v *view) planAudit(line ledger.Audit) { v.plan.addAudit(v.s.Now, line) }
 func (v *view) current(key ledger.ResourceKey) (ledger.Resource, bool) {
 	for at := v; at != nil; at = at.outer {
 		if w := at.plan.Unit.Resource(key.Type, key.ID); w != nil {
-			return ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
-				Handover: w.Handover, Visible: w.Visible}, true
+			return v.s.after(w), true
 		}
 	}
 	return v.s.Resources.Get(key)
+}
+
+// after is a resource as a write leaves it, at the version that the write expects.
+func (s *Snapshot) after(w *ledger.ResourceWrite) ledger.Resource {
+	var r ledger.Resource
+	if w.Expect > 0 {
+		r, _ = s.Resources.Get(ledger.ResourceKey{Type: w.Type, ID: w.ID})
+	}
+	r.Type, r.ID, r.Version, r.Author = w.Type, w.ID, w.Expect, w.Author
+	r.JSON, r.Deleted, r.Handover = w.JSON, w.Deleted, cmp.Or(r.Handover, w.Handover)
+	return granted(r, w.Grants)
+}
+
+// granted is a resource that further grants are given of.
+func granted(r ledger.Resource, grants []ledger.Grant) ledger.Resource {
+	r.Grants = ledger.Union(r.Grants, grants...)
+	for _, g := range grants {
+		r.Visible = ledger.Union(r.Visible, g.Party)
+	}
+	return r
 }
 
 // writtenBefore are the resources that the decisions from which this one followed write.
@@ -54,17 +73,20 @@ func (v *view) planResource(n *fhir.Node, author handover.PartyID, fresh bool) {
 	v.planAfter(cur, n, author)
 }
 
-// planAfter plans the version after cur, which the handover's parties may read.
+// planAfter plans the version after cur, which the handover's parties may read; where n says
+// what cur does, they may read cur.
 func (v *view) planAfter(cur ledger.Resource, n *fhir.Node, author handover.PartyID) {
-	visible := union(cur.Visible, append(parties(v.next), author)...)
-	if !says(cur, n) || len(visible) > len(cur.Visible) {
-		v.planVersion(cur, n, cmp.Or(cur.Author, author), visible, v.next.ID)
+	if says(cur, n) {
+		v.planShow(cur)
+		return
 	}
+	author = cmp.Or(cur.Author, author)
+	v.planVersion(cur, n, author, append(v.grants(), ledger.Grant{Party: author}))
 }
 
 // planVersion plans n as the version after cur, with its search rows. A plan that is made
 // anew needs none.
-func (v *view) planVersion(cur ledger.Resource, n *fhir.Node, author handover.PartyID, visible []handover.PartyID, home handover.ID) {
+func (v *view) planVersion(cur ledger.Resource, n *fhir.Node, author handover.PartyID, grants []ledger.Grant) {
 	if !v.s.Complete() {
 		return
 	}
@@ -74,5 +96,5 @@ func (v *view) planVersion(cur ledger.Resource, n *fhir.Node, author handover.Pa
 		v.s.Fail(&handover.Fault{Kind: handover.FaultInvalid, Op: "act.planVersion", Text: "the resource cannot be indexed", Path: n.ResourceType(), Err: err})
 	}
 	v.plan.Unit.Resources = append(v.plan.Unit.Resources, ledger.ResourceWrite{Type: n.ResourceType(), ID: n.ID(), Expect: cur.Version,
-		Author: author, JSON: n.JSON(), Rows: rows, Visible: visible, Handover: home})
+		Author: author, JSON: n.JSON(), Rows: rows, Grants: grants, Handover: v.next.ID})
 }

@@ -120,10 +120,8 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 	var found handover.Handover
 	for i := range w.Entries {
 		e := &w.Entries[i]
-		h, err := e.handover(s)
+		h := e.handover(s, w.Party)
 		switch {
-		case err != nil:
-			return h, err
 		case h.ID == found.ID, !TakesPart(w.Party, h):
 		case found.ID == "":
 			found = h
@@ -135,17 +133,13 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 	return found, nil
 }
 
-// handover is the one that the entry's resource belongs to, or that it refers to; zero for
-// none.
-func (e *Entry) handover(s *Snapshot) (handover.Handover, error) {
-	id := e.Current.Handover
-	if id == "" {
-		id = referredHandover(s, e.Resource)
+// handover is the one for which party has the entry's resource, or what that refers to; zero
+// for none.
+func (e *Entry) handover(s *Snapshot, party handover.PartyID) handover.Handover {
+	if h := s.handoverOf(e.Current, party); h.ID != "" {
+		return h
 	}
-	if id == "" {
-		return handover.Handover{}, nil
-	}
-	return s.handover(id)
+	return referredHandover(s, e.Resource, party)
 }
 
 // handover is a handover that the record must hold.
@@ -157,15 +151,17 @@ func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
 	return h, nil
 }
 
-// referredHandover is the handover of the first resource that n refers to and that has one.
-// A Patient may be in many handovers: it says nothing about which one is meant.
-func referredHandover(s *Snapshot, n *fhir.Node) handover.ID {
+// referredHandover is the handover for which party has the first resource that n refers to
+// and that is of one. A Patient may be in many handovers: it says nothing about which one
+// is meant.
+func referredHandover(s *Snapshot, n *fhir.Node, party handover.PartyID) handover.Handover {
 	for _, ref := range slices.DeleteFunc(LocalReferences(n), isPatient) {
-		if r, _ := s.Resources.Get(ref); r.Handover != "" {
-			return r.Handover
+		r, _ := s.Resources.Get(ref)
+		if h := s.handoverOf(r, party); h.ID != "" {
+			return h
 		}
 	}
-	return ""
+	return handover.Handover{}
 }
 
 func isPatient(key ledger.ResourceKey) bool { return key.Type == "Patient" }

@@ -7,6 +7,7 @@ import (
 	"stafett/access"
 	"stafett/fhir"
 	"stafett/fhir/search"
+	"stafett/gateway/act"
 	"stafett/gateway/kernel"
 	"stafett/handover"
 	"stafett/ledger"
@@ -92,8 +93,9 @@ func pageOf(p ledger.Page, err error) (fhir.VersionPage, error) {
 	return out, nil
 }
 
-// Reindex computes search rows of every current resource anew and keeps its visibility.
-// It returns how many there were.
+// Reindex computes the search rows of every current resource anew, and lets whoever takes
+// part in a handover read what it is about, where that is missing: a ledger from before
+// grants knows one handover of a resource. It returns how many resources there were.
 func (g *Door) Reindex(ctx context.Context) (int, error) {
 	n := 0
 	var batch []ledger.ResourceWrite
@@ -114,10 +116,23 @@ func (g *Door) Reindex(ctx context.Context) (int, error) {
 		}
 		return nil
 	})
-	if err != nil {
+	if err := cmp.Or(err, flush()); err != nil {
 		return n, err
 	}
-	return n, flush()
+	return n, g.regrant(ctx)
+}
+
+func (g *Door) regrant(ctx context.Context) error {
+	_, err := ledger.All(func(after string) (ledger.Listing[handover.Handover], error) {
+		page, err := g.k.Ledger.Handovers(ctx, ledger.HandoverFilter{After: after})
+		for _, h := range page.Items {
+			_, did := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Regranted(s, h.ID) })
+			err = cmp.Or(err, did)
+		}
+		page.Items = nil // only walked through
+		return page, err
+	})
+	return err
 }
 
 // indexed is a resource with its search rows computed anew.

@@ -38,7 +38,6 @@ func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
 		each(ctx, &s.Belonging, r.ResourcesOf),
 		each(ctx, &s.Sent, r.DeliveriesOfHandover),
 		each(ctx, &s.Caused, r.DeliveriesOf),
-		each(ctx, &s.Open, k.open),
 	)
 }
 
@@ -137,10 +136,4 @@ func (k *Kernel) match(ctx context.Context, m act.Match) (act.Matched, error) {
 		out.IDs = append(out.IDs, r.ID)
 	}
 	return out, err
-}
-
-func (k *Kernel) open(ctx context.Context, p handover.PartyID) ([]handover.Handover, error) {
-	return ledger.All(func(after string) (ledger.Listing[handover.Handover], error) {
-		return k.Ledger.Handovers(ctx, ledger.HandoverFilter{Party: p, OpenOnly: true, After: after})
-	})
 }

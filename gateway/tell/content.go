@@ -174,8 +174,8 @@ func (o *outgoing) note() *fhir.Node {
 
 func isTask(key ledger.ResourceKey) bool { return key.Type == "Task" }
 
-// visible is what this act writes, what its Task refers to and the Task, as far as the
-// party may see it.
+// visible is what this act writes or shows, what its Task refers to and the Task, as far as
+// the party may see it.
 func (o *outgoing) visible() []*fhir.Node {
 	if o.Task == nil || !act.TakesPart(o.party.ID, o.Handover) {
 		return nil
@@ -183,6 +183,9 @@ func (o *outgoing) visible() []*fhir.Node {
 	var keys []ledger.ResourceKey
 	for _, w := range o.Written {
 		keys = append(keys, ledger.ResourceKey{Type: w.Type, ID: w.ID})
+	}
+	for _, shown := range o.Shown {
+		keys = append(keys, ledger.ResourceKey{Type: shown.Type, ID: shown.ID})
 	}
 	var out []*fhir.Node
 	keys = append(keys, act.LocalReferences(o.Task)...)

@@ -369,7 +369,11 @@ func entries(t *testing.T, d ledger.Delivery) []string {
 }
 
 func write(typ, id string, visible ...handover.PartyID) ledger.ResourceWrite {
-	return ledger.ResourceWrite{Type: typ, ID: id, JSON: fhir.Obj("resourceType", typ, "id", id, "note", "written").JSON(), Visible: visible}
+	w := ledger.ResourceWrite{Type: typ, ID: id, JSON: fhir.Obj("resourceType", typ, "id", id, "note", "written").JSON()}
+	for _, p := range visible {
+		w.Grants = append(w.Grants, ledger.Grant{Party: p, Handover: "h1"})
+	}
+	return w
 }
 
 // TestBundle_EachOnceAndOnlyWhatItsReceiverMaySee: what the act writes, what the Task

@@ -60,6 +60,8 @@ func Run(t *testing.T, h Harness) {
 		{"Search", testSearch},
 		{"SearchPaging", testSearchPaging},
 		{"SearchVisibility", testSearchVisibility},
+		{"Show", testShow},
+		{"Visibility", testVisibility},
 		{"Reindex", testReindex},
 		{"ClaimOrder", testClaimOrder},
 		{"ClaimLease", testClaimLease},
@@ -254,7 +256,9 @@ func testRoundTrip(t *testing.T, h Harness) {
 	same(t, "audit", must1(s.AuditOf(ctx, ledger.AuditFilter{Handover: hd.ID})).Items, u.Audit)
 	r := u.Resources[0]
 	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1,
-		Author: r.Author, JSON: r.JSON, At: applied.Resources[0].At, Handover: r.Handover, Visible: []handover.PartyID{municipality, hospital}})
+		Author: r.Author, JSON: r.JSON, At: applied.Resources[0].At, Handover: r.Handover,
+		Grants:  []ledger.Grant{{Party: municipality, Handover: r.Handover}, {Party: hospital}, {Party: hospital, Handover: r.Handover}},
+		Visible: []handover.PartyID{municipality, hospital}})
 	same(t, "applied", applied, ledger.Applied{Entry: 1, Head: must1(s.Head(ctx)).Head, Events: []int64{1}, Resources: applied.Resources})
 	whole(t, s)
 }
@@ -334,4 +338,12 @@ func testMigrated(t *testing.T, h Harness) {
 	same(t, "closed before", must1(s.ResolvedMessages(ctx, ledger.ParkedFilter{})).Total, 1)
 	must(t, s, Unit(2))
 	whole(t, s)
+
+	u := Unit(1)
+	r := u.Resources[0]
+	reads := func() []handover.PartyID { return must1(s.Resource(ctx, r.Type, r.ID)).Visible }
+	same(t, "who reads", reads(), []handover.PartyID{municipality, hospital})
+	same(t, "of the handover", len(must1(s.ResourcesOf(ctx, r.Handover))), len(u.Resources))
+	must(t, s, ledger.Unit{Hide: []ledger.Hidden{{Party: municipality, Handover: r.Handover}, {Party: hospital, Handover: r.Handover}}})
+	same(t, "who reads when access to the handover ended", reads(), []handover.PartyID{hospital})
 }

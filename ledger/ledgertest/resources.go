@@ -16,13 +16,14 @@ func testResources(t *testing.T, h Harness) {
 	r := sampleResource("Task", "t", "h", 1, Start)
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{r}})
 	second := r
-	second.Expect, second.JSON, second.Visible, second.Author, second.Handover = 1, []byte(`{"v": 2.10}`), nil, municipality, ""
+	second.Expect, second.JSON, second.Grants, second.Author, second.Handover = 1, []byte(`{"v": 2.10}`), nil, municipality, "other"
 	stored := must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{second}})[0].Resources[0]
 	now := must1(s.Resource(ctx, "Task", "t"))
 	same(t, "second version", now, ledger.Resource{Type: "Task", ID: "t", Version: 2, Author: municipality, JSON: second.JSON,
-		At: stored.At, Handover: "h", Visible: []handover.PartyID{municipality, hospital}})
+		At: stored.At, Handover: "h",
+		Grants: []ledger.Grant{{Party: municipality, Handover: "h"}, {Party: hospital}, {Party: hospital, Handover: "h"}}, Visible: []handover.PartyID{municipality, hospital}})
 	gone := r
-	gone.Expect, gone.JSON, gone.Deleted, gone.Visible = 2, nil, true, nil
+	gone.Expect, gone.JSON, gone.Deleted, gone.Grants = 2, nil, true, nil
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{gone}})
 	deleted := must1(s.Resource(ctx, "Task", "t"))
 	if !deleted.Deleted || deleted.JSON != nil || deleted.Version != 3 || len(deleted.Visible) != 2 {
@@ -111,7 +112,7 @@ func testHistory(t *testing.T, h Harness) {
 	s := h.Open(t)
 	for v := range int64(5) {
 		a, b := sampleResource("Task", "a", "", 1, Start), sampleResource("Patient", "b", "", 1, Start)
-		a.Expect, b.Expect, b.Visible = v, v, []handover.PartyID{hospital}
+		a.Expect, b.Expect, b.Grants = v, v, granted(hospital, "")
 		a.Deleted = v == 4
 		must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{a, b}})
 	}
@@ -196,7 +197,7 @@ func testSearchPaging(t *testing.T, h Harness) {
 func testSearchVisibility(t *testing.T, h Harness) {
 	s := h.Open(t)
 	mine, theirs, nobody := sampleResource("Task", "mine", "", 1, Start), sampleResource("Task", "theirs", "", 1, Start), sampleResource("Task", "nobody", "", 1, Start)
-	theirs.Visible, nobody.Visible = []handover.PartyID{municipality}, []handover.PartyID{}
+	theirs.Grants, nobody.Grants = granted(municipality, ""), nil
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{mine, theirs, nobody}})
 	q := search.Query{Type: "Task", Count: 10, Total: true, Clauses: []search.Clause{{Param: "identifier", Kind: search.KindToken, Values: []search.Value{{Value: "00000000001"}}}}}
 	for viewer, want := range map[handover.PartyID]int{"": 3, hospital: 1, municipality: 2, institution: 0, "%": 0} {
@@ -211,7 +212,7 @@ func testReindex(t *testing.T, h Harness) {
 	s := h.Open(t)
 	r := sampleResource("Task", "t", "", 1, Start)
 	old := r
-	old.Rows, old.Visible = nil, []handover.PartyID{municipality}
+	old.Rows = nil
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{old}}, ledger.Unit{Resources: []ledger.ResourceWrite{sampleResource("Patient", "p", "", 2, Start)}})
 	head := must1(s.Head(ctx)).Head
 	q := search.Query{Type: "Task", Count: 10, Clauses: []search.Clause{{Param: "status", Kind: search.KindToken, Values: []search.Value{{Value: "requested"}}}}}
@@ -238,7 +239,7 @@ func testReindex(t *testing.T, h Harness) {
 		same(t, "after", len(must1(s.Search(ctx, q, hospital)).Resources), 1)
 	}
 	keep := r
-	keep.Visible, keep.Rows = nil, nil
+	keep.Grants, keep.Rows = granted(institution, ""), nil
 	if err := s.Reindex(ctx, []ledger.ResourceWrite{keep}); err != nil {
 		t.Fatal(err)
 	}
@@ -248,5 +249,13 @@ func testReindex(t *testing.T, h Harness) {
 	if must1(s.Head(ctx)).Head != head {
 		t.Error("reindex made a chain entry")
 	}
+	unread := sampleResource("Task", "unread", "", 3, Start)
+	unread.Grants = nil
+	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{unread}})
+	unread.Expect = 1
+	if err := s.Reindex(ctx, []ledger.ResourceWrite{unread}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "its author reads it", must1(s.Resource(ctx, "Task", "unread")).Visible, []handover.PartyID{hospital})
 	whole(t, s)
 }

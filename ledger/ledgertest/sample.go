@@ -76,9 +76,18 @@ func sampleEvent(h handover.ID, m handover.MessageID, at time.Time) ledger.Event
 		From: hospital, To: municipality, State: handover.StateRequested, Actor: hospital, Role: handover.RoleSender, Reason: "ready", Message: m, At: at}
 }
 
+// granted are the grants of an author, and of the parties of a handover.
+func granted(author handover.PartyID, h handover.ID, parties ...handover.PartyID) []ledger.Grant {
+	out := []ledger.Grant{{Party: author}}
+	for _, p := range parties {
+		out = append(out, ledger.Grant{Party: p, Handover: h})
+	}
+	return out
+}
+
 func sampleResource(typ, id string, h handover.ID, n int, at time.Time) ledger.ResourceWrite {
 	return ledger.ResourceWrite{
-		Type: typ, ID: id, Author: hospital, Handover: h, Visible: []handover.PartyID{hospital, municipality},
+		Type: typ, ID: id, Author: hospital, Handover: h, Grants: granted(hospital, h, hospital, municipality),
 		JSON: append(fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"text":"`, typ, id), append(bytes.Repeat([]byte("y"), 900), '"', '}')...),
 		Rows: []search.Row{
 			{Param: "identifier", Kind: search.KindToken, System: "urn:oid:2.16.578.1.12.4.1.4.1", Value: fmt.Sprintf("%011d", n)},

@@ -16,7 +16,7 @@ func day(d int) time.Time { return time.Date(2026, 3, d, 0, 0, 0, 0, time.UTC) }
 // searched are resources whose rows differ in every kind.
 func searched() []ledger.ResourceWrite {
 	res := func(id string, rows ...search.Row) ledger.ResourceWrite {
-		return ledger.ResourceWrite{Type: "Observation", ID: id, JSON: []byte(`{}`), Rows: rows, Visible: []handover.PartyID{hospital}}
+		return ledger.ResourceWrite{Type: "Observation", ID: id, JSON: []byte(`{}`), Rows: rows, Grants: granted(hospital, "")}
 	}
 	token := func(system, code string) search.Row {
 		return search.Row{Param: "code", Kind: search.KindToken, System: system, Value: code}

@@ -9,12 +9,11 @@ import (
 	"time"
 
 	"stafett/fhir/search"
-	"stafett/handover"
 	"stafett/ledger"
 )
 
 func timed(id string, expect int64) ledger.ResourceWrite {
-	return ledger.ResourceWrite{Type: "Task", ID: id, Expect: expect, Author: hospital, Visible: []handover.PartyID{hospital},
+	return ledger.ResourceWrite{Type: "Task", ID: id, Expect: expect, Author: hospital, Grants: granted(hospital, ""),
 		JSON: fmt.Appendf(nil, `{"resourceType":"Task","id":%q,"meta":{"versionId":"%d","lastUpdated":"%s"}}`, id, expect+1, ledger.Unstamped)}
 }
 

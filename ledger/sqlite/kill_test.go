@@ -131,7 +131,7 @@ func checkAfterKill(t *testing.T, path string, stored []int) {
 	}
 	counts, err := s.db.writer.text(`SELECT count(*) || ' ' || (SELECT count(*) FROM handover) || ' ' || (SELECT count(*) FROM delivery)
 		|| ' ' || (SELECT count(*) / 3 FROM audit) || ' ' || (SELECT count(*) / 4 FROM resource_version)
-		|| ' ' || (SELECT count(*) / 24 FROM search) || ' ' || (SELECT count(*) / 8 FROM visibility) FROM message`)
+		|| ' ' || (SELECT count(*) / 24 FROM search) || ' ' || (SELECT count(*) / 12 FROM visibility) FROM message`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,10 @@ func TestStore(t *testing.T) {
 			}
 			return open(t, paths[s])
 		},
-		Back: `ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
+		Back: `CREATE TABLE v1 (rid INTEGER NOT NULL, party TEXT NOT NULL, PRIMARY KEY (rid, party)) WITHOUT ROWID;
+			INSERT INTO v1 SELECT DISTINCT rid, party FROM visibility; DROP TABLE visibility; ALTER TABLE v1 RENAME TO visibility;
+			CREATE INDEX resource_handover ON resource (handover) WHERE handover <> '';
+			ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
 			ALTER TABLE message DROP COLUMN resolved_at; ALTER TABLE message DROP COLUMN unheard;
 			ALTER TABLE delivery DROP COLUMN told; ALTER TABLE delivery DROP COLUMN resolution; ALTER TABLE delivery DROP COLUMN person;
 			PRAGMA user_version = 1`,

@@ -1,0 +1,139 @@
+package gateway_test
+
+import (
+	"fmt"
+	"testing"
+
+	"stafett/access"
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// referAgain asks another institution for the same stay, by the same request.
+func (b *bench) referAgain(r referral) string {
+	b.t.Helper()
+	return b.mustPost(asKommune, `{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"Patient/`+r.patient+
+		`"},"focus":{"reference":"ServiceRequest/`+r.request+`"},"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80401"}}}`)
+}
+
+// TestInvariant10_SameRequestTwice: a second referral of a request takes nothing from the
+// first, what each receiver writes about it is read by the parties of its own handover, and
+// the end of one access leaves the other.
+func TestInvariant10_SameRequestTwice(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	version := b.mustRead(asKommune, "ServiceRequest", r.request).Str("meta", "versionId")
+	second := b.referAgain(r)
+	b.deliver()
+	if got := b.mustRead(asKommune, "ServiceRequest", r.request).Str("meta", "versionId"); got != version {
+		t.Errorf("the request is at version %s, it was %s before it was shown to a second receiver", got, version)
+	}
+	reads := func(when string, c access.Caller, want bool, all map[string]string) {
+		t.Helper()
+		for typ, id := range all {
+			if got := b.read(c, typ, id) != nil; got != want {
+				t.Errorf("%s: %s reads the %s: %t", when, c.Party, typ, got)
+			}
+		}
+	}
+	request := map[string]string{"Patient": r.patient, "ServiceRequest": r.request}
+	reads("both asked", asInstitusjon, true, request)
+	reads("both asked", asAnnen, true, request)
+	reads("both asked", asAnnen, false, map[string]string{"CarePlan": r.plan, "Task": r.task})
+
+	note := func(c access.Caller) map[string]string {
+		return map[string]string{"Observation": b.mustPost(c, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`)}
+	}
+	first, other := note(asInstitusjon), note(asAnnen)
+	for _, c := range []access.Caller{asInstitusjon, asKommune} {
+		reads("the first receiver's", c, true, first)
+	}
+	for _, c := range []access.Caller{asAnnen, asKommune} {
+		reads("the second receiver's", c, true, other)
+	}
+	reads("the first receiver's", asAnnen, false, first)
+	reads("the second receiver's", asInstitusjon, false, other)
+
+	b.mustChange(asAnnen, second, status("rejected", "misaddressed"))
+	b.stateOf(second, handover.StateDeclined, kommune)
+	reads("the second was wrong", asAnnen, false, request)
+	reads("the second was wrong", asAnnen, true, other) // its own
+	reads("the second was wrong", asInstitusjon, true, request)
+	reads("the second was wrong", asInstitusjon, true, map[string]string{"CarePlan": r.plan, "Task": r.task})
+	b.balanced()
+}
+
+// TestInvariant10_VersionsFromBeforeAccess: a receiver reads a resource from the version that
+// it was given, by every way of reading.
+func TestInvariant10_VersionsFromBeforeAccess(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	update := func(priority string) {
+		n := b.mustRead(asKommune, "ServiceRequest", r.request)
+		n.Set("priority", fhir.Str(priority))
+		if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update("urgent")
+	b.referAgain(r)
+	update("stat")
+	for c, from := range map[access.Caller]int64{asKommune: 1, asInstitusjon: 1, asAnnen: 2} {
+		for v := int64(1); v <= 3; v++ {
+			_, err := b.g.FHIR.ReadVersion(t.Context(), c, "ServiceRequest", r.request, v)
+			if v < from {
+				isFault(t, err, handover.FaultNotFound)
+			} else if err != nil {
+				t.Errorf("%s reads version %d: %v", c.Party, v, err)
+			}
+		}
+		for _, id := range []string{r.request, ""} {
+			page, err := b.g.FHIR.History(t.Context(), c, "ServiceRequest", id, 100, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []int64
+			for _, v := range page.Versions {
+				got = append(got, v.Version)
+			}
+			if want := []int64{3, 2, 1}[:4-from]; fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s reads of the history %v, want %v", c.Party, got, want)
+			}
+		}
+	}
+}
+
+// TestReindex_RestoresGrants: what the parties of a handover may read of it is found again
+// by its Task; who was the wrong one stays out.
+func TestReindex_RestoresGrants(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	second := b.referAgain(r)
+	b.mustChange(asAnnen, second, status("rejected", "misaddressed"))
+	lost := ledger.Unit{Hide: []ledger.Hidden{{Party: institusjon, Handover: handover.ID(r.task)}, {Party: annen, Handover: handover.ID(second)}}}
+	if _, err := b.store.Commit(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"Patient": r.patient, "ServiceRequest": r.request, "CarePlan": r.plan, "Task": r.task}
+	for typ, id := range all {
+		if b.read(asInstitusjon, typ, id) != nil {
+			t.Fatalf("the %s is not hidden", typ)
+		}
+	}
+	for range 2 {
+		if _, err := b.g.FHIR.Reindex(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for typ, id := range all {
+			if b.read(asInstitusjon, typ, id) == nil {
+				t.Errorf("the receiver does not read the %s again", typ)
+			}
+			if b.read(asAnnen, typ, id) != nil {
+				t.Errorf("the wrong receiver reads the %s again", typ)
+			}
+		}
+	}
+	b.balanced()
+}
