@@ -207,5 +207,14 @@ func (a *app) observeRequests(c *gin.Context) {
 	for _, e := range c.Errors {
 		a.log.Warn("call failed", "route", route, "correlation", e.Meta, "cause", e.Err.Error())
 	}
-	a.log.Debug("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(), "took", time.Since(start))
+	a.log.Debug("request", "method", methodOf(c.Request), "route", route, "status", c.Writer.Status(), "took", time.Since(start))
+}
+
+// methodOf is a request's method when it is one of HTTP's: a caller can put anything there.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "other"
 }
