@@ -90,6 +90,7 @@ func misspelled(t *testing.T, name, number string) []spelled {
 		{"API: a query", "GET", "/handovers?open=" + name, "", nil},
 		{"API: a wire", "POST", "/translate?from=" + name, "x", nil},
 		{"KITH: a type", "POST", "/kith", kithNote(`<Type V="DIALOG_NOTAT"`, `<Type V="`+name+`"`), xmlType},
+		{"KITH: a type as they are spelled", "POST", "/kith", kithNote(`<Type V="DIALOG_NOTAT"`, `<Type V="DIALOG_`+strings.ToUpper(name)+`"`), xmlType},
 		{"KITH: a type with a number", "POST", "/kith", kithNote(`<Type V="DIALOG_NOTAT"`, `<Type V="T`+number+`"`), xmlType},
 		{"KITH: an element", "POST", "/kith", kithNote(`</MsgInfo>`, `<`+name+`>x</`+name+`></MsgInfo>`), xmlType},
 		{"KITH: an attribute", "POST", "/kith", kithNote(`<MsgInfo>`, `<MsgInfo `+name+`="x">`), xmlType},
