@@ -212,7 +212,7 @@ func (v *validator) member(n *fhir.Node, m *fhir.Member, def *typeDef, at *frame
 	use, ok := def.members[name]
 	here := frame{at, m.Name, -1}
 	if !ok || sibling && use.typ.kind != kindPrimitive {
-		here.name = plain(m.Name)
+		here.name = shownName(m.Name)
 		v.add(m.Value, &here, CodeStructure, "an element that "+def.name+" does not have")
 		return
 	}
@@ -345,21 +345,4 @@ func article(k fhir.NodeKind) string {
 		return "null"
 	}
 	return "a " + k.String()
-}
-
-// plain is name when it looks like an element's, else "?": a path is shown and logged,
-// and a broken sender can put anything into a name.
-func plain(name string) string {
-	if len(name) > 64 {
-		return "?"
-	}
-	for _, c := range []byte(name) {
-		if c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return "?"
-		}
-	}
-	if name == "" {
-		return "?"
-	}
-	return name
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"stafett/fhir"
 )
@@ -78,3 +79,36 @@ func (t Type) Check(n *fhir.Node) string {
 	_, text := t.def.check(n)
 	return text
 }
+
+// ShownPath is a path in JSON with "?" for each name that R4 does not have: a sender can put
+// anything there, and paths are logged.
+func ShownPath(path string) string {
+	segments := strings.Split(path, ".")
+	for i, segment := range segments {
+		name, index, indexed := strings.Cut(segment, "[")
+		segments[i] = shownName(name)
+		if indexed {
+			segments[i] += "[" + index
+		}
+	}
+	return strings.Join(segments, ".")
+}
+
+func shownName(name string) string {
+	if plain := strings.TrimPrefix(name, "_"); name == "" || elementNames()[plain] {
+		return name
+	}
+	return "?"
+}
+
+// elementNames are the names of all resources and elements.
+var elementNames = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{"resourceType": true}
+	for name, def := range table().types {
+		names[name] = true
+		for member := range def.members {
+			names[member] = true
+		}
+	}
+	return names
+})

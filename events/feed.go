@@ -42,7 +42,7 @@ func (f *feed) set(seq int64, err error) {
 func (f *feed) run(ctx context.Context) {
 	err := untilLoud(ctx, f.once, func(err error) {
 		f.set(0, err)
-		f.relay.cfg.Retry(err)
+		f.relay.cfg.Retry(f.party, err)
 		f.relay.cfg.Bus.revive(err)
 	})
 	if err != nil {
@@ -85,6 +85,7 @@ func (f *feed) once(ctx context.Context) error {
 		if err := f.copy(ctx, heads, p, prefix, meta.Epoch); err != nil {
 			return err
 		}
+		f.relay.cfg.Retry(f.party, nil)
 		if err := f.idle(ctx, st, p.next-1); err != nil {
 			return err
 		}

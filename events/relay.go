@@ -44,8 +44,9 @@ type RelayConfig struct {
 	Alarm func(party handover.PartyID, err error)
 	// Published is called with the number of events that the stream has taken and synced.
 	Published func(n int)
-	// Retry is called with each passing failure.
-	Retry func(err error)
+	// Retry is called with each passing failure, of a party's feed or of the relay (""), and
+	// with nil while there is none.
+	Retry func(party handover.PartyID, err error)
 	// Poll overrides how often the ledger is looked at without notice.
 	Poll time.Duration
 }
@@ -77,7 +78,7 @@ func NewRelay(cfg RelayConfig) *Relay {
 		cfg.Published = func(int) {}
 	}
 	if cfg.Retry == nil {
-		cfg.Retry = func(error) {}
+		cfg.Retry = func(handover.PartyID, error) {}
 	}
 	r := &Relay{cfg: cfg, wake: make(chan struct{}, 1), state: RelayStarting, feeds: map[handover.PartyID]*feed{}}
 	for party := range cfg.Bus.parties {
@@ -149,7 +150,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	err := untilLoud(ctx, r.once, func(err error) {
 		r.set(RelayRetrying, err)
-		r.cfg.Retry(err)
+		r.cfg.Retry("", err)
 		r.cfg.Bus.revive(err)
 	})
 	if err != nil {
@@ -226,6 +227,7 @@ func (r *Relay) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		r.cfg.Retry("", nil)
 		if n > 0 {
 			continue
 		}

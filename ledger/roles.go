@@ -130,6 +130,9 @@ type Queue interface {
 	DueHandovers(ctx context.Context, now time.Time, limit int) ([]handover.Handover, error)
 	// DueMessages returns parked and waiting messages whose Deadline has passed.
 	DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error)
+	// Outbox sums the deliveries to each receiver that was ever sent something. It reads all
+	// deliveries.
+	Outbox(ctx context.Context) ([]Outbox, error)
 	// NextDue is the earliest time at which any of these has work; zero for none.
 	NextDue(ctx context.Context) (time.Time, error)
 }

@@ -63,10 +63,15 @@ func (c *Codec) Time(at time.Time, zone *time.Location) string {
 	return at.In(zone).Format("20060102150405-0700")
 }
 
-// typeCodes are spelled as in HL7 tables 0076 and 0003: three characters each.
-var typeCodes = regexp.MustCompile(`^[A-Z]{3}(\^[A-Z][0-9A-Z]{2})?$`)
+// typeCodes are message types of HL7 table 0076, alone or with an event as table 0003 spells
+// them. What is none of them is a sender's own spelling, and can be a person's name.
+var typeCodes = regexp.MustCompile(`^(ACK|ADR|ADT|BAR|BPS|BRP|BRT|CRM|CSU|DFT|DOC|DSR|EAC|EAN|EAR|EDR|EHC|ESR|ESU|INR|INU|LSR|LSU|MCF|MDM|` +
+	`MFD|MFK|MFN|MFQ|MFR|NMD|NMQ|NMR|OMB|OMD|OMG|OMI|OML|OMN|OMP|OMS|OPL|OPR|OPU|ORB|ORD|ORF|ORG|ORI|ORL|ORM|ORN|ORP|ORR|ORS|ORU|OSQ|OSR|OUL|` +
+	`PEX|PGL|PIN|PMU|PPG|PPP|PPR|PPT|PPV|PRR|PTR|QBP|QCK|QCN|QRY|QSB|QSX|QVR|RAR|RAS|RCI|RCL|RDE|RDR|RDS|RDY|REF|RER|RGR|RGV|ROR|RPA|RPI|RPL|` +
+	`RPR|RQA|RQC|RQI|RQP|RQQ|RRA|RRD|RRE|RRG|RRI|RSP|RTB|SIU|SPQ|SQM|SQR|SRM|SRR|SSR|SSU|STC|SUR|TBR|TCR|TCU|UDM|VQQ|VXQ|VXR|VXU|VXX)` +
+	`(\^([A-Z][0-9]{2}|Z[0-9A-Z]{2}))?$`)
 
-// TypeCode returns typ where it is spelled ADT^A16 or ACK.
+// TypeCode returns typ where it is one of HL7, as ADT^A16 or ACK.
 func (c *Codec) TypeCode(typ string) string {
 	if typ == "" || typeCodes.MatchString(typ) {
 		return typ

@@ -13,7 +13,7 @@ func TestRules_Suite(t *testing.T) {
 		ID:         regexp.MustCompile(`^[A-Z2-7]{20}$`),
 		TimeLayout: "20060102150405-0700",
 		Types:      []string{"ADT^A16", "ACK", "ADT^ZZ1"},
-		Texts:      []string{"ADT^A1", "ADT^", "adt^A16", "LOG_INNLAGT"},
+		Texts:      []string{"IDA^A01", "ADT^OLA", "ADT^A1", "ADT^", "adt^A16", "LOG_INNLAGT"},
 	})
 }
 

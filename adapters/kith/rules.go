@@ -1,7 +1,9 @@
 package kith
 
 import (
-	"regexp"
+	_ "embed"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,12 +73,24 @@ func (Codec) Time(at time.Time, zone *time.Location) string {
 	return at.In(zone).Truncate(time.Second).Format(time.RFC3339)
 }
 
-// typeCodes are spelled as in Volven 8279, and as the logistics messages' own.
-var typeCodes = regexp.MustCompile(`^(APPREC|HENVISNING|EPIKRISE|[A-Z]{3,20}(_[A-Z0-9]{1,24})+)$`)
+// typesText are the codes of Volven 8279, meldingens funksjon, one a line.
+//
+//go:embed types.txt
+var typesText string
 
-// TypeCode returns typ where it is spelled DIALOG_NOTAT or as one of the single words.
+// typeCodes is the closed list of message types. What is none of them is a sender's own
+// spelling, and can be a person's name.
+var typeCodes = sync.OnceValue(func() map[string]bool {
+	codes := map[string]bool{"": true}
+	for _, code := range strings.Fields(typesText) {
+		codes[code] = true
+	}
+	return codes
+})
+
+// TypeCode returns typ where it is a code of Volven 8279.
 func (Codec) TypeCode(typ string) string {
-	if typ == "" || typeCodes.MatchString(typ) {
+	if typeCodes()[typ] {
 		return typ
 	}
 	return adapters.TypeUnreadable

@@ -14,7 +14,7 @@ func TestRules_Suite(t *testing.T) {
 		ID:         regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
 		TimeLayout: time.RFC3339,
 		Types:      []string{"DIALOG_NOTAT", "LOG_UTSKRIVNINGSKLAR", "APPREC", "HENVISNING", "EPIKRISE"},
-		Texts:      []string{"LOG_", "log_innlagt", "ADT^A16", "KARI"},
+		Texts:      []string{"HAUGLAND_OLA", "LOG_HAUGLAND", "LOG_", "log_innlagt", "ADT^A16", "KARI"},
 	})
 }
 

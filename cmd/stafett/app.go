@@ -47,6 +47,7 @@ type app struct {
 	auth    access.Authenticator
 	senders map[handover.Wire]adapters.Sender
 	shared  ephemeral.Store
+	outages kernel.Outages
 	// inFlight bounds what all wires have in hand.
 	inFlight *transport.Budget
 
@@ -125,9 +126,23 @@ func (a *app) openEvents(ctx context.Context, cfg events.Config) (err error) {
 			a.log.Error("the event stream contradicts the ledger: an operator must act", "party", party, "cause", err.Error())
 		},
 		Published: func(n int) { a.metrics.published.Add(float64(n)) },
-		Retry:     func(err error) { a.log.Warn("events wait", "cause", err.Error()) },
+		Retry:     a.eventsWait,
 	})
 	return nil
+}
+
+// eventsWait tells once that events wait in the ledger, and once that they go out again.
+func (a *app) eventsWait(party handover.PartyID, err error) {
+	key := "events " + string(party)
+	if err == nil {
+		if out, was := a.outages.Ended(key); was {
+			a.log.Info("events go out again", "party", party, "since", out.Since, "failures", out.Failures)
+		}
+		return
+	}
+	if out, tell := a.outages.Failed(key, err.Error(), time.Now()); tell {
+		a.log.Warn("events wait", "party", party, "since", out.Since, "failures", out.Failures, "cause", err.Error())
+	}
 }
 
 func eventsConfig(e Events) (events.Config, error) {
@@ -307,9 +322,14 @@ func (a *app) readyz(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c, 5*time.Second)
 	defer cancel()
 	if err := a.ledger.Ready(ctx); err != nil {
-		a.log.Warn("not ready", "cause", err.Error())
+		if _, tell := a.outages.Failed("ready", err.Error(), time.Now()); tell {
+			a.log.Warn("not ready", "cause", err.Error())
+		}
 		c.String(http.StatusServiceUnavailable, "the ledger cannot commit\n")
 		return
+	}
+	if out, was := a.outages.Ended("ready"); was {
+		a.log.Info("ready again", "since", out.Since)
 	}
 	said := "ready"
 	if state, _, _ := a.relay.Status(); state == events.RelayHalted {

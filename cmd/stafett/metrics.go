@@ -40,10 +40,61 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	// sharedAway is 1 while Redis is configured and out of reach.
 	sharedAway prometheus.Gauge
+	receivers
+	unheard prometheus.Gauge
 }
 
+// receivers are the series of each receiver.
+type receivers struct {
+	pending, oldest, awaiting, parked, receipt *prometheus.GaugeVec
+	failing                                    *prometheus.GaugeVec
+}
+
+func newReceivers() receivers {
+	gauge := func(name, help string, more ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"receiver"}, more...))
+	}
+	return receivers{
+		pending:  gauge("stafett_receiver_pending", "Deliveries that are to be sent to a receiver, each minute."),
+		oldest:   gauge("stafett_receiver_oldest_pending_seconds", "Age of the oldest delivery that is to be sent, 0 for none, each minute."),
+		awaiting: gauge("stafett_receiver_awaiting_receipt", "Deliveries whose receipt has not come, each minute."),
+		parked:   gauge("stafett_receiver_parked", "Deliveries that wait for a named person, each minute."),
+		receipt:  gauge("stafett_receiver_last_receipt_timestamp_seconds", "When a receiver last receipted, each minute."),
+		failing:  gauge("stafett_receiver_failing_since_timestamp_seconds", "Since when sends to a receiver's service fail, 0 while they do not.", "service"),
+	}
+}
+
+func (r receivers) set(boxes []ledger.Outbox, now time.Time) {
+	for _, b := range boxes {
+		to := string(b.Receiver)
+		age := 0.0
+		if !b.Oldest.IsZero() {
+			age = now.Sub(b.Oldest).Seconds()
+		}
+		r.pending.WithLabelValues(to).Set(float64(b.Pending))
+		r.oldest.WithLabelValues(to).Set(age)
+		r.awaiting.WithLabelValues(to).Set(float64(b.Awaiting))
+		r.parked.WithLabelValues(to).Set(float64(b.Parked))
+		if !b.LastReceipt.IsZero() {
+			r.receipt.WithLabelValues(to).Set(unixSeconds(b.LastReceipt))
+		}
+	}
+}
+
+// Failing tells since when sends to a receiver's service fail.
+func (m *metrics) Failing(to handover.PartyID, service string, since time.Time) {
+	seconds := 0.0
+	if !since.IsZero() {
+		seconds = unixSeconds(since)
+	}
+	m.failing.WithLabelValues(string(to), service).Set(seconds)
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
 func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(),
+	m := &metrics{registry: prometheus.NewRegistry(), receivers: newReceivers(),
+		unheard:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_unheard", Help: "Applied messages whose content reached nobody, each minute."}),
 		taken:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_messages_total", Help: "Messages taken, by wire and disposition; unanswered ones have none."}, []string{"wire", "disposition"}),
 		took:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stafett_intake_seconds", Help: "From the last byte to the end of intake.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"wire"}),
 		delivered:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_deliveries_total", Help: "Deliveries that ended or were parked, by wire and state."}, []string{"wire", "state"}),
@@ -62,7 +113,8 @@ func newMetrics() *metrics {
 		requests:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.repaired, m.lag, m.lagAge, m.balance, m.requests, m.sharedAway)
+		m.taken, m.took, m.delivered, m.escalated, m.answered, m.closed, m.open, m.stopped, m.published, m.alarms, m.repaired, m.lag, m.lagAge, m.balance, m.requests, m.sharedAway,
+		m.pending, m.oldest, m.awaiting, m.parked, m.receipt, m.failing, m.unheard)
 	return m
 }
 
@@ -102,11 +154,12 @@ func (m *metrics) MessageAnswered(o adapters.Outcome, _ int, _ time.Duration) {
 // ReadingStopped counts MLLP back-pressure.
 func (m *metrics) ReadingStopped() { m.stopped.Inc() }
 
-// watch reads what must be asked for: the relay's lag and the ledger's balance.
-func (m *metrics) watch(ctx context.Context, record ledger.Auditor, r *events.Relay) {
+// watch reads what must be asked for: the relay's lag, and what the ledger sums up.
+func (m *metrics) watch(ctx context.Context, record ledger.Record, r *events.Relay) {
 	second, minute := time.NewTicker(time.Second), time.NewTicker(time.Minute)
 	defer second.Stop()
 	defer minute.Stop()
+	m.sumUp(ctx, record)
 	for {
 		select {
 		case <-ctx.Done():
@@ -121,13 +174,24 @@ func (m *metrics) watch(ctx context.Context, record ledger.Auditor, r *events.Re
 				m.lagAge.Set(age)
 			}
 		case <-minute.C:
-			if b, err := record.Balance(ctx); err == nil {
-				for d, n := range map[ledger.Disposition]int64{ledger.DispositionDelivered: b.Delivered, ledger.DispositionApplied: b.Applied,
-					ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionClosed: b.Closed, ledger.DispositionMoving: b.Moving} {
-					m.balance.WithLabelValues(string(d)).Set(float64(n))
-				}
-			}
+			m.sumUp(ctx, record)
 		}
+	}
+}
+
+// sumUp reads the sums of the ledger. What cannot be read now keeps its former value.
+func (m *metrics) sumUp(ctx context.Context, record ledger.Record) {
+	if b, err := record.Balance(ctx); err == nil {
+		for d, n := range map[ledger.Disposition]int64{ledger.DispositionDelivered: b.Delivered, ledger.DispositionApplied: b.Applied,
+			ledger.DispositionRepeated: b.Repeated, ledger.DispositionRefused: b.Refused, ledger.DispositionParked: b.Parked, ledger.DispositionClosed: b.Closed, ledger.DispositionMoving: b.Moving} {
+			m.balance.WithLabelValues(string(d)).Set(float64(n))
+		}
+	}
+	if boxes, err := record.Outbox(ctx); err == nil {
+		m.receivers.set(boxes, time.Now())
+	}
+	if l, err := record.Unheard(ctx, ledger.ParkedFilter{Limit: 1}); err == nil {
+		m.unheard.Set(float64(l.Total))
 	}
 }
 
@@ -143,5 +207,14 @@ func (a *app) observeRequests(c *gin.Context) {
 	for _, e := range c.Errors {
 		a.log.Warn("call failed", "route", route, "correlation", e.Meta, "cause", e.Err.Error())
 	}
-	a.log.Debug("request", "method", c.Request.Method, "route", route, "status", c.Writer.Status(), "took", time.Since(start))
+	a.log.Debug("request", "method", methodOf(c.Request), "route", route, "status", c.Writer.Status(), "took", time.Since(start))
+}
+
+// methodOf is a request's method when it is one of HTTP's: a caller can put anything there.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "other"
 }

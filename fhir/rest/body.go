@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
 )
@@ -52,32 +53,13 @@ func (a *api) resource(raw []byte) (*fhir.Node, error) {
 		if p.TooLarge {
 			kind = handover.FaultTooLarge
 		}
-		return nil, &handover.Fault{Kind: kind, Op: op, Text: p.Text, Path: shownPath(p.Path), Line: p.Line, Column: p.Column}
+		return nil, &handover.Fault{Kind: kind, Op: op, Text: p.Text, Path: conformance.ShownPath(p.Path), Line: p.Line, Column: p.Column}
 	case err != nil:
 		return nil, &handover.Fault{Kind: handover.FaultMalformed, Op: op, Text: "not JSON", Err: err}
 	case n.Kind != fhir.KindObject || n.ResourceType() == "":
 		return nil, &handover.Fault{Kind: handover.FaultMalformed, Op: op, Text: "a resource with its resourceType is expected", Line: n.Line, Column: n.Column}
 	}
 	return n, nil
-}
-
-// shownPath leaves out a path that holds a long run of digits in a name: no element of
-// FHIR's does, but a sender can put a number there, and paths are logged.
-func shownPath(path string) string {
-	run, inIndex := 0, false
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c == '[' || c == ']':
-			run, inIndex = 0, c == '['
-		case c >= '0' && c <= '9' && !inIndex:
-			if run++; run > 4 {
-				return ""
-			}
-		default:
-			run = 0
-		}
-	}
-	return path
 }
 
 // identity is the id by which a repeated write is known: that of the Bundle, which

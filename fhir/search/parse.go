@@ -20,16 +20,15 @@ const (
 )
 
 // Error lists what is wrong with a search. It names parameters and quotes no values.
-type Error struct{ Issues []fhir.Issue }
-
-// Error returns the issues' texts.
-func (e *Error) Error() string {
-	texts := make([]string, len(e.Issues))
-	for i, issue := range e.Issues {
-		texts[i] = issue.Details
-	}
-	return "search: " + strings.Join(texts, "; ")
+type Error struct {
+	// Issues are for the caller, and name parameters as it spells them.
+	Issues []fhir.Issue
+	texts  []string
 }
+
+// Error returns the issues' texts. It is safe to log: it names only parameters of R4, since
+// a request can have a person's name for one.
+func (e *Error) Error() string { return "search: " + strings.Join(e.texts, "; ") }
 
 // refused are parameters that clients know from elsewhere, with what to do instead.
 var refused = map[string]string{
@@ -51,7 +50,7 @@ func ParseQuery(typ string, params url.Values) (Query, error) {
 	q := queryParser{query: Query{Type: typ, Count: countDefault}, params: compiled().params[typ]}
 	if q.params == nil {
 		q.fail("not-supported", "", "the resource type is not stored here")
-		return Query{}, &Error{q.issues}
+		return Query{}, &Error{q.issues, q.texts}
 	}
 	names := make([]string, 0, len(params))
 	for name := range params {
@@ -67,7 +66,7 @@ func ParseQuery(typ string, params url.Values) (Query, error) {
 		q.fail("too-costly", "", "more than "+strconv.Itoa(clausesMax)+" parameters")
 	}
 	if len(q.issues) > 0 {
-		return Query{}, &Error{q.issues}
+		return Query{}, &Error{q.issues, q.texts}
 	}
 	return q.query, nil
 }
@@ -76,15 +75,30 @@ type queryParser struct {
 	query  Query
 	params []param
 	issues []fhir.Issue
+	texts  []string // of the issues, without what only the caller knows
 }
 
 func (q *queryParser) fail(code, name, text string) {
+	if len(q.issues) >= 20 {
+		return
+	}
+	told, logged := text, text
 	if name != "" {
-		text = shown(name) + ": " + text
+		told, logged = shown(name)+": "+text, q.known(name)+": "+text
 	}
-	if len(q.issues) < 20 {
-		q.issues = append(q.issues, fhir.Issue{Severity: "error", Code: code, Details: text})
+	q.issues = append(q.issues, fhir.Issue{Severity: "error", Code: code, Details: told})
+	q.texts = append(q.texts, logged)
+}
+
+// known is the parameter of the type that name is of, without its modifier, else "?".
+func (q *queryParser) known(name string) string {
+	code, _, _ := strings.Cut(name, ":")
+	code, _, _ = strings.Cut(code, ".")
+	known := func(p param) bool { return p.Code == code }
+	if _, ok := refused[code]; ok || controls[code] || slices.ContainsFunc(q.params, known) {
+		return code
 	}
+	return "?"
 }
 
 // shown is a parameter's name when it looks like one, else "?": a request can have
@@ -132,6 +146,9 @@ func (q *queryParser) unknown(code string) {
 	}
 	q.fail("not-supported", code, "no search parameter of this type")
 }
+
+// controls are the parameters that control reads.
+var controls = map[string]bool{"_count": true, "_sort": true, "_total": true, "_after": true, "_format": true, "_pretty": true}
 
 // control reads what steers the answer rather than selects from it.
 func (q *queryParser) control(name, value string) bool {

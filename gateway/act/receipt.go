@@ -3,6 +3,7 @@ package act
 import (
 	"cmp"
 	"slices"
+	"regexp"
 	"strings"
 	"time"
 
@@ -63,9 +64,16 @@ func (s *Snapshot) outcome(d *ledger.Delivery, r message.Receipt) handover.Event
 	return handover.EventReceipted
 }
 
+// errorCode is what a code of a receipt looks like: E20 of KITH's 8221, 207 of HL7's 0357.
+// What does not is the receiver's own spelling, and is neither kept nor logged.
+var errorCode = regexp.MustCompile(`^[A-Z]{0,2}[0-9]{1,4}$`)
+
 func codesOf(r message.Receipt) string {
 	var codes []string
 	for _, e := range r.Errors {
+		if !errorCode.MatchString(e.Code) {
+			e.Code = "?"
+		}
 		codes = append(codes, e.Code)
 	}
 	if len(codes) == 0 {

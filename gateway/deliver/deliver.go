@@ -3,6 +3,7 @@
 //	deliver.go   the loop: claim, send, record
 //	outcome.go   recording
 //	breakers.go  a receiver that is slow or away
+//	outage.go    what is told of it
 package deliver
 
 import (
@@ -68,6 +69,7 @@ type Deliverer struct {
 	owner    string // this process, in leases
 	wake     chan struct{}
 	breakers breakers
+	outages  kernel.Outages
 }
 
 // New makes a deliverer that the kernel wakes. owner names this process in leases; empty

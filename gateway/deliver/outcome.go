@@ -25,8 +25,8 @@ func (g *Deliverer) record(ctx context.Context, d ledger.Delivery, sent adapters
 	if sendErr != nil {
 		attempt.Fault = handover.FaultOf(sendErr)
 		attempt.Retry = g.k.Now().Add(g.backoff(d.Attempts))
-		g.k.Log.Info("a send failed", "delivery", d.ID, "receiver", d.Receiver, "attempt", d.Attempts, "fault", attempt.Fault.Kind, "cause", attempt.Fault.Error())
 	}
+	g.report(d, attempt.Fault, g.k.Now())
 	// A receiver may receipt before its transport has answered us.
 	key := act.External{Party: d.Receiver, ID: d.ExternalID}.Lock()
 	_, err := g.k.Do(ctx, key, func(s *act.Snapshot) { s.Ahead(d) }, func(s *act.Snapshot) (*act.Plan, error) {

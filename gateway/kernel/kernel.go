@@ -60,6 +60,9 @@ type Observer interface {
 	Took(wire handover.Wire, d ledger.Disposition, took time.Duration)
 	Delivered(wire handover.Wire, state ledger.DeliveryState)
 	Escalated(kind handover.Kind)
+	// Failing is told at each failed send since when a receiver's service fails, and with
+	// the zero time when it answers again.
+	Failing(to handover.PartyID, service string, since time.Time)
 }
 
 type observeNothing struct{}
@@ -67,6 +70,7 @@ type observeNothing struct{}
 func (observeNothing) Took(handover.Wire, ledger.Disposition, time.Duration) {}
 func (observeNothing) Delivered(handover.Wire, ledger.DeliveryState)         {}
 func (observeNothing) Escalated(handover.Kind)                               {}
+func (observeNothing) Failing(handover.PartyID, string, time.Time)           {}
 
 // Sending is what delivers: it is woken by what there is to send, and says when the next
 // send to a receiver that is away may be tried (zero when it may now).
@@ -277,7 +281,7 @@ func (k *Kernel) postpone(s *act.Snapshot, told []ledger.Delivery) {
 	}
 }
 
-// committed wakes and counts.
+// committed wakes, counts and logs.
 func (k *Kernel) committed(p *act.Plan) {
 	if len(p.Unit.Events) > 0 {
 		k.notify()
@@ -295,6 +299,7 @@ func (k *Kernel) committed(p *act.Plan) {
 			k.Observe.Escalated(t.Handover.Kind)
 		}
 	}
+	k.logAct(p)
 }
 
 // Audit records one line that no act causes, such as a read.

@@ -29,6 +29,9 @@ func (c *counts) Took(w handover.Wire, d ledger.Disposition, _ time.Duration) {
 func (c *counts) Delivered(w handover.Wire, s ledger.DeliveryState) {
 	*c = append(*c, fmt.Sprint("delivered ", w, " ", s))
 }
+func (c *counts) Failing(to handover.PartyID, _ string, since time.Time) {
+	*c = append(*c, fmt.Sprint("failing ", to, !since.IsZero()))
+}
 func (c *counts) Escalated(k handover.Kind) { *c = append(*c, fmt.Sprint("escalated ", k)) }
 
 // TestObserve_WhatIsCounted: an escalation when a contact is alerted, a delivery when it has

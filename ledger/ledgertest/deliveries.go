@@ -145,3 +145,30 @@ func testClaimConcurrent(t *testing.T, h Harness) {
 	}
 	whole(t, s)
 }
+
+func testOutbox(t *testing.T, h Harness) {
+	s := h.Open(t)
+	if out := must1(s.Outbox(ctx)); len(out) != 0 {
+		t.Errorf("an empty ledger has %v", out)
+	}
+	in := func(id handover.DeliveryID, to handover.PartyID, state ledger.DeliveryState, made, ended time.Duration) ledger.Delivery {
+		d := sampleDelivery(id, "h", "", Start)
+		d.Receiver, d.State, d.CreatedAt = to, state, Start.Add(made)
+		if d.State.Ended() {
+			d.EndedAt = Start.Add(ended)
+		}
+		return d
+	}
+	must(t, s, ledger.Unit{Deliveries: []ledger.Delivery{
+		in("a1", municipality, ledger.DeliveryReceipted, 0, time.Hour), in("a2", municipality, ledger.DeliveryReceipted, 0, 2*time.Hour),
+		in("a3", municipality, ledger.DeliveryClosed, 0, 9*time.Hour), in("a4", municipality, ledger.DeliveryPending, 3*time.Hour, 0),
+		in("a5", municipality, ledger.DeliverySending, 4*time.Hour, 0), in("a6", municipality, ledger.DeliveryAwaiting, 0, 0),
+		in("b1", institution, ledger.DeliveryParked, 0, 0), in("b2", institution, ledger.DeliveryRefused, 0, 0)}})
+	byReceiver := map[handover.PartyID]ledger.Outbox{}
+	for _, o := range must1(s.Outbox(ctx)) {
+		byReceiver[o.Receiver] = o
+	}
+	same(t, "per receiver", byReceiver, map[handover.PartyID]ledger.Outbox{
+		municipality: {Receiver: municipality, Pending: 2, Oldest: Start.Add(3 * time.Hour), Awaiting: 1, LastReceipt: Start.Add(2 * time.Hour)},
+		institution:  {Receiver: institution, Parked: 2}})
+}

@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"Reindex", testReindex},
 		{"ClaimOrder", testClaimOrder},
 		{"ClaimLease", testClaimLease},
+		{"Outbox", testOutbox},
 		{"ClaimConcurrent", testClaimConcurrent},
 		{"Invariant5_Events", testEvents},
 		{"Group", testGroup},

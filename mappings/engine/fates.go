@@ -143,13 +143,14 @@ func (f fates) carried() []account.CarriedLine {
 	return out
 }
 
-// list lists the leaves with their fates, in document order. All paths share one string.
+// list lists the leaves with their fates, in document order. All paths share one string; a
+// name that no format has is "?" in them, since a sender can put anything there.
 func (f fates) list() []message.ElementFate {
 	paths := make([]byte, 0, 32*len(f.nodes))
 	ends, ids := make([]int, 0, len(f.nodes)), make([]int32, 0, len(f.nodes))
 	for i := range f.nodes {
 		if f.nodes[i].fate != "" {
-			paths = f.appendPath(paths, int32(i))
+			paths = f.appendPath(paths, int32(i), shownName)
 			ends, ids = append(ends, len(paths)), append(ids, int32(i))
 		}
 	}

@@ -242,18 +242,28 @@ func (t *sourceTree) partsOf(id int32, names []string) []int32 {
 
 // path spells a node as integrators know it: PID-3[2].1 or MsgHead/MsgInfo/Type/@V.
 func (t *sourceTree) path(id int32) string {
-	return string(t.appendPath(make([]byte, 0, 64), id))
+	return string(t.appendPath(make([]byte, 0, 64), id, verbatimName))
 }
 
-func (t *sourceTree) appendPath(b []byte, id int32) []byte {
+func verbatimName(name string) string { return name }
+
+// shownName is a name that its format has, else "?".
+func shownName(name string) string {
+	if language.IsName(name) {
+		return name
+	}
+	return "?"
+}
+
+func (t *sourceTree) appendPath(b []byte, id int32, as func(name string) string) []byte {
 	n := &t.nodes[id]
 	switch {
 	case n.parent >= 0:
-		b = append(t.appendPath(b, n.parent), t.marks[n.depth]...)
+		b = append(t.appendPath(b, n.parent, as), t.marks[n.depth]...)
 	case t.root != "":
 		return b
 	}
-	b = append(b, n.n.Name...)
+	b = append(b, as(n.n.Name)...)
 	if n.rep > 0 {
 		b = append(strconv.AppendInt(append(b, '['), int64(n.rep), 10), ']')
 	}

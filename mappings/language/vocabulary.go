@@ -39,6 +39,24 @@ var everyXMLName = sync.OnceValue(func() nameSet {
 	return all
 })
 
+// markupNames are the names of XHTML that Dialogmelding's texts are written in, and of the text
+// between them.
+var markupNames = setOf(strings.Fields("#text a b blockquote br caption center cite code col colgroup dd del div dl dt em font h1 h2 h3 h4 h5 h6 hr " +
+	"i img ins li ol p pre s small span strike strong sub sup table tbody td tfoot th thead tr tt u ul @class @href @id @lang @space @style"))
+
+// IsName reports whether a name in a message is one of its format's: an element or attribute
+// of a Norwegian namespace, markup of its texts, a segment, the number of a part. Another one
+// is a sender's own, and can be anything.
+func IsName(name string) bool {
+	for _, known := range []nameSet{everyXMLName(), markupNames} {
+		if _, ok := known[name]; ok {
+			return true
+		}
+	}
+	_, ok := segments[name]
+	return ok || numberedPart.MatchString(name) || localSegment.MatchString(name)
+}
+
 // segments are the segments of HL7 v2 with their number of fields, the most of versions
 // 2.3 to 2.8 (chapters 2 to 15). Segments of a party's own start with Z.
 var segments = map[string]int{
