@@ -100,11 +100,22 @@ func (g *Intake) begin(in adapters.Inbound) *taking {
 	if in.ReceivedAt.IsZero() {
 		in.ReceivedAt = now
 	}
-	return &taking{in: in, now: now, codec: g.k.Codec(in.Wire), row: ledger.Message{
+	return &taking{in: in, now: now, codec: g.codecOf(in), row: ledger.Message{
 		ID: handover.MessageID(kernel.NewID()), Caller: in.Caller, Wire: in.Wire,
 		Digest: message.DigestOf(in.Raw), Raw: in.Raw,
 		ReceivedAt: in.ReceivedAt.UTC(), Correlation: in.Correlation,
 	}}
+}
+
+// codecOf is the wire's codec, as the caller's settings have it.
+func (g *Intake) codecOf(in adapters.Inbound) adapters.Codec {
+	codec := g.k.Codec(in.Wire)
+	tuned, ok := codec.(adapters.Tuned)
+	party, known := g.k.Directory.Party(in.Caller)
+	if !ok || !known {
+		return codec
+	}
+	return tuned.As(adapters.Settings{Charset: party.HL7.Charset, RefuseFeed: party.HL7.RefuseFeed})
 }
 
 // incoming is the message as a plan takes it.

@@ -23,11 +23,25 @@ func (g *Intake) translate(_ context.Context, t *taking) error {
 	}
 	content, report, err := engine.ToFHIR(m, t.tree, engine.Context{Location: t.sender.Location()})
 	t.content, t.report = content, report
+	t.stayNumber()
 	var f *handover.Fault
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
 	return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.translate", Text: "the message could not be translated", Err: err}
+}
+
+// stayFacts are the facts at the places that a party's settings may name.
+var stayFacts = map[string]string{"PV1-50": "visitAlternate", "PID-18": "account"}
+
+// stayNumber finds the stay's number of a sender that writes it elsewhere.
+func (t *taking) stayNumber() {
+	facts := t.content.Facts
+	for _, place := range t.sender.HL7.StayNumber {
+		if facts["visit"] == "" && facts[stayFacts[place]] != "" {
+			facts["visit"] = facts[stayFacts[place]]
+		}
+	}
 }
 
 // validate holds what was made against the structure of FHIR R4.
