@@ -126,3 +126,22 @@ func TestDeath_WithAndWithoutATime(t *testing.T) {
 		})
 	}
 }
+
+// Invariant 2: what a wire did not take whole is a refused message of who called.
+func TestInvariant2_BrokenMessageIsRefusedAndCounted(t *testing.T) {
+	b := newBench(t)
+	broken := &handover.Fault{Kind: handover.FaultTooLarge, Text: "the message has more bytes than are taken: 21000000"}
+	for _, raw := range []string{adt{trigger: "A01", id: "M1", visit: "V1"}.String()[:120], "no header at all"} {
+		a := b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireHL7v2, Caller: sykehus, Raw: []byte(raw), Correlation: "c", Broken: broken})
+		if a.Outcome != adapters.OutcomeRefused || !strings.Contains(string(a.Bytes), "MSA|AR") {
+			t.Fatalf("%s %q", a.Outcome, a.Bytes)
+		}
+		m := b.message(a.Message)
+		if m.Disposition != ledger.DispositionRefused || m.Caller != sykehus || m.Reason != handover.FaultTooLarge || !strings.Contains(m.Detail, "21000000") {
+			t.Errorf("%s %s %s by %s", m.Disposition, m.Reason, m.Detail, m.Caller)
+		}
+	}
+	if sum := b.balanced(); sum.Received != 2 || sum.Refused != 2 {
+		t.Errorf("the balance is %+v", sum)
+	}
+}

@@ -80,7 +80,18 @@ func (g *Intake) takeSafely(ctx context.Context, t *taking) (answer adapters.Ans
 			answer = unanswered(t, &handover.Fault{Kind: handover.FaultUnknown, Op: "intake.Take", Text: "panic"})
 		}
 	}()
+	if in := t.in; in.Broken != nil {
+		return g.conclude(ctx, t, g.broken(ctx, t))
+	}
 	return g.take(ctx, t)
+}
+
+// broken is the fault of a message that its wire did not take whole; what its start says of
+// its sender is read for the record.
+func (g *Intake) broken(ctx context.Context, t *taking) error {
+	_ = g.decode(ctx, t) // the wire knows better what is wrong
+	g.believeCaller(t)
+	return t.in.Broken
 }
 
 // take is the list of intake's stages.
