@@ -145,3 +145,23 @@ func TestInvariant2_BrokenMessageIsRefusedAndCounted(t *testing.T) {
 		t.Errorf("the balance is %+v", sum)
 	}
 }
+
+// A message that says tens of thousands of things is refused before they are stored, and counted.
+func TestCrowdedMessage_IsRefusedAndCounted(t *testing.T) {
+	b := newBench(t)
+	crowd := func(id string, n int, segment string) string {
+		return adt{trigger: "A01", id: id, visit: id, extra: strings.Repeat(segment, n)}.String()
+	}
+	for id, raw := range map[string]string{
+		"M1": crowd("M1", 32_000, "OBX|2|NM|8867-4^P^LN||72\r"),
+		"M2": crowd("M2", 3000, "OBX|2|NM|8867-4^P^LN||72\r"),
+		"M3": strings.Replace(crowd("M3", 0, ""), "MYRVANG^", strings.Repeat("ALIAS^~", 20_000)+"MYRVANG^", 1),
+	} {
+		a := b.hl7(raw)
+		if a.Outcome != adapters.OutcomeRefused || b.message(a.Message).Reason != handover.FaultTooLarge {
+			t.Errorf("%s: %s, %v", id, a.Outcome, a.Fault)
+		}
+	}
+	b.must(b.hl7(crowd("M4", 300, "OBX|2|NM|8867-4^P^LN||72\r")))
+	b.balanced()
+}

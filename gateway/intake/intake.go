@@ -30,7 +30,16 @@ type Intake struct {
 	validator func(*fhir.Node) []conformance.Issue
 	waiting   waitingRoom
 	inHand    sync.WaitGroup
+	// heavy has a place for each large message that is in hand: the others pass.
+	heavy chan struct{}
 }
+
+// A message over heavyBytes is taken beside at most heavyAtOnce-1 others of that size, so that
+// a few of them hold up no small one, and their trees have a bound.
+const (
+	heavyBytes  = 64 << 10
+	heavyAtOnce = 2
+)
 
 var _ adapters.Intake = (*Intake)(nil)
 
@@ -39,7 +48,7 @@ func New(k *kernel.Kernel, limits message.Limits) *Intake {
 	if limits == (message.Limits{}) {
 		limits = message.DefaultLimits()
 	}
-	return &Intake{k: k, limits: limits, validator: conformance.Validate}
+	return &Intake{k: k, limits: limits, validator: conformance.Validate, heavy: make(chan struct{}, heavyAtOnce)}
 }
 
 // taking is one message on its way through intake; each stage fills its part.
@@ -65,6 +74,14 @@ func (g *Intake) Take(ctx context.Context, in adapters.Inbound) adapters.Answer 
 	g.inHand.Add(1)
 	defer g.inHand.Done()
 	t := g.begin(in)
+	if len(in.Raw) > heavyBytes {
+		select {
+		case g.heavy <- struct{}{}:
+			defer func() { <-g.heavy }()
+		case <-ctx.Done():
+			return unanswered(t, &handover.Fault{Kind: handover.FaultTemporary, Op: "intake.Take", Err: ctx.Err()})
+		}
+	}
 	defer func() { g.k.Observe.Took(in.Wire, t.row.Disposition, g.k.Now().Sub(t.now)) }()
 	return g.takeSafely(ctx, t)
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"stafett/conformance"
 	"stafett/fhir"
@@ -44,8 +45,16 @@ func (t *taking) stayNumber() {
 	}
 }
 
+// resourcesMax bounds the resources that one message becomes. All are stored in one
+// transaction, which nobody else's passes.
+const resourcesMax = 2000
+
 // validate holds what was made against the structure of FHIR R4.
 func (g *Intake) validate(_ context.Context, t *taking) error {
+	if n := len(t.content.Resources); n > resourcesMax {
+		t.report.Fates = nil // as large as the message itself
+		return &handover.Fault{Kind: handover.FaultTooLarge, Op: "intake.validate", Text: fmt.Sprintf("the message says %d things, and %d are taken", n, resourcesMax)}
+	}
 	for _, r := range t.content.Resources {
 		n := r.Resource
 		if r.Name == act.NameTask && n.Get("status") == nil {
