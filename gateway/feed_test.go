@@ -122,6 +122,10 @@ func TestDeath_WithAndWithoutATime(t *testing.T) {
 			if h := b.handover(); h.State != handover.StateWithdrawn || h.Next.None != handover.NoneDied {
 				t.Errorf("%s, %s", h.State, h.Next.None)
 			}
+			b.deliver()
+			if told := b.ofType(kommune, "LOG_UTSKREVET"); len(told) != 1 || !strings.Contains(string(told[0].Raw), `<Uttilstand V="2"`) {
+				t.Errorf("told %d times that the patient left, dead", len(told))
+			}
 			b.balanced()
 		})
 	}
