@@ -82,6 +82,9 @@ type Inbound struct {
 	Raw         []byte
 	ReceivedAt  time.Time
 	Correlation handover.CorrelationID
+	// Broken is why the wire did not take the message whole, nil where it did; Raw is then
+	// its start, and the message is recorded as refused.
+	Broken *handover.Fault
 }
 
 // Outcome is what the transport answer says.

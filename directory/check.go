@@ -46,6 +46,21 @@ func (r *fileReader) check(entries []*entry, served []Wire) {
 		c.routes(e)
 		c.contacts(e)
 		c.credentials(e)
+		c.hl7(e)
+	}
+}
+
+// speller is a wire whose messages name their character set.
+type speller interface{ KnowsCharset(name string) bool }
+
+func (c *checker) hl7(e *entry) {
+	if w, ok := c.wires[handover.WireHL7v2].(speller); ok && e.HL7.Charset != "" && !w.KnowsCharset(e.HL7.Charset) {
+		c.problem(e.hl7.of("charset"), "character set %s is not one that is read", shown(e.HL7.Charset))
+	}
+	for i, place := range e.HL7.StayNumber {
+		if !oneOf(place, StayNumbers()) {
+			c.problem(e.hl7.item("stayNumber", i), "a stay's number is read from one of %s", list(StayNumbers()))
+		}
 	}
 }
 

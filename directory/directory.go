@@ -58,7 +58,9 @@ type Party struct {
 	Overlay string
 	// StartPolicy decides which admissions start a handover.
 	StartPolicy StartPolicy
-	Line        int
+	// HL7 is how its HL7 v2 messages differ from the standard.
+	HL7  HL7
+	Line int
 
 	location *time.Location // of TimeZone
 }
@@ -108,6 +110,21 @@ type Credential struct {
 	CertificateCN string
 	Line          int
 }
+
+// HL7 are a party's settings for the HL7 v2 messages that it sends.
+type HL7 struct {
+	// Charset is the character set of messages whose MSH-18 is empty; empty for UTF-8.
+	Charset string
+	// StayNumber lists where a stay's number stands in messages without PV1-19, in order:
+	// StayNumbers.
+	StayNumber []string
+	// RefuseFeed answers the messages of a feed that are no step of a discharge (A08, A31 …)
+	// as types that are not taken, instead of taking them.
+	RefuseFeed bool
+}
+
+// StayNumbers are the places of HL7.StayNumber: alternate visit id and patient account number.
+func StayNumbers() []string { return []string{"PV1-50", "PID-18"} }
 
 // StartPolicy says when an admission in a feed starts a discharge handover.
 type StartPolicy struct {

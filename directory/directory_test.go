@@ -196,6 +196,8 @@ func TestProblemsNameTheirLine(t *testing.T) {
 		"list for a text": {file("a", "her: [1]"), []string{"d.yaml:7: her must be one value"}},
 		"alias": {file("a", "her: &h 80001\norgNumber: *h"),
 			[]string{"d.yaml:8: orgNumber: aliases are not taken"}},
+		"HL7 settings": {file("a", "hl7: {charset: EBCDIC, stayNumber: [PV1-50, PV1-5], refuseFeed: true}"), []string{
+			"d.yaml:7: character set EBCDIC is not one that is read", "d.yaml:7: a stay's number is read from one of PV1-50, PID-18"}},
 		"flag": {file("a", "startPolicy: {knownRecipient: yes}"), []string{"d.yaml:7: knownRecipient must be true or false"}},
 		"same party id": {file("a", "", "a", ""),
 			[]string{"d.yaml:7: party id a is used twice, first in line 2"}},

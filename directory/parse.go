@@ -68,6 +68,7 @@ func (r *fileReader) whole(entries []*entry, served []Wire) (*Directory, error) 
 type entry struct {
 	Party
 	at          lines
+	hl7         lines
 	services    []lines
 	routes      []lines
 	contacts    []lines
@@ -156,6 +157,7 @@ func (r *fileReader) party(n *yaml.Node) *entry {
 		"credentials":   r.list(func(n *yaml.Node) { r.credential(e, n) }),
 		"overlay":       r.text(&e.Overlay),
 		"startPolicy":   func(_ string, n *yaml.Node, _ lines) { r.startPolicy(e, n) },
+		"hl7":           func(_ string, n *yaml.Node, _ lines) { r.hl7(e, n) },
 	})
 	e.ID, e.Type = handover.PartyID(id), PartyType(kind)
 	return e
@@ -224,5 +226,13 @@ func (r *fileReader) startPolicy(e *entry, n *yaml.Node) {
 		"knownRecipient": r.flag(&e.StartPolicy.KnownRecipient),
 		"units":          r.texts(&e.StartPolicy.Units),
 		"assessedNeed":   r.flag(&e.StartPolicy.AssessedNeed),
+	})
+}
+
+func (r *fileReader) hl7(e *entry, n *yaml.Node) {
+	e.hl7 = r.fields(n, "HL7 v2 settings", map[string]setter{
+		"charset":    r.text(&e.HL7.Charset),
+		"stayNumber": r.texts(&e.HL7.StayNumber),
+		"refuseFeed": r.flag(&e.HL7.RefuseFeed),
 	})
 }

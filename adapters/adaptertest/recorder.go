@@ -24,6 +24,7 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	now    time.Time
+	broken []Taken
 	taken  []Taken
 	first  map[handover.Digest]adapters.Answer
 	refuse *handover.Fault
@@ -78,6 +79,9 @@ func (r *Recorder) Taken() []Taken {
 
 // Take implements adapters.Intake.
 func (r *Recorder) Take(ctx context.Context, in adapters.Inbound) adapters.Answer {
+	if in.Broken != nil {
+		return r.takeBroken(in)
+	}
 	r.mu.Lock()
 	hold := r.hold
 	r.mu.Unlock()
@@ -106,6 +110,25 @@ func (r *Recorder) Take(ctx context.Context, in adapters.Inbound) adapters.Answe
 	}
 	r.taken = append(r.taken, Taken{in, answer})
 	return answer
+}
+
+// takeBroken refuses what a wire did not take whole, and keeps it apart.
+func (r *Recorder) takeBroken(in adapters.Inbound) adapters.Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in.Raw = bytes.Clone(in.Raw)
+	m, _ := r.codec.Decode(in.Raw, message.DefaultLimits())
+	env, _ := r.codec.Envelope(m)
+	answer := adapters.Answer{Outcome: adapters.OutcomeRefused, Fault: in.Broken, Bytes: r.codec.Answer(env, "", in.Broken, r.now)}
+	r.broken = append(r.broken, Taken{in, answer})
+	return answer
+}
+
+// Broken returns what wires did not take whole, in order.
+func (r *Recorder) Broken() []Taken {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Taken(nil), r.broken...)
 }
 
 // answer decides about a message that was not seen before.

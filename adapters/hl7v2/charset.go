@@ -38,8 +38,8 @@ var charsets = map[string]charset{
 
 var nameNoise = strings.NewReplacer(" ", "", "-", "", "\t", "")
 
-// KnownCharset reports whether name names a character set that is taken.
-func KnownCharset(name string) bool {
+// KnowsCharset reports whether name names a character set that is taken.
+func (c *Codec) KnowsCharset(name string) bool {
 	_, ok := charsets[strings.ToUpper(nameNoise.Replace(name))]
 	return ok
 }

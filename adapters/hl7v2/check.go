@@ -17,6 +17,10 @@ func (c *Codec) Check(m *message.Message, _ adapters.Envelope) *handover.Fault {
 	count := map[string]int{}
 	for _, s := range m.Root.Children {
 		count[s.Name]++
+		if field := repeated(s); field != "" {
+			return &handover.Fault{Kind: handover.FaultTooLarge, Op: "hl7v2.Check", Path: s.Name + "-" + field, Line: s.Line, Column: s.Column,
+				Text: "the field has more repetitions than are taken"}
+		}
 	}
 	for _, name := range once {
 		if n := count[name]; n > 1 {
@@ -25,4 +29,28 @@ func (c *Codec) Check(m *message.Message, _ adapters.Envelope) *handover.Fault {
 		}
 	}
 	return nil
+}
+
+// repetitionsMax bounds the repetitions of one field, which are compared with each other.
+const repetitionsMax = 500
+
+// repeated is the number of a field that repeats too often; empty for none.
+func repeated(segment *message.Node) string {
+	run := 0
+	for i, f := range segment.Children {
+		if i > 0 && f.Name == segment.Children[i-1].Name {
+			run++
+		} else {
+			run = 1
+		}
+		if run > repetitionsMax && !textField(segment.Name, f.Name) {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// textField reports OBX-5 and NTE-3, whose repetitions are lines of a text.
+func textField(segment, field string) bool {
+	return segment == "OBX" && field == "5" || segment == "NTE" && field == "3"
 }

@@ -3,9 +3,11 @@ package hl7v2
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"net"
@@ -30,6 +32,7 @@ type connection struct {
 	id     string
 	party  handover.PartyID
 	reader *bufio.Reader
+	frames incoming
 	log    *slog.Logger
 
 	mu   sync.Mutex
@@ -40,7 +43,7 @@ const readerSize = 16 << 10
 
 // serve receives and answers until one side ends, and says why.
 func (c *connection) serve() (reason CloseReason) {
-	c.log = c.server.Logger.With("connection", c.id)
+	c.log = c.server.Logger.With("connection", c.id, "peer", c.conn.RemoteAddr().String())
 	c.stream = c.conn
 	defer func() {
 		if p := recover(); p != nil {
@@ -56,14 +59,26 @@ func (c *connection) serve() (reason CloseReason) {
 	}
 	c.log = c.log.With("party", c.party)
 	c.reader = bufio.NewReaderSize(c.stream, readerSize)
-	for {
-		if reason, ok := c.await(); !ok {
-			return c.end(reason)
+	c.frames = incoming{c.reader, c.brief}
+	for started := false; ; {
+		if !started {
+			if reason, ok := c.await(); !ok {
+				return c.end(reason)
+			}
 		}
-		if reason, ok := c.exchange(); !ok {
-			return c.end(reason)
+		next := c.exchange()
+		if next.closed != "" {
+			return c.end(next.closed)
 		}
+		started = next.started
 	}
+}
+
+// after is what follows a message: closed says why the connection ends, started that the
+// start of another message has been read already.
+type after struct {
+	closed  CloseReason
+	started bool
 }
 
 // end logs what an operator should see.
@@ -117,8 +132,11 @@ func (c *connection) await() (CloseReason, bool) {
 	if !c.setIdle(true) {
 		return c.linger(), false
 	}
-	err := awaitFrame(c.reader)
+	garbage, err := awaitFrame(c.reader)
 	c.setIdle(false)
+	if garbage > 0 {
+		c.log.Warn("mllp bytes outside a frame passed over", "bytes", garbage)
+	}
 	switch {
 	case err == nil:
 		return "", true
@@ -158,13 +176,21 @@ func (c *connection) stopIfIdle() {
 	}
 }
 
-// exchange reads one message and answers it; false with the reason where the connection
-// is to be closed.
-func (c *connection) exchange() (CloseReason, bool) {
+// brief bounds the next read while the end of a frame is looked for.
+func (c *connection) brief(on bool) {
+	wait := c.server.ReadTimeout
+	if on {
+		wait = min(wait, endGrace)
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(wait))
+}
+
+// exchange reads one message and answers it.
+func (c *connection) exchange() after {
 	s := c.server
 	room := s.Budget.Share()
 	defer room.Release()
-	raw, err := readFrame(c.reader, s.MaxBytes, func(size int) error {
+	raw, restarted, err := c.frames.readFrame(s.MaxBytes, func(size int) error {
 		waited, err := room.Grow(s.hard, size)
 		if waited {
 			s.Observer.ReadingStopped()
@@ -176,56 +202,104 @@ func (c *connection) exchange() (CloseReason, bool) {
 	switch {
 	case errors.Is(err, errOversized):
 		return c.refuseOversized(raw, room)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return CloseSlow, false
 	case errors.Is(err, context.Canceled):
-		return CloseShutdown, false
+		return after{closed: CloseShutdown}
+	case restarted:
+		c.recordBroken(raw)
+		c.setIdle(false)
+		return after{started: true}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.recordBroken(raw)
+		return after{closed: CloseSlow}
 	case err != nil:
-		return CloseTruncated, false
+		c.recordBroken(raw)
+		return after{closed: CloseTruncated}
 	}
-	started := time.Now()
+	return c.answer(adapters.Inbound{Raw: raw})
+}
+
+// answer hands a message to intake and writes its answer.
+func (c *connection) answer(in adapters.Inbound) after {
 	// Invariant 1: what is written is intake's answer, made after its commit; without one
 	// the connection is closed, and the sender keeps the message.
-	answer := s.Intake.Take(s.hard, adapters.Inbound{Wire: handover.WireHL7v2, Caller: c.party, Raw: raw,
-		ReceivedAt: s.Now(), Correlation: handover.CorrelationID(uuid.NewString())})
+	answer := c.take(in)
 	if answer.Outcome == adapters.OutcomeUnanswered || len(answer.Bytes) == 0 {
-		s.Observer.MessageAnswered(adapters.OutcomeUnanswered, len(raw), time.Since(started))
-		return CloseUnanswered, false
+		return after{closed: CloseUnanswered}
 	}
 	if !c.write(answer.Bytes) {
-		return CloseWriteFailed, false
+		return after{closed: CloseWriteFailed}
 	}
-	s.Observer.MessageAnswered(answer.Outcome, len(raw), time.Since(started))
-	return "", true
+	return after{}
+}
+
+// take has intake take what was read.
+func (c *connection) take(in adapters.Inbound) adapters.Answer {
+	s, started := c.server, time.Now()
+	in.Wire, in.Caller, in.ReceivedAt, in.Correlation = handover.WireHL7v2, c.party, s.Now(), handover.CorrelationID(uuid.NewString())
+	answer := s.Intake.Take(s.hard, in)
+	outcome := answer.Outcome
+	if len(answer.Bytes) == 0 {
+		outcome = adapters.OutcomeUnanswered
+	}
+	s.Observer.MessageAnswered(outcome, len(in.Raw), time.Since(started))
+	return answer
+}
+
+// headOf is what is kept of a message that was not taken whole.
+func headOf(raw []byte) []byte { return raw[:min(len(raw), headerBytes)] }
+
+// recordBroken has what was read of a message that has no end counted as refused (invariant
+// 2). It is not answered: its sender has begun another, or is gone.
+func (c *connection) recordBroken(raw []byte) {
+	c.log.Warn("mllp message broken off", "bytes", len(raw))
+	if len(raw) == 0 {
+		return
+	}
+	sum := sha256.Sum256(raw)
+	c.take(adapters.Inbound{Raw: headOf(raw), Broken: malformed(fmt.Sprintf("the message was broken off after %d bytes, SHA-256 %x", len(raw), sum), 0, 0)})
 }
 
 // oversizedPassed is how many times the limit is still read of an oversized message, so
 // that its sender comes to read the answer.
 const oversizedPassed = 4
 
-// refuseOversized answers a message that was not read to its end: AR where its header is
-// readable, else nothing, and the connection ends.
-func (c *connection) refuseOversized(start []byte, room *transport.Share) (CloseReason, bool) {
+// refuseOversized has a message over the limit counted as refused (invariant 2), with its
+// size and digest as far as it was read, and answers it: AR where its header is readable,
+// else nothing, and the connection ends.
+func (c *connection) refuseOversized(start []byte, room *transport.Share) after {
 	s := c.server
-	header := s.Codec.header(start)
+	seen := &passed{digest: sha256.New()}
+	_, _ = seen.Write(start)
 	room.Release()
-	passed := passFrame(c.reader, oversizedPassed*s.MaxBytes, start[len(start)-1])
-	s.Observer.MessageAnswered(adapters.OutcomeRefused, s.MaxBytes+1, 0)
-	c.log.Warn("mllp message over the limit refused", "limit", s.MaxBytes)
-	if header == nil || (passed != nil && !errors.Is(passed, errOversized)) {
-		return CloseOversized, false
+	restarted, err := c.frames.passFrame(oversizedPassed*s.MaxBytes, seen)
+	c.log.Warn("mllp message over the limit refused", "limit", s.MaxBytes, "bytes", seen.bytes)
+	in := adapters.Inbound{Raw: seen.head, Broken: tooLarge(fmt.Sprintf("the message has more bytes than are taken: %d, SHA-256 %x", seen.bytes, seen.digest.Sum(nil)), 0, 0)}
+	if s.Codec.header(seen.head) == nil || err != nil && !errors.Is(err, errOversized) {
+		c.take(in)
+		return after{closed: CloseOversized}
 	}
-	env, _ := s.Codec.Envelope(header)
-	at := s.Now()
-	answer := s.Codec.Answer(env, "", tooLarge("the message has more bytes than are taken", 0, 0), at)
-	if !c.write(answer) {
-		return CloseWriteFailed, false
-	}
-	if passed != nil {
+	next := c.answer(in)
+	if next.closed == "" && err != nil {
 		c.linger()
-		return CloseOversized, false
+		next.closed = CloseOversized
 	}
-	return "", true
+	next.started = restarted
+	return next
+}
+
+// passed is what is known of bytes that are not kept.
+type passed struct {
+	digest hash.Hash
+	head   []byte
+	bytes  int
+}
+
+func (p *passed) Write(b []byte) (int, error) {
+	p.bytes += len(b)
+	if room := headerBytes - len(p.head); room > 0 {
+		p.head = append(p.head, b[:min(room, len(b))]...)
+	}
+	return p.digest.Write(b)
 }
 
 // write sends one framed answer.

@@ -54,8 +54,13 @@ func withDefaults(l message.Limits) message.Limits {
 	if l.Nodes <= 0 {
 		l.Nodes = d.Nodes
 	}
+	l.Nodes = min(l.Nodes, nodesMax)
 	return l
 }
+
+// nodesMax bounds the elements of a message on this wire, where each takes two bytes: the
+// longest admissions have a few thousand.
+const nodesMax = 100_000
 
 // headerBytes is how much of an oversized message is read for its MSH.
 const headerBytes = 4 << 10

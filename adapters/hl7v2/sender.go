@@ -167,15 +167,24 @@ func (s *Sender) exchange(ctx context.Context, l *line, to adapters.Target, addr
 	if _, err := l.conn.Write(framed); err != nil {
 		return nil, temporary("the message could not be written", err)
 	}
-	if err := awaitFrame(l.reader); err != nil {
+	if _, err := awaitFrame(l.reader); err != nil {
 		return nil, temporary("the receiver did not answer", err)
 	}
-	raw, err := readFrame(l.reader, answerMax, func(int) error { return nil })
-	if err != nil {
+	answer := incoming{l.reader, func(brief bool) { _ = conn.SetReadDeadline(endOf(brief, deadline)) }}
+	raw, restarted, err := answer.readFrame(answerMax, func(int) error { return nil })
+	if err != nil || restarted {
 		return nil, temporary("the receiver's answer did not arrive whole", err)
 	}
 	l.used = time.Now()
 	return raw, nil
+}
+
+// endOf is a read's deadline; a brief one's is at most endGrace ahead.
+func endOf(brief bool, deadline time.Time) time.Time {
+	if soon := time.Now().Add(endGrace); brief && soon.Before(deadline) {
+		return soon
+	}
+	return deadline
 }
 
 // usable reports whether the line's connection can be written to. After a pause it looks

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"stafett/message"
 	"strings"
 	"sync"
 	"testing"
@@ -396,21 +397,90 @@ func FuzzReadFrame(f *testing.F) {
 	f.Add(framed(admission))
 	f.Add([]byte("\r\n\x0bMSH\x1cx\x1c\r\x0b"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		r := bufio.NewReaderSize(bytes.NewReader(raw), 16)
-		for awaitFrame(r) == nil {
-			got, err := readFrame(r, 64, func(int) error { return nil })
-			if err == nil && len(got) > 64 {
-				t.Fatalf("%d bytes were read over a limit of 64", len(got))
-			}
-			if errors.Is(err, errOversized) {
-				if passFrame(r, 256, got[len(got)-1]) != nil {
+		in := incoming{bufio.NewReaderSize(bytes.NewReader(raw), 16), func(bool) {}}
+		for started := false; ; {
+			if !started {
+				if _, err := awaitFrame(in.Reader); err != nil {
 					return
 				}
-			} else if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			}
+			got, restarted, err := in.readFrame(64, func(int) error { return nil })
+			if len(got) > 64 || bytes.IndexByte(got, startBlock) >= 0 {
+				t.Fatalf("%q was read with a limit of 64", got)
+			}
+			if errors.Is(err, errOversized) {
+				if restarted, err = in.passFrame(256, io.Discard); err != nil {
+					return
+				}
+			}
+			if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatal(err)
 			}
+			started = restarted
 		}
 	})
+}
+
+// A start block begins a message, also inside one: what came before is counted as refused and
+// not answered, and what follows is taken.
+func TestServer_StartBlockInsideAFrame_BeginsAnother(t *testing.T) {
+	var log bytes.Buffer
+	r, connect := start(t, &Server{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := connect()
+	c.write(t, framed(admission)[:150], framed(numberedAdmission(1)))
+	if reply := c.want(t, adaptertest.ReplyPositive); !bytes.Contains(reply.Bytes, []byte("|FJ-10001\r")) {
+		t.Errorf("the answer is %q", reply.Bytes)
+	}
+	if taken := r.Taken(); len(taken) != 1 || !bytes.Equal(taken[0].In.Raw, numberedAdmission(1)) {
+		t.Errorf("%d messages were taken", len(taken))
+	}
+	broken := r.Broken()
+	if len(broken) != 1 || !bytes.Equal(broken[0].In.Raw, admission[:149]) || broken[0].In.Broken.Kind != handover.FaultMalformed || broken[0].In.Caller != fjellheim {
+		t.Fatalf("%d broken messages are counted", len(broken))
+	}
+	if !strings.Contains(log.String(), "broken off") || !strings.Contains(log.String(), "peer="+c.conn.LocalAddr().String()) {
+		t.Errorf("the log is %q", log.String())
+	}
+}
+
+// Padding between frames is passed over without end, and an end block is an end without its
+// carriage return too.
+func TestServer_ToleratesWhatSendersDoBetweenFrames(t *testing.T) {
+	_, connect := start(t, &Server{})
+	c := connect()
+	c.write(t, bytes.Repeat([]byte("\r\n\x00 \n"), 5*garbageMax), []byte{startBlock}, numberedAdmission(1), []byte{endBlock})
+	c.want(t, adaptertest.ReplyPositive)
+	c.write(t, []byte{startBlock}, numberedAdmission(2), []byte{endBlock, '\n'}, []byte{startBlock}, numberedAdmission(3), []byte{endBlock}, framed(numberedAdmission(4)))
+	for range 3 {
+		c.want(t, adaptertest.ReplyPositive)
+	}
+}
+
+// Invariant 2: what is refused for its size, or has no end, is counted, with its size and digest.
+func TestInvariant2_WhatWasNotTakenWholeIsCounted(t *testing.T) {
+	r, connect := start(t, &Server{MaxBytes: 5000})
+	c := connect()
+	oversized := harness().Oversized(6000)
+	c.write(t, framed(oversized))
+	c.want(t, adaptertest.ReplyNegative)
+	c.write(t, framed(admission)[:200])
+	if err := c.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.want(t, adaptertest.ReplyNone)
+	broken := r.Broken()
+	if len(broken) != 2 {
+		t.Fatalf("%d are counted", len(broken))
+	}
+	for i, whole := range [][]byte{oversized, admission[:199]} {
+		f := broken[i].In.Broken
+		if want := fmt.Sprintf("%d", len(whole)); !strings.Contains(f.Text, want) || !strings.Contains(f.Text, string(message.DigestOf(whole))) {
+			t.Errorf("%q does not tell %s and the digest", f.Text, want)
+		}
+		if len(broken[i].In.Raw) > headerBytes {
+			t.Errorf("%d bytes are kept", len(broken[i].In.Raw))
+		}
+	}
 }
 
 // observer keeps the reasons for which connections were closed.

@@ -26,6 +26,7 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventStarted:            "LOG_UTSKREVET",
 	handover.EventDischarged:         "LOG_UTSKREVET",
 	handover.EventDischargeCancelled: "LOG_UTSKREVET",
+	handover.EventDied:               "LOG_UTSKREVET", // with Uttilstand 2 (Volven 8431)
 }
 
 // Schemes returns http and https.

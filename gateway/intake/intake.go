@@ -30,7 +30,16 @@ type Intake struct {
 	validator func(*fhir.Node) []conformance.Issue
 	waiting   waitingRoom
 	inHand    sync.WaitGroup
+	// heavy has a place for each large message that is in hand: the others pass.
+	heavy chan struct{}
 }
+
+// A message over heavyBytes is taken beside at most heavyAtOnce-1 others of that size, so that
+// a few of them hold up no small one, and their trees have a bound.
+const (
+	heavyBytes  = 64 << 10
+	heavyAtOnce = 2
+)
 
 var _ adapters.Intake = (*Intake)(nil)
 
@@ -39,7 +48,7 @@ func New(k *kernel.Kernel, limits message.Limits) *Intake {
 	if limits == (message.Limits{}) {
 		limits = message.DefaultLimits()
 	}
-	return &Intake{k: k, limits: limits, validator: conformance.Validate}
+	return &Intake{k: k, limits: limits, validator: conformance.Validate, heavy: make(chan struct{}, heavyAtOnce)}
 }
 
 // taking is one message on its way through intake; each stage fills its part.
@@ -66,6 +75,14 @@ func (g *Intake) Take(ctx context.Context, in adapters.Inbound) adapters.Answer 
 	g.inHand.Add(1)
 	defer g.inHand.Done()
 	t := g.begin(in)
+	if len(in.Raw) > heavyBytes {
+		select {
+		case g.heavy <- struct{}{}:
+			defer func() { <-g.heavy }()
+		case <-ctx.Done():
+			return unanswered(t, &handover.Fault{Kind: handover.FaultTemporary, Op: "intake.Take", Err: ctx.Err()})
+		}
+	}
 	defer func() { g.k.Observe.Took(in.Wire, t.row.Disposition, g.k.Now().Sub(t.now)) }()
 	return g.takeSafely(ctx, t)
 }
@@ -81,7 +98,18 @@ func (g *Intake) takeSafely(ctx context.Context, t *taking) (answer adapters.Ans
 			answer = unanswered(t, &handover.Fault{Kind: handover.FaultUnknown, Op: "intake.Take", Text: "panic"})
 		}
 	}()
+	if in := t.in; in.Broken != nil {
+		return g.conclude(ctx, t, g.broken(ctx, t))
+	}
 	return g.take(ctx, t)
+}
+
+// broken is the fault of a message that its wire did not take whole; what its start says of
+// its sender is read for the record.
+func (g *Intake) broken(ctx context.Context, t *taking) error {
+	_ = g.decode(ctx, t) // the wire knows better what is wrong
+	g.believeCaller(t)
+	return t.in.Broken
 }
 
 // take is the list of intake's stages.
@@ -101,11 +129,22 @@ func (g *Intake) begin(in adapters.Inbound) *taking {
 	if in.ReceivedAt.IsZero() {
 		in.ReceivedAt = now
 	}
-	return &taking{in: in, now: now, codec: g.k.Codec(in.Wire), row: ledger.Message{
+	return &taking{in: in, now: now, codec: g.codecOf(in), row: ledger.Message{
 		ID: handover.MessageID(kernel.NewID()), Caller: in.Caller, Wire: in.Wire,
 		Digest: message.DigestOf(in.Raw), Raw: in.Raw,
 		ReceivedAt: in.ReceivedAt.UTC(), Correlation: in.Correlation,
 	}}
+}
+
+// codecOf is the wire's codec, as the caller's settings have it.
+func (g *Intake) codecOf(in adapters.Inbound) adapters.Codec {
+	codec := g.k.Codec(in.Wire)
+	tuned, ok := codec.(adapters.Tuned)
+	party, known := g.k.Directory.Party(in.Caller)
+	if !ok || !known {
+		return codec
+	}
+	return tuned.As(adapters.Settings{Charset: party.HL7.Charset, RefuseFeed: party.HL7.RefuseFeed})
 }
 
 // incoming is the message as a plan takes it.

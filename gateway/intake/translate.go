@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"stafett/conformance"
 	"stafett/fhir"
@@ -23,6 +24,7 @@ func (g *Intake) translate(_ context.Context, t *taking) error {
 	}
 	content, report, err := engine.ToFHIR(m, t.tree, engine.Context{Location: t.sender.Location()})
 	t.content, t.report = content, report
+	t.stayNumber()
 	var f *handover.Fault
 	if err == nil || errors.As(err, &f) {
 		return err
@@ -30,8 +32,29 @@ func (g *Intake) translate(_ context.Context, t *taking) error {
 	return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.translate", Text: "the message could not be translated", Err: err}
 }
 
+// stayFacts are the facts at the places that a party's settings may name.
+var stayFacts = map[string]string{"PV1-50": "visitAlternate", "PID-18": "account"}
+
+// stayNumber finds the stay's number of a sender that writes it elsewhere.
+func (t *taking) stayNumber() {
+	facts := t.content.Facts
+	for _, place := range t.sender.HL7.StayNumber {
+		if facts["visit"] == "" && facts[stayFacts[place]] != "" {
+			facts["visit"] = facts[stayFacts[place]]
+		}
+	}
+}
+
+// resourcesMax bounds the resources that one message becomes. All are stored in one
+// transaction, which nobody else's passes.
+const resourcesMax = 2000
+
 // validate holds what was made against the structure of FHIR R4.
 func (g *Intake) validate(_ context.Context, t *taking) error {
+	if n := len(t.content.Resources); n > resourcesMax {
+		t.report.Fates = nil // as large as the message itself
+		return &handover.Fault{Kind: handover.FaultTooLarge, Op: "intake.validate", Text: fmt.Sprintf("the message says %d things, and %d are taken", n, resourcesMax)}
+	}
 	for _, r := range t.content.Resources {
 		n := r.Resource
 		if r.Name == act.NameTask && n.Get("status") == nil {

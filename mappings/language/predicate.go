@@ -23,6 +23,14 @@ var predicates = map[string]Predicate{
 	"flawed":  isNumber(numberFlawed),
 	"volven":  func(_, n *message.Node) bool { return numberOf(n) == "" && otherNumbers[idType(n)] },
 	"unnamed": func(_, n *message.Node) bool { return numberOf(n) == "" && !otherNumbers[idType(n)] },
+	// An identifier of the patient in a Hodemelding, the same way.
+	"ident-fnr":    isIdent(fhir.NumberFNR),
+	"ident-dnr":    isIdent(fhir.NumberDNR),
+	"ident-hnr":    isIdent(fhir.NumberHNR),
+	"ident-fhn":    isIdent(fhir.NumberFHN),
+	"ident-duf":    isIdent(numberDUF),
+	"ident-flawed": isIdent(numberFlawed),
+	"ident-other":  isIdent(""),
 	// A person's name (XPN): the legal one, else the one in use, else the first.
 	"main-name":  func(parent, n *message.Node) bool { return mainName(parent, n.Name) == n },
 	"other-name": func(parent, n *message.Node) bool { return mainName(parent, n.Name) != n },
@@ -109,6 +117,22 @@ func numberOf(n *message.Node) string {
 		return numberFlawed
 	}
 	return byDigits
+}
+
+func isIdent(kind string) Predicate {
+	return func(_, n *message.Node) bool { return identOf(n) == kind }
+}
+
+// identOf is numberOf for an Ident of a Hodemelding (Volven 8116).
+func identOf(n *message.Node) string {
+	byDigits := fhir.PersonNumber(withoutBlanks(n.Text("Id")))
+	switch typ := n.Text("TypeId", "@V"); typ {
+	case fhir.NumberFNR, fhir.NumberDNR, fhir.NumberFHN:
+		return cmp.Or(byDigits, numberFlawed)
+	case fhir.NumberHNR, numberDUF:
+		return typ
+	}
+	return ""
 }
 
 // withoutBlanks is a number as it is compared: senders group its digits.

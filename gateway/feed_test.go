@@ -1,0 +1,171 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"stafett/adapters"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+var feedTriggers = []string{"A02", "A08", "A12", "A21", "A22", "A28", "A29", "A31", "A34", "A40", "A47", "A52", "A53", "A60"}
+
+// A feed tells of every patient: what begins no handover is taken, and used for none.
+func TestFeed_WithoutAHandoverIsApplied(t *testing.T) {
+	b := newBench(t)
+	for _, trigger := range feedTriggers {
+		m := b.message(b.must(b.hl7(adt{trigger: trigger, id: "F" + trigger, visit: "V1"}.String())).Message)
+		if m.Disposition != ledger.DispositionApplied || m.Handover != "" {
+			t.Errorf("%s: %s %s", trigger, m.Disposition, m.Detail)
+		}
+	}
+	b.deliver()
+	if n := len(b.out.to(kommune)); n != 0 {
+		t.Errorf("the municipality was told %d times of what is not a handover", n)
+	}
+	b.balanced()
+}
+
+// With a handover they are what follows in it, and nothing that a sender must hear of.
+func TestFeed_FollowsInAHandover(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	h := b.handover().ID
+	for _, trigger := range []string{"A02", "A08", "A21", "A22", "A40"} {
+		m := b.message(b.must(b.hl7(adt{trigger: trigger, id: "F" + trigger, visit: "V1"}.String())).Message)
+		if m.Disposition == ledger.DispositionRefused || m.Handover != h {
+			t.Errorf("%s: %s %s on %q", trigger, m.Disposition, m.Detail, m.Handover)
+		}
+	}
+	b.balanced()
+}
+
+func TestFeed_RefusedWhereThePartyAsksForIt(t *testing.T) {
+	b := newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer("    facilities: [FJELLHEIM]", "    facilities: [FJELLHEIM]\n    hl7: {refuseFeed: true}")
+	})
+	if a := b.hl7(adt{trigger: "A08", id: "F1", visit: "V1"}.String()); a.Outcome != adapters.OutcomeRefused || !strings.Contains(string(a.Bytes), "MSA|AR") {
+		t.Errorf("%s %q", a.Outcome, a.Bytes)
+	}
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	b.balanced()
+}
+
+// A sender's settings: its character set, and where its stays are numbered.
+func TestHL7Settings_OfTheSender(t *testing.T) {
+	b := newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer("    facilities: [FJELLHEIM]", "    facilities: [FJELLHEIM]\n    hl7: {charset: ISO-8859-1, stayNumber: [PV1-50]}")
+	})
+	raw := strings.Replace(adt{trigger: "A01", id: "M1"}.String(), "UNICODE UTF-8", "", 1)
+	raw = strings.Replace(raw, "MYRVANG^SOLVEIG", "S\xd8RBY^SOLVEIG", 1)
+	raw = strings.Replace(raw, "20260225101500|", "20260225101500||||||S-77", 1)
+	b.must(b.hl7(raw))
+	b.state(handover.StateAnnounced, sykehus)
+	b.deliver()
+	if told := b.ofType(kommune, "LOG_INNLAGT"); len(told) != 1 || !strings.Contains(string(told[0].Raw), "<FamilyName>SØRBY<") {
+		t.Errorf("told %d times", len(told))
+	}
+	b.must(b.hl7(strings.NewReplacer("A01", "A16", "|M1|", "|M2|").Replace(raw)))
+	b.state(handover.StateRequested, sykehus)
+}
+
+// Invariant 9: a message about two patients discloses neither to the other's receiver.
+func TestInvariant9_SecondPatientInAMessage(t *testing.T) {
+	b := newBench(t)
+	a := b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", extra: "PID|2||12894800264^^^FNR^FNR||ANNEN^PERSON||19480912|M\r"}.String())
+	if a.Outcome != adapters.OutcomeRefused || !strings.Contains(string(a.Bytes), "MSA|AE|M1") || !strings.Contains(string(a.Bytes), "|100^") {
+		t.Fatalf("%s %q", a.Outcome, a.Bytes)
+	}
+	b.deliver()
+	if n := len(b.out.to(kommune)); n != 0 {
+		t.Errorf("told %d times", n)
+	}
+	b.balanced()
+}
+
+// A time that decides and cannot be read is replaced by no other: a person asks for it. In a
+// feed nobody does.
+func TestUnreadableTime_IsParkedWhereItDecides(t *testing.T) {
+	b := newBench(t)
+	unreadable := func(m adt) string { return strings.Replace(m.String(), "20260225101500", "20260225101500Z", 1) }
+	m := b.message(b.must(b.hl7(unreadable(adt{trigger: "A01", id: "M1", visit: "V1"}))).Message)
+	if m.Disposition != ledger.DispositionParked || !strings.Contains(m.Detail, "PV1-44") {
+		t.Errorf("%s %s", m.Disposition, m.Detail)
+	}
+	m = b.message(b.must(b.hl7(unreadable(adt{trigger: "A01", id: "M2", visit: "V2", noNeed: true}))).Message)
+	if m.Disposition != ledger.DispositionApplied {
+		t.Errorf("of a feed: %s %s", m.Disposition, m.Detail)
+	}
+	b.deliver()
+	if n := len(b.out.to(kommune)); n != 0 {
+		t.Errorf("told %d times", n)
+	}
+	a := b.hl7(strings.Replace(adt{trigger: "A01", id: "M3", visit: "V3"}.String(), "EVN||20260302095500|||HJEL01|20260302093000", "EVN|", 1))
+	if a.Outcome != adapters.OutcomeRefused || !strings.Contains(string(a.Bytes), "|101^") {
+		t.Errorf("without the time of its event: %s %q", a.Outcome, a.Bytes)
+	}
+	b.balanced()
+}
+
+// A death ends the handover, with its time or without, said by PID-30, PID-29 or PV1-36.
+func TestDeath_WithAndWithoutATime(t *testing.T) {
+	for name, edit := range map[string]*strings.Replacer{
+		"PID-30": strings.NewReplacer("||^PRN^PH^^^^70000000", "||^PRN^PH^^^^70000000"+strings.Repeat("|", 17)+"Y"),
+		"PID-29": strings.NewReplacer("||^PRN^PH^^^^70000000", "||^PRN^PH^^^^70000000"+strings.Repeat("|", 16)+"20260302090000|Y"),
+		"PV1-36": strings.NewReplacer("|V1|||||||||||||||||1|", "|V1|||||||||||||||||20|"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+			b.must(b.hl7(edit.Replace(adt{trigger: "A03", id: "M2", visit: "V1"}.String())))
+			if h := b.handover(); h.State != handover.StateWithdrawn || h.Next.None != handover.NoneDied {
+				t.Errorf("%s, %s", h.State, h.Next.None)
+			}
+			b.deliver()
+			if told := b.ofType(kommune, "LOG_UTSKREVET"); len(told) != 1 || !strings.Contains(string(told[0].Raw), `<Uttilstand V="2"`) {
+				t.Errorf("told %d times that the patient left, dead", len(told))
+			}
+			b.balanced()
+		})
+	}
+}
+
+// Invariant 2: what a wire did not take whole is a refused message of who called.
+func TestInvariant2_BrokenMessageIsRefusedAndCounted(t *testing.T) {
+	b := newBench(t)
+	broken := &handover.Fault{Kind: handover.FaultTooLarge, Text: "the message has more bytes than are taken: 21000000"}
+	for _, raw := range []string{adt{trigger: "A01", id: "M1", visit: "V1"}.String()[:120], "no header at all"} {
+		a := b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireHL7v2, Caller: sykehus, Raw: []byte(raw), Correlation: "c", Broken: broken})
+		if a.Outcome != adapters.OutcomeRefused || !strings.Contains(string(a.Bytes), "MSA|AR") {
+			t.Fatalf("%s %q", a.Outcome, a.Bytes)
+		}
+		m := b.message(a.Message)
+		if m.Disposition != ledger.DispositionRefused || m.Caller != sykehus || m.Reason != handover.FaultTooLarge || !strings.Contains(m.Detail, "21000000") {
+			t.Errorf("%s %s %s by %s", m.Disposition, m.Reason, m.Detail, m.Caller)
+		}
+	}
+	if sum := b.balanced(); sum.Received != 2 || sum.Refused != 2 {
+		t.Errorf("the balance is %+v", sum)
+	}
+}
+
+// A message that says tens of thousands of things is refused before they are stored, and counted.
+func TestCrowdedMessage_IsRefusedAndCounted(t *testing.T) {
+	b := newBench(t)
+	crowd := func(id string, n int, segment string) string {
+		return adt{trigger: "A01", id: id, visit: id, extra: strings.Repeat(segment, n)}.String()
+	}
+	for id, raw := range map[string]string{
+		"M1": crowd("M1", 32_000, "OBX|2|NM|8867-4^P^LN||72\r"),
+		"M2": crowd("M2", 3000, "OBX|2|NM|8867-4^P^LN||72\r"),
+		"M3": strings.Replace(crowd("M3", 0, ""), "MYRVANG^", strings.Repeat("ALIAS^~", 20_000)+"MYRVANG^", 1),
+	} {
+		a := b.hl7(raw)
+		if a.Outcome != adapters.OutcomeRefused || b.message(a.Message).Reason != handover.FaultTooLarge {
+			t.Errorf("%s: %s, %v", id, a.Outcome, a.Fault)
+		}
+	}
+	b.must(b.hl7(crowd("M4", 300, "OBX|2|NM|8867-4^P^LN||72\r")))
+	b.balanced()
+}
