@@ -24,6 +24,7 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventStarted:            "LOG_UTSKREVET",
 	handover.EventDischarged:         "LOG_UTSKREVET",
 	handover.EventDischargeCancelled: "LOG_UTSKREVET",
+	handover.EventDied:               "LOG_UTSKREVET", // with Uttilstand 2
 }
 
 // Schemes returns http and https.

@@ -247,10 +247,19 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 	if visit := in.Content.Facts["visit"]; visit != "" {
 		hs, _ := s.Keys.Get(Key{ledger.KeyVisit, in.Row.Sender, visit})
 		// A stay that is not known yet is a new one, whatever else the patient has.
-		h, _ := pick(hs, in.Row.Sender)
+		h, _ := pick(in.unfree(hs), in.Row.Sender)
 		return h, nil
 	}
 	return in.findByPatient(s)
+}
+
+// unfree are the handovers that hold the message's stay number: one that was registered in
+// error leaves it to the next message that begins one.
+func (in Incoming) unfree(hs []handover.Handover) []handover.Handover {
+	if !slices.Contains(begins, in.Content.Event) {
+		return hs
+	}
+	return slices.DeleteFunc(slices.Clone(hs), func(h handover.Handover) bool { return h.State == handover.StateVoided })
 }
 
 // pick prefers the open handover, else the newest; only those the party takes part in.

@@ -37,6 +37,11 @@ func referredTo(task fhir.Task) []named {
 func (o *outgoing) contentFor() account.Canonical {
 	c := o.canonical()
 	c.Event, c.Kind = o.Event, o.Handover.Kind
+	if patient := c.Resource(act.NamePatient); o.Event == handover.EventDied && patient != nil &&
+		patient.Get("deceasedDateTime") == nil && patient.Str("deceasedBoolean") != "true" {
+		// Who died may be said by the event alone.
+		patient.Set("deceasedBoolean", fhir.Bool(true))
+	}
 	if !o.codec.Notice(o.typ) {
 		return c
 	}
@@ -99,6 +104,10 @@ func (o *outgoing) asItStands() account.Canonical {
 		}
 	}
 	c.Resources = append(c.Resources, account.Named{Name: act.NameTask, Resource: o.Task.Clone()})
+	if n := o.responsible(&c); n != nil {
+		names[n.ResourceType()+"/"+n.ID()] = "practitioner"
+		c.Resources = append(c.Resources, account.Named{Name: "practitioner", Resource: n})
+	}
 	for _, r := range c.Resources {
 		fhir.References(r.Resource, func(ref *fhir.Node) {
 			if name, ok := names[ref.Str("reference")]; ok {
@@ -107,6 +116,12 @@ func (o *outgoing) asItStands() account.Canonical {
 		})
 	}
 	return c
+}
+
+// responsible is the first of the persons who take part in the stay; nil for none.
+func (o *outgoing) responsible(c *account.Canonical) *fhir.Node {
+	ref := c.Resource("encounter").Str("participant", "individual", "reference")
+	return o.referred(&fhir.Reference{Reference: &ref})
 }
 
 // referred is what a reference of the Task leads to, for the eyes of the party; nil for

@@ -10,6 +10,7 @@
 package tell
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -98,7 +99,7 @@ func (t *Teller) address(o *outgoing) bool {
 	}
 	bySender := o.Actor.Role == handover.RoleSender
 	for _, w := range o.s.Wires(o.Handover.Kind) {
-		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, o.Event, bySender)
+		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, cmp.Or(o.TakesBack, o.Event), bySender)
 		service, ok := o.party.ServiceFor(w, o.typ)
 		if ok {
 			o.service, o.rules = service, t.Rules[w]
