@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"encoding/base64"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +96,87 @@ func (b *bench) lastState(want handover.State) {
 	for _, h := range b.all() {
 		if h.State != handover.StateVoided && h.State != want {
 			b.t.Errorf("%s is %s, want %s", h.ID, h.State, want)
+		}
+	}
+}
+
+// toldHospital opens a gateway whose hospital is told on a wire.
+func toldHospital(t *testing.T, wire handover.Wire) *bench {
+	const service = `wire: hl7v2, url: "mllp://127.0.0.1:2575", takes: ["*"], application: EPJ, facility: FJELLHEIM`
+	return newBench(t, func(b *bench) {
+		if wire != handover.WireHL7v2 {
+			b.edit = strings.NewReplacer(service, `wire: `+string(wire)+`, url: "http://127.0.0.1:8089/", takes: ["*"]`)
+		}
+	})
+}
+
+// plain is a message with what is in Base64 in it made readable as well.
+func plain(raw []byte) string {
+	text := strings.ReplaceAll(string(raw), "\\E\\", "\\")
+	for _, part := range regexp.MustCompile(`[A-Za-z0-9+/=\s]{24,}`).FindAllString(text, -1) {
+		if data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(part), "")); err == nil {
+			text += "\n" + string(data)
+		}
+	}
+	return text
+}
+
+// TestInvariant6_NothingOfAnAnswerStaysBehind: the remark, the further notes and the documents of
+// an answer reach the hospital on each wire, word for word; two answers are for a person to read.
+func TestInvariant6_NothingOfAnAnswerStaysBehind(t *testing.T) {
+	const yes = "SVAR=KAN_MOTTA;DATO=2026-03-04"
+	remark := func(s string) string {
+		return strings.Replace(s, "</TekstNotatInnhold>", "</TekstNotatInnhold><Merknad>men bare hvis seng er på plass</Merknad>", 1)
+	}
+	letter := func(text string) string {
+		return `<Document><RefDoc><MsgType V="XML" DN="XML-instans"/><Content><Dialogmelding xmlns="http://www.kith.no/xmlstds/dialog/2013-01-23"><Notat><TemaKodet V="1" DN="Tilbakemelding på mottak av utskrivningsklar pasient" S="2.16.578.1.12.4.1.1.9155"/><TekstNotatInnhold>` +
+			text + `</TekstNotatInnhold></Notat></Dialogmelding></Content></RefDoc></Document>`
+	}
+	const pdf = `<Document><RefDoc><MsgType V="A" DN="Vedlegg"/><MimeType>application/pdf</MimeType><Description>Plan</Description><Content><Base64Container xmlns="http://www.kith.no/xmlstds/base64container">JVBERi0xLjQgcGxhbiBmb3Igc2VuZw==</Base64Container></Content></RefDoc></Document>`
+	further := func(s, more string) string { return strings.Replace(s, "</MsgHead>", more+"</MsgHead>", 1) }
+	for _, tt := range []struct {
+		name  string
+		edit  func(string) string
+		state handover.State
+		says  string
+	}{
+		{"remark", remark, handover.StateAccepted, "men bare hvis seng er på plass"},
+		{"two documents", func(s string) string { return further(s, letter("SVAR=KAN_IKKE_MOTTA;DATO=UKJENT")) }, handover.StateReceived, "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT"},
+		{"two notes", func(s string) string {
+			note := letter("Nei, likevel ikke.")
+			note = note[strings.Index(note, "<Notat>"):strings.Index(note, "</Dialogmelding>")]
+			return strings.Replace(s, "</Dialogmelding>", note+"</Dialogmelding>", 1)
+		}, handover.StateReceived, "Nei, likevel ikke."},
+		{"a further note in a further letter", func(s string) string {
+			return further(s, strings.Replace(letter("Se under."), "</Dialogmelding>", `<Notat><TemaKodet V="6" S="2.16.578.1.12.4.1.1.7322"/><TekstNotatInnhold>Har hun rullator?</TekstNotatInnhold></Notat></Dialogmelding>`, 1))
+		}, handover.StateReceived, "Har hun rullator?"},
+		{"pdf", func(s string) string { return further(s, pdf) }, handover.StateAccepted, "%PDF-1.4 plan for seng"},
+	} {
+		for _, wire := range []handover.Wire{handover.WireHL7v2, handover.WireKITH, handover.WireFHIR} {
+			t.Run(tt.name+" to "+string(wire), func(t *testing.T) {
+				b := toldHospital(t, wire)
+				b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
+				b.receiptAll()
+				b.must(b.kith(tt.edit(notat("n1", b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")[0].ID, yes))))
+				if h := b.handover(); h.State != tt.state {
+					t.Errorf("%s, want %s", h.State, tt.state)
+				}
+				if tt.state == handover.StateReceived {
+					b.attention(handover.AttentionAnswerNeedsReading)
+				}
+				b.deliver()
+				var all string
+				for _, o := range b.out.to(sykehus) {
+					all += plain(o.Raw)
+				}
+				if !strings.Contains(all, tt.says) || !strings.Contains(all, yes) {
+					t.Errorf("the hospital is not told %q: %s", tt.says, all)
+				}
+				if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+					t.Errorf("parked: %d messages, %+v", len(ms), ds)
+				}
+				b.balanced()
+			})
 		}
 	}
 }

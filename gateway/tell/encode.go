@@ -55,8 +55,12 @@ func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
 	if err != nil {
 		return nil, nil, AsFault(op, err)
 	}
-	if len(rep.Leftover) > 0 {
-		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rep.Leftover, "nb")}
+	rest, err := o.attachDocuments(tree, rep.Leftover)
+	if err != nil {
+		return nil, nil, AsFault(op, err)
+	}
+	if len(rest) > 0 {
+		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rest, "nb")}
 		if err := o.codec.Attach(tree, doc); err != nil {
 			return nil, nil, AsFault(op, err)
 		}

@@ -5,6 +5,7 @@
 //	tell.go      where a telling goes, and the delivery's row
 //	content.go   what a party is told: the sender's own message, or the handover as it stands
 //	encode.go    that content in the receiver's format: mapped, or as FHIR resources
+//	attach.go    documents of the content that the format has no place for
 //	receipt.go   receipts for the sender of a message
 //	text.go      notices and alerts in words
 package tell
