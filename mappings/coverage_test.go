@@ -61,7 +61,7 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 		{"kith", "DIALOG_NOTAT", "dialog 1.1", "", "kith/dialog-notat", []handover.EventName{handover.EventAnsweredUnclearly}},
 		{"kith", "DIALOG_NOTAT", "dialog 1.0", "", "kith/dialog-notat-1.0", nil},
 		{"kith", "DIALOG_NOTAT", "dialog 1.0", "svarlinje-1", "kith/dialog-notat-svarlinje-1-1.0", nil},
-		{"kith", "DIALOG_NOTAT", "dialog 1.1", "svarlinje-1", "kith/dialog-notat-svarlinje-1", []handover.EventName{handover.EventAccepted, handover.EventDeferred, handover.EventAnsweredUnclearly}},
+		{"kith", "DIALOG_NOTAT", "dialog 1.1", "svarlinje-1", "kith/dialog-notat-svarlinje-1", []handover.EventName{handover.EventAnsweredUnclearly, handover.EventAccepted, handover.EventDeferred, handover.EventAnsweredUnclearly}},
 		{"kith", "DIALOG_HELSEFAGLIG", "", "", "kith/dialog-helsefaglig", nil},
 	} {
 		m, ok := set.For(c.wire, c.typ, c.version, c.over)

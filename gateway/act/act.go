@@ -4,6 +4,8 @@
 //	act.go        what the record says (Snapshot), and what a plan still wants to read
 //	plan.go       what an act changes (rows) and whom it tells (tellings)
 //	decision.go   one event on one handover: decide, plan its effects and what follows
+//	  stay.go     what a message says of a stay, laid over what is known
+//	  telling.go  who is told, and what is taken back as it was told
 //	view.go       a handover as the act leaves it: the versions that it writes
 //	  resource.go, project.go, share.go: a message's resources, the Task, who may read what
 //	message.go    ← a message that was read       receipt.go  ← what became of a send

@@ -184,15 +184,6 @@ func (d *decision) planNext(e handover.Effect) {
 	next.planSuccessorTask()
 }
 
-// planTelling plans the message by which a party learns what happened.
-func (d *decision) planTelling(e handover.Effect) {
-	from := d.actor.Party
-	if from == "" || from == e.Party {
-		from = Counterpart(d.next, e.Party)
-	}
-	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: e.Party, From: from, Event: d.eventOf(e)})
-}
-
 // planAlert plans the notice by which a contact is escalated to, on a wire of its own party.
 func (d *decision) planAlert(e handover.Effect) {
 	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeAlert, To: e.Party,

@@ -104,6 +104,10 @@ type Telling struct {
 	To, From handover.PartyID
 	// Event is what is told.
 	Event handover.EventName
+	// TakesBack is the earlier event that this one undoes, where its notice is taken back as it
+	// was told: with the content of Was.
+	TakesBack handover.EventName
+	Was       *Scene
 	// Attention and Number are set for an alert: Number counts from 1 and says to which
 	// contact it goes.
 	Attention handover.AttentionReason

@@ -2,8 +2,8 @@ package act
 
 import (
 	"cmp"
-	"slices"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 

@@ -23,6 +23,7 @@ const (
 func (d *decision) planContent() {
 	task := d.task
 	for _, r := range d.resolve() {
+		r.Resource = d.onWhatIsKnown(r)
 		if r.Name != NameTask {
 			d.planResource(r.Resource, d.actor.Party, d.fresh(r))
 		} else if d.actor.Role == handover.RoleSender || d.creates() {

@@ -37,17 +37,73 @@ func referredTo(task fhir.Task) []named {
 func (o *outgoing) contentFor() account.Canonical {
 	c := o.canonical()
 	c.Event, c.Kind = o.Event, o.Handover.Kind
+	if patient := c.Resource(act.NamePatient); o.Event == handover.EventDied && patient != nil &&
+		patient.Get("deceasedDateTime") == nil && patient.Str("deceasedBoolean") != "true" {
+		// Who died may be said by the event alone.
+		patient.Set("deceasedBoolean", fhir.Bool(true))
+	}
 	if !o.codec.Notice(o.typ) {
 		return c
 	}
-	text := []string{o.text()}
-	for _, p := range o.Content.Resource("communication").Each("payload") {
+	said := o.said(&c)
+	note := o.communication(strings.Join(append([]string{o.text()}, wordsOf(said)...), "\n\n"))
+	keepOf(said, note)
+	c.Resources = slices.DeleteFunc(c.Resources, func(r account.Named) bool { return r.Resource == said })
+	c.Resources = append(c.Resources, account.Named{Name: nameNote, Resource: note})
+	return c
+}
+
+// nameNote is the text of a message: of a translated one, and of one to be made.
+const nameNote = "communication"
+
+// said is the text that the act's own message carries; nil for none.
+func (o *outgoing) said(c *account.Canonical) *fhir.Node {
+	if said := c.Resource(nameNote); said != nil {
+		return said
+	}
+	at := slices.IndexFunc(c.Resources, func(r account.Named) bool { return r.Resource.ResourceType() == "Communication" })
+	if at < 0 {
+		return nil
+	}
+	return c.Resources[at].Resource
+}
+
+// wordsOf are a Communication's texts and the remarks on them, word for word.
+func wordsOf(said *fhir.Node) []string {
+	var out []string
+	for _, p := range said.Each("payload") {
 		if s := p.Str("contentString"); s != "" {
-			text = append(text, s)
+			out = append(out, s)
 		}
 	}
-	c.Resources = append(c.Resources, account.Named{Name: "communication", Resource: o.communication(strings.Join(text, "\n\n"))})
-	return c
+	for _, n := range said.Each("note") {
+		out = append(out, "Merknad: "+n.Str("text"))
+	}
+	return out
+}
+
+// keepOf keeps what else a text says of itself: its kind, its time, who wrote it, its topic.
+func keepOf(said, note *fhir.Node) {
+	if said == nil {
+		return
+	}
+	for _, m := range said.Members {
+		if note.Get(m.Name) == nil && !slices.Contains([]string{"id", "meta", "note"}, m.Name) {
+			note.Set(m.Name, m.Value)
+		}
+	}
+	if sent := said.Get("sent"); sent != nil {
+		note.Set("sent", sent)
+	}
+	if topic := said.At("topic").Str("text"); topic != "" {
+		note.Get("topic").Set("text", fhir.Str(topic))
+	}
+	for _, p := range said.Each("payload") {
+		if p.Get("contentString") == nil {
+			payload := note.Get("payload")
+			payload.Items = append(payload.Items, p)
+		}
+	}
 }
 
 func (o *outgoing) canonical() account.Canonical {
@@ -56,7 +112,9 @@ func (o *outgoing) canonical() account.Canonical {
 	case patient != nil && o.Actor.Role == handover.RoleSender:
 		return o.sendersOwn()
 	case o.Task != nil && act.TakesPart(o.party.ID, o.Handover):
-		return o.asItStands()
+		c := o.asItStands()
+		o.addSaid(&c)
+		return c
 	case patient != nil && o.Handover.ID == "":
 		return account.Canonical{Resources: []account.Named{{Name: act.NamePatient, Resource: patient.Clone()}}}
 	}
@@ -99,6 +157,10 @@ func (o *outgoing) asItStands() account.Canonical {
 		}
 	}
 	c.Resources = append(c.Resources, account.Named{Name: act.NameTask, Resource: o.Task.Clone()})
+	if n := o.responsible(&c); n != nil {
+		names[n.ResourceType()+"/"+n.ID()] = "practitioner"
+		c.Resources = append(c.Resources, account.Named{Name: "practitioner", Resource: n})
+	}
 	for _, r := range c.Resources {
 		fhir.References(r.Resource, func(ref *fhir.Node) {
 			if name, ok := names[ref.Str("reference")]; ok {
@@ -107,6 +169,53 @@ func (o *outgoing) asItStands() account.Canonical {
 		})
 	}
 	return c
+}
+
+// addSaid adds what the act itself says beside the handover as it stands: of its message, or
+// what it writes. Nothing of it stays behind (invariant 6).
+func (o *outgoing) addSaid(c *account.Canonical) {
+	own := map[string]bool{act.NamePatient: true, act.NameTask: true, "encounter": true, "unit": true, "practitioner": true}
+	for _, r := range o.Content.Resources {
+		if !own[r.Name] {
+			c.Resources = append(c.Resources, account.Named{Name: r.Name, Resource: r.Resource.Clone()})
+		}
+	}
+	if len(o.Content.Resources) > 0 {
+		return
+	}
+	seen := map[ledger.ResourceKey]bool{}
+	for _, r := range c.Resources {
+		seen[ledger.ResourceKey{Type: r.Resource.ResourceType(), ID: r.Resource.ID()}] = true
+	}
+	counts := map[string]int{}
+	for _, w := range o.Written {
+		key := ledger.ResourceKey{Type: w.Type, ID: w.ID}
+		n := o.Resource(o.s, key, o.party.ID)
+		if n == nil || seen[key] || slices.Contains(notSaid, w.Type) {
+			continue
+		}
+		seen[key] = true
+		family := familyOf(w.Type)
+		counts[family]++
+		c.Resources = append(c.Resources, account.Named{Name: fmt.Sprintf("%s-%d", family, counts[family]), Resource: n})
+	}
+}
+
+// notSaid are the types of what a handover refers to itself.
+var notSaid = []string{"Task", "Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Provenance", "AuditEvent"}
+
+// familyOf is the name by which mappings know resources of a type.
+func familyOf(typ string) string {
+	if typ == "DocumentReference" {
+		return "attachment"
+	}
+	return strings.ToLower(typ)
+}
+
+// responsible is the first of the persons who take part in the stay; nil for none.
+func (o *outgoing) responsible(c *account.Canonical) *fhir.Node {
+	ref := c.Resource("encounter").Str("participant", "individual", "reference")
+	return o.referred(&fhir.Reference{Reference: &ref})
 }
 
 // referred is what a reference of the Task leads to, for the eyes of the party; nil for

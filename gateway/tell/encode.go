@@ -1,6 +1,7 @@
 package tell
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -25,6 +26,9 @@ func (t *Teller) fix(d *ledger.Delivery, o *outgoing) error {
 	var ok bool
 	if o.codec, ok = o.rules.(adapters.Codec); !ok {
 		return unmapped("tell.fix")
+	}
+	if o.cancels() && o.Was != nil {
+		o.Scene = *o.Was
 	}
 	o.content = o.contentFor()
 	if o.unreadable != nil {
@@ -51,8 +55,12 @@ func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
 	if err != nil {
 		return nil, nil, AsFault(op, err)
 	}
-	if len(rep.Leftover) > 0 {
-		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rep.Leftover, "nb")}
+	rest, err := o.attachDocuments(tree, rep.Leftover)
+	if err != nil {
+		return nil, nil, AsFault(op, err)
+	}
+	if len(rest) > 0 {
+		doc := adapters.Document{Title: "Opplysninger uten egen plass i meldingen", ContentType: "text/plain; charset=utf-8", Data: account.Readable(rest, "nb")}
 		if err := o.codec.Attach(tree, doc); err != nil {
 			return nil, nil, AsFault(op, err)
 		}
@@ -88,19 +96,34 @@ func (t *Teller) header(d *ledger.Delivery, o *outgoing) {
 		Receiver: AddressOf(o.party)}
 	h.Receiver.HERService, h.Receiver.ServiceName = o.service.HER, o.service.Name
 	h.Receiver.Application, h.Receiver.Facility = o.service.Application, o.service.Facility
-	if o.codec.Cancels(o.Event) {
+	if o.cancels() {
 		h.Status = "C"
-		earlier, _ := o.s.Sent.Get(o.Handover.ID)
-		for _, e := range earlier {
-			if e.Receiver == d.Receiver && e.Type == o.typ {
-				h.Parent, h.Conversation = e.ExternalID, e.ExternalID
-			}
-		}
 	}
+	h.Parent, h.Conversation = o.thread()
 	facts := map[string]string{}
 	maps.Copy(facts, o.content.Facts)
 	facts["status"] = h.Status
 	o.content.Header, o.content.Facts = h, facts
+}
+
+// cancels reports whether the message takes an earlier one of its type back (Volven 7309 C).
+func (o *outgoing) cancels() bool {
+	return !o.codec.Notice(o.typ) && (o.TakesBack != "" || o.codec.Cancels(o.Event))
+}
+
+// thread is the message that this one follows, and the first one of them: of its type to the
+// same receiver, where it is no notice (HITS 1218:2019).
+func (o *outgoing) thread() (parent, first string) {
+	if o.codec.Notice(o.typ) {
+		return "", ""
+	}
+	earlier, _ := o.s.Sent.Get(o.Handover.ID)
+	for _, e := range earlier {
+		if e.Receiver == o.party.ID && e.Type == o.typ && e.ExternalID != "" {
+			parent, first = e.ExternalID, cmp.Or(first, e.ExternalID)
+		}
+	}
+	return parent, first
 }
 
 func (t *Teller) addressOf(dir *directory.Directory, id handover.PartyID) account.Address {

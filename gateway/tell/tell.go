@@ -5,11 +5,13 @@
 //	tell.go      where a telling goes, and the delivery's row
 //	content.go   what a party is told: the sender's own message, or the handover as it stands
 //	encode.go    that content in the receiver's format: mapped, or as FHIR resources
+//	attach.go    documents of the content that the format has no place for
 //	receipt.go   receipts for the sender of a message
 //	text.go      notices and alerts in words
 package tell
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -98,7 +100,7 @@ func (t *Teller) address(o *outgoing) bool {
 	}
 	bySender := o.Actor.Role == handover.RoleSender
 	for _, w := range o.s.Wires(o.Handover.Kind) {
-		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, o.Event, bySender)
+		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, cmp.Or(o.TakesBack, o.Event), bySender)
 		service, ok := o.party.ServiceFor(w, o.typ)
 		if ok {
 			o.service, o.rules = service, t.Rules[w]

@@ -173,6 +173,7 @@ var national = map[handover.EventName][2]string{
 	handover.EventAdmitted: {"LOG_INNLAGT", "N"}, handover.EventVoided: {"LOG_INNLAGT", "C"},
 	handover.EventReady: {"LOG_UTSKRIVNINGSKLAR", "N"}, handover.EventNotReady: {"LOG_AVMELDING", "N"},
 	handover.EventStarted: {"LOG_UTSKREVET", "N"}, handover.EventDischarged: {"LOG_UTSKREVET", "N"}, handover.EventDischargeCancelled: {"LOG_UTSKREVET", "C"},
+	handover.EventDied: {"LOG_UTSKREVET", "N"},
 }
 
 // TestTelling_EachEventOnEachWire: the type of the message, and its text where it has one.
@@ -259,20 +260,52 @@ func TestTelling_DayUnknown(t *testing.T) {
 	}
 }
 
-// TestTelling_CancellationRefersToWhatItCancels: the last message of the same type to the
-// same party.
-func TestTelling_CancellationRefersToWhatItCancels(t *testing.T) {
+// TestTelling_RefersToWhatItFollows: a cancellation, and what is told again, to the last message
+// of the same type to the same party; both in the conversation of the first.
+func TestTelling_RefersToWhatItFollows(t *testing.T) {
 	r := newRoom(t)
 	r.stored(stay())
 	r.s.Sent.Put("h1", []ledger.Delivery{
 		{Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "first-to-it"}, {Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "last-to-it"},
 		{Receiver: municipality, Type: "LOG_UTSKREVET", ExternalID: "another-type"}, {Receiver: another, Type: "LOG_INNLAGT", ExternalID: "to-another"}}, true)
-	raw := string(r.made(telling(stay(), hospital, handover.EventVoided)).Raw)
-	if !strings.Contains(raw, "<RefToParent>last-to-it<") || strings.Contains(raw, "to-another") || strings.Contains(raw, "another-type") {
-		t.Error(raw)
+	for _, event := range []handover.EventName{handover.EventVoided, handover.EventAdmitted} {
+		raw := string(r.made(telling(stay(), hospital, event)).Raw)
+		if !strings.Contains(raw, "<RefToParent>last-to-it</RefToParent><RefToConversation>first-to-it<") || strings.Contains(raw, "to-another") || strings.Contains(raw, "another-type") {
+			t.Errorf("%s: %s", event, raw)
+		}
 	}
-	if raw := string(r.made(telling(stay(), hospital, handover.EventAdmitted)).Raw); strings.Contains(raw, "last-to-it") {
-		t.Errorf("what cancels nothing refers to it: %s", raw)
+}
+
+// TestTelling_TakesBackAsItWasTold: with the content of before the act, whatever its message says.
+func TestTelling_TakesBackAsItWasTold(t *testing.T) {
+	for notice, typ := range map[handover.EventName]string{handover.EventAdmitted: "LOG_INNLAGT", handover.EventReady: "LOG_UTSKRIVNINGSKLAR", handover.EventDischarged: "LOG_UTSKREVET"} {
+		r := newRoom(t)
+		r.stored(stay())
+		r.s.Sent.Put("h1", []ledger.Delivery{{Receiver: municipality, Type: typ, ExternalID: "told"}}, true)
+		back := telling(stay(), hospital, handover.EventVoided)
+		was := back.Scene
+		back.TakesBack, back.Was = notice, &was
+		back.Content.Resources = []account.Named{{Name: "patient", Resource: fhir.Obj("resourceType", "Patient", "name", []*fhir.Node{fhir.Obj("family", "Lunde")})}}
+		d := r.made(back)
+		raw := string(d.Raw)
+		if d.Type != typ || d.Event != handover.EventVoided || !strings.Contains(raw, `Forsendelsesstatus V="C"`) || !strings.Contains(raw, "12034800241") ||
+			strings.Contains(raw, "Lunde") || !strings.Contains(raw, "<RefToParent>told<") {
+			t.Errorf("%s: %s of %s, %s: %s", notice, d.Type, d.Event, d.Error, raw)
+		}
+	}
+}
+
+// TestTelling_DeathIsSaidInTheNationalMessage: Uttilstand 2, with or without a time of death.
+func TestTelling_DeathIsSaidInTheNationalMessage(t *testing.T) {
+	for _, element := range []*fhir.Node{nil, fhir.Str("2026-03-02T08:00:00+01:00")} {
+		r := newRoom(t)
+		r.stored(stay())
+		patient := fhir.Obj("resourceType", "Patient", "id", "p", "deceasedDateTime", element,
+			"identifier", []*fhir.Node{fhir.Identifier(fhir.SystemFNR, "12034800241")}, "name", []*fhir.Node{fhir.Obj("family", "Myrvang")})
+		r.store(patient, hospital, municipality)
+		if raw := string(r.made(telling(stay(), hospital, handover.EventDied)).Raw); !strings.Contains(raw, `Uttilstand V="2"`) {
+			t.Errorf("%v: %s", element, raw)
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func HeaderNames() []string { return slices.Sorted(maps.Keys(headerValues)) }
 var facts = map[string]string{
 	"visit": "string", "unit": "string", "kommunenummer": "string", "postalCode": "string",
 	"facility": "string", "visitAuthority": "string", "visitAlternate": "string", "account": "string",
-	"status": "string", "answer": "string", "unreadable": "string",
+	"status": "string", "answer": "string", "secondAnswer": "string", "unreadable": "string",
 	"knownRecipient": "code", "assessedNeed": "code", "reserved": "boolean", "died": "boolean",
 	"admittedAt": "instant", "readyAt": "instant", "dischargedAt": "instant", "diedAt": "instant", "occurredAt": "instant",
 }

@@ -187,7 +187,7 @@ func (r *toRun) in(s *language.Step, base int32, dst *fhir.Node) {
 	if !r.content(s, m.id, node) || fresh && !r.attach(s, dst, node) {
 		return
 	}
-	if s.Message.Steps[len(s.Message.Steps)-1].Filters != nil {
+	if last := s.Message.Steps[len(s.Message.Steps)-1]; last.Filters != nil || last.Nth > 0 {
 		r.nodes[m.id].claimed = true
 	}
 	r.chose(s, m)
