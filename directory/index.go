@@ -51,15 +51,15 @@ func (d *Directory) add(i int, p *Party) {
 	d.byID[p.ID] = i
 	d.routes[i] = indexRoutes(p.Routes)
 	if p.HER != "" {
-		d.byHER[p.HER] = address{i, -1}
+		d.byHER[handover.PlainNumber(p.HER)] = address{i, -1}
 	}
 	for j, s := range p.Services {
 		if s.HER != "" {
-			d.byHER[s.HER] = address{i, j}
+			d.byHER[handover.PlainNumber(s.HER)] = address{i, j}
 		}
 	}
 	if p.OrgNumber != "" {
-		d.byOrgNumber[p.OrgNumber] = i
+		d.byOrgNumber[handover.PlainNumber(p.OrgNumber)] = i
 	}
 	for _, f := range p.Facilities {
 		d.byFacility[f] = i
@@ -97,9 +97,10 @@ func (d *Directory) at(i int, ok bool) (Party, bool) {
 }
 
 // ByHER returns the party that a HER-id names. The service is nil when the id is that of
-// the organisation (level 1) and set when it is that of a service (level 2).
+// the organisation (level 1) and set when it is that of a service (level 2). Numbers are
+// compared as handover.PlainNumber spells them, here and in ByOrgNumber.
 func (d *Directory) ByHER(her string) (Party, *Service, bool) {
-	a, ok := d.byHER[her]
+	a, ok := d.byHER[handover.PlainNumber(her)]
 	if !ok {
 		return Party{}, nil, false
 	}
@@ -112,7 +113,7 @@ func (d *Directory) ByHER(her string) (Party, *Service, bool) {
 
 // ByOrgNumber returns the party with that organisation number.
 func (d *Directory) ByOrgNumber(number string) (Party, bool) {
-	i, ok := d.byOrgNumber[number]
+	i, ok := d.byOrgNumber[handover.PlainNumber(number)]
 	return d.at(i, ok)
 }
 

@@ -62,7 +62,7 @@ func (g *Intake) identifySender(t *taking) error {
 const identifyOp = "intake.identify"
 
 func checkID(t *taking) error {
-	if externalID(t.env.ID, t.in.Raw) != t.env.ID {
+	if externalID(t.env.ID, t.in.Raw) == "" && t.env.ID != "" {
 		return &handover.Fault{Kind: handover.FaultBadMessageID, Op: identifyOp, Text: "an id must not hold a national number"}
 	}
 	return nil
@@ -75,6 +75,7 @@ func checkByWire(t *taking) error {
 		return nil
 	}
 	if f := c.Check(t.tree, t.env); f != nil {
+		t.checked = true
 		return f
 	}
 	return nil
@@ -100,16 +101,20 @@ func (g *Intake) identifyReceiver(t *taking) error {
 
 // namesOther reports whether an address names an organisation other than this gateway.
 func (g *Intake) namesOther(a adapters.Address) bool {
+	if _, service, ok := g.k.Directory.ByHER(a.HERService); ok && service != nil {
+		return true
+	}
 	if cmp.Or(a.HER, a.HERService, a.OrgNumber) == "" {
 		return cmp.Or(a.Facility, g.k.Self.Facility) != g.k.Self.Facility
 	}
-	return a.HER != g.k.Self.HER || a.HER == ""
+	return a.HER == "" || a.HER != handover.PlainNumber(g.k.Self.HER)
 }
 
-// partyAt finds the party that an address names: by HER-id of the service, of the
-// organisation, by organisation number, by MSH facility, in that order.
+// partyAt finds the party that an address names: by HER-id of the service, which decides
+// where that of the organisation differs (HITS 1168:2016 chapter 11), of the organisation,
+// by organisation number, by MSH facility, in that order.
 func (g *Intake) partyAt(a adapters.Address) (directory.Party, *directory.Service, bool) {
-	if p, s, ok := g.k.Directory.ByHER(a.HERService); ok && cmp.Or(a.HER, p.HER) == p.HER {
+	if p, s, ok := g.k.Directory.ByHER(a.HERService); ok && (s != nil || cmp.Or(a.HER, p.HER) == p.HER) {
 		return p, s, true
 	}
 	if p, s, ok := g.k.Directory.ByHER(a.HER); ok {

@@ -58,6 +58,7 @@ type taking struct {
 	again    bool              // a kept message that is tried again
 	person   string            // the named person who had it tried again
 	rerouted handover.PartyID  // the receiver that person chose
+	checked  bool              // identify: the wire's own checks found the fault
 }
 
 // Take is intake. It returns only after the commit, or unanswered (invariant 1).

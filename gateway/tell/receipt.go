@@ -2,9 +2,9 @@ package tell
 
 import (
 	"encoding/json"
+	"time"
 
 	"stafett/adapters"
-	"stafett/directory"
 	"stafett/gateway/act"
 	"stafett/handover"
 	"stafett/ledger"
@@ -21,7 +21,7 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 		return
 	}
 	id := codec.NewID()
-	raw, err := receiptBytes(codec, r, id, s, party)
+	raw, err := t.receiptBytes(codec, r, id, s.Now.In(party.Location()))
 	if raw == nil && err == nil {
 		return
 	}
@@ -45,16 +45,22 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	u.Deliveries = append(u.Deliveries, d)
 }
 
-func receiptBytes(codec adapters.Codec, r act.Receipting, id string, s *act.Snapshot, party directory.Party) ([]byte, error) {
+// receiptBytes makes the receipt. What the gateway refuses it refuses in its own name, and by
+// no receipt where it has no number by which it could be named (invariant 11).
+func (t *Teller) receiptBytes(codec adapters.Codec, r act.Receipting, id string, at time.Time) ([]byte, error) {
 	var env adapters.Envelope
 	if len(r.Original.Envelope) > 0 {
 		if err := json.Unmarshal(r.Original.Envelope, &env); err != nil {
 			return nil, err
 		}
 	}
-	at := s.Now.In(party.Location())
-	if r.Refusal != nil {
-		return codec.Refusal(env, r.Refusal, id, at)
+	if r.Refusal == nil {
+		return codec.Relay(env, *r.Receipt, id, at)
 	}
-	return codec.Relay(env, *r.Receipt, id, at)
+	if t.Self.HER == "" && t.Self.OrgNumber == "" {
+		return nil, nil
+	}
+	env.Receiver = adapters.Address{HER: t.Self.HER, HERService: t.Self.HERService, OrgNumber: t.Self.OrgNumber,
+		Name: t.Self.Name, ServiceName: t.Self.ServiceName}
+	return codec.Refusal(env, r.Refusal, id, at)
 }
