@@ -123,6 +123,24 @@ func (d *Directory) ByFacility(facility string) (Party, bool) {
 	return d.at(i, ok)
 }
 
+// Named finds the party that a message's address names: by HER-id of the service, which
+// decides where that of the organisation is another's (HITS 1168:2016 chapter 11), of the
+// organisation, by organisation number, by MSH facility, in that order. The service is nil
+// where none is named or known.
+func (d *Directory) Named(herService, her, orgNumber, facility string) (Party, *Service, bool) {
+	if p, s, ok := d.ByHER(herService); ok && (s != nil || her == "" || handover.PlainNumber(her) == handover.PlainNumber(p.HER)) {
+		return p, s, true
+	}
+	if p, s, ok := d.ByHER(her); ok {
+		return p, s, true
+	}
+	if p, ok := d.ByOrgNumber(orgNumber); ok {
+		return p, nil, true
+	}
+	p, ok := d.ByFacility(facility)
+	return p, nil, ok
+}
+
 // ByCertificateCN returns the party whose client certificate has that subject common name.
 func (d *Directory) ByCertificateCN(cn string) (Party, bool) {
 	i, ok := d.byCN[cn]
@@ -215,7 +233,18 @@ func inRange(ranges []Route, code string) (handover.PartyID, bool) {
 // stands for any, and an empty messageType asks for any service on the wire.
 func (p Party) ServiceFor(wire handover.Wire, messageType string) (Service, bool) {
 	for _, s := range p.Services {
-		if (wire == "" || s.Wire == wire) && s.takes(messageType) {
+		if s.Accepts(wire, messageType) {
+			return s, true
+		}
+	}
+	return Service{}, false
+}
+
+// Sending returns the service of p on wire that a message was sent from, by its HER-id, where
+// it can be sent to.
+func (p Party) Sending(wire handover.Wire, her string) (Service, bool) {
+	for _, s := range p.Services {
+		if her != "" && s.Wire == wire && s.URL != "" && handover.PlainNumber(s.HER) == handover.PlainNumber(her) {
 			return s, true
 		}
 	}
@@ -232,7 +261,11 @@ func (p Party) Service(name string) (Service, bool) {
 	return Service{}, false
 }
 
-func (s Service) takes(messageType string) bool {
+// Accepts reports whether s takes messageType on wire, empty ones as in ServiceFor.
+func (s Service) Accepts(wire handover.Wire, messageType string) bool {
+	if wire != "" && s.Wire != wire {
+		return false
+	}
 	for _, t := range s.Takes {
 		if t == messageType || t == "*" || messageType == "" {
 			return true

@@ -6,6 +6,7 @@
 //	content.go   what a party is told: the sender's own message, or the handover as it stands
 //	encode.go    that content in the receiver's format: mapped, or as FHIR resources
 //	receipt.go   receipts for the sender of a message
+//	pass.go      messages that go on as they came
 //	text.go      notices and alerts in words
 package tell
 
@@ -46,6 +47,9 @@ func (t *Teller) AddDeliveries(s *act.Snapshot, p *act.Plan) {
 	}
 	for _, r := range p.Receipts {
 		t.addReceipt(s, &p.Unit, r)
+	}
+	for _, m := range p.Passings {
+		t.addPassing(s, &p.Unit, m)
 	}
 }
 
