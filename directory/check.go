@@ -125,7 +125,7 @@ func (c *checker) her(her string, line int) {
 	if her != "" && !isDigits(her, 1, 10) {
 		c.problem(line, "HER-id must be digits")
 	}
-	c.once("HER-id", her, line)
+	c.once("HER-id", handover.PlainNumber(her), line)
 }
 
 func (c *checker) orgNumber(e *entry) {

@@ -51,15 +51,15 @@ func (d *Directory) add(i int, p *Party) {
 	d.byID[p.ID] = i
 	d.routes[i] = indexRoutes(p.Routes)
 	if p.HER != "" {
-		d.byHER[p.HER] = address{i, -1}
+		d.byHER[handover.PlainNumber(p.HER)] = address{i, -1}
 	}
 	for j, s := range p.Services {
 		if s.HER != "" {
-			d.byHER[s.HER] = address{i, j}
+			d.byHER[handover.PlainNumber(s.HER)] = address{i, j}
 		}
 	}
 	if p.OrgNumber != "" {
-		d.byOrgNumber[p.OrgNumber] = i
+		d.byOrgNumber[handover.PlainNumber(p.OrgNumber)] = i
 	}
 	for _, f := range p.Facilities {
 		d.byFacility[f] = i
@@ -97,9 +97,10 @@ func (d *Directory) at(i int, ok bool) (Party, bool) {
 }
 
 // ByHER returns the party that a HER-id names. The service is nil when the id is that of
-// the organisation (level 1) and set when it is that of a service (level 2).
+// the organisation (level 1) and set when it is that of a service (level 2). Numbers are
+// compared as handover.PlainNumber spells them, here and in ByOrgNumber.
 func (d *Directory) ByHER(her string) (Party, *Service, bool) {
-	a, ok := d.byHER[her]
+	a, ok := d.byHER[handover.PlainNumber(her)]
 	if !ok {
 		return Party{}, nil, false
 	}
@@ -112,7 +113,7 @@ func (d *Directory) ByHER(her string) (Party, *Service, bool) {
 
 // ByOrgNumber returns the party with that organisation number.
 func (d *Directory) ByOrgNumber(number string) (Party, bool) {
-	i, ok := d.byOrgNumber[number]
+	i, ok := d.byOrgNumber[handover.PlainNumber(number)]
 	return d.at(i, ok)
 }
 
@@ -120,6 +121,24 @@ func (d *Directory) ByOrgNumber(number string) (Party, bool) {
 func (d *Directory) ByFacility(facility string) (Party, bool) {
 	i, ok := d.byFacility[facility]
 	return d.at(i, ok)
+}
+
+// Named finds the party that a message's address names: by HER-id of the service, which
+// decides where that of the organisation is another's (HITS 1168:2016 chapter 11), of the
+// organisation, by organisation number, by MSH facility, in that order. The service is nil
+// where none is named or known.
+func (d *Directory) Named(herService, her, orgNumber, facility string) (Party, *Service, bool) {
+	if p, s, ok := d.ByHER(herService); ok && (s != nil || her == "" || handover.PlainNumber(her) == handover.PlainNumber(p.HER)) {
+		return p, s, true
+	}
+	if p, s, ok := d.ByHER(her); ok {
+		return p, s, true
+	}
+	if p, ok := d.ByOrgNumber(orgNumber); ok {
+		return p, nil, true
+	}
+	p, ok := d.ByFacility(facility)
+	return p, nil, ok
 }
 
 // ByCertificateCN returns the party whose client certificate has that subject common name.
@@ -214,7 +233,18 @@ func inRange(ranges []Route, code string) (handover.PartyID, bool) {
 // stands for any, and an empty messageType asks for any service on the wire.
 func (p Party) ServiceFor(wire handover.Wire, messageType string) (Service, bool) {
 	for _, s := range p.Services {
-		if (wire == "" || s.Wire == wire) && s.takes(messageType) {
+		if s.Accepts(wire, messageType) {
+			return s, true
+		}
+	}
+	return Service{}, false
+}
+
+// Sending returns the service of p on wire that a message was sent from, by its HER-id, where
+// it can be sent to.
+func (p Party) Sending(wire handover.Wire, her string) (Service, bool) {
+	for _, s := range p.Services {
+		if her != "" && s.Wire == wire && s.URL != "" && handover.PlainNumber(s.HER) == handover.PlainNumber(her) {
 			return s, true
 		}
 	}
@@ -231,7 +261,11 @@ func (p Party) Service(name string) (Service, bool) {
 	return Service{}, false
 }
 
-func (s Service) takes(messageType string) bool {
+// Accepts reports whether s takes messageType on wire, empty ones as in ServiceFor.
+func (s Service) Accepts(wire handover.Wire, messageType string) bool {
+	if wire != "" && s.Wire != wire {
+		return false
+	}
 	for _, t := range s.Takes {
 		if t == messageType || t == "*" || messageType == "" {
 			return true

@@ -271,11 +271,15 @@ func TestReceipt_RepeatedAndUnknown(t *testing.T) {
 	if m := b.message(a.Message); m.Disposition != ledger.DispositionApplied {
 		t.Fatalf("%s", m.Disposition)
 	}
-	// A negative one after the positive: the first is final.
-	b.must(b.kith(appRec(klar, "2")))
 	if b.lastEvent() != events || b.handover().Version != h.Version {
 		t.Fatal("a second receipt changed something")
 	}
+	// A negative one after the positive: the first is final, and a person looks.
+	b.must(b.kith(appRec(klar, "2")))
+	if b.handover().State != h.State || b.told(kommune, klar.Type).State != ledger.DeliveryReceipted {
+		t.Fatal("a negative receipt after the positive changed what is known")
+	}
+	b.attention(handover.AttentionReceiptsContradict)
 	a = b.must(b.kith(appRec(adapters.Outgoing{ID: uuidOf("nothing"), Type: klar.Type, Raw: klar.Raw}, "1")))
 	if m := b.message(a.Message); m.Disposition != ledger.DispositionParked || m.Contact == "" {
 		t.Fatalf("%s", m.Disposition)

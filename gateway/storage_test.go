@@ -205,6 +205,9 @@ func (c *panicking) Decode(raw []byte, l message.Limits) (*message.Message, erro
 	return c.Codec.Decode(raw, l)
 }
 
+// As keeps the panic, whatever the party's settings.
+func (c *panicking) As(adapters.Settings) adapters.Codec { return c }
+
 // TestInvariant1_PanicLeavesTheMessageUnanswered: the sender still owns it.
 func TestInvariant1_PanicLeavesTheMessageUnanswered(t *testing.T) {
 	c := &panicking{Codec: &hl7v2.Codec{}}

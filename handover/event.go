@@ -112,6 +112,8 @@ const (
 	AttentionOverdue              AttentionReason = "overdue"
 	AttentionIllegalEvent         AttentionReason = "illegal-event"
 	AttentionPatientDied          AttentionReason = "patient-died"
+	// AttentionReceiptsContradict: one system has receipted a message, and refused it as well.
+	AttentionReceiptsContradict AttentionReason = "receipts-contradict"
 )
 
 // AttentionReasons lists every attention reason.
@@ -119,7 +121,7 @@ func AttentionReasons() []AttentionReason {
 	return []AttentionReason{AttentionUnreachable, AttentionAnswerNeedsReading, AttentionRetracted,
 		AttentionWithdrawalAsked, AttentionVoidAfterStart, AttentionDischargedUnaccepted,
 		AttentionNoHealthInfo, AttentionReceiverMayBeWrong, AttentionChainsMeet, AttentionOverdue,
-		AttentionIllegalEvent, AttentionPatientDied}
+		AttentionIllegalEvent, AttentionPatientDied, AttentionReceiptsContradict}
 }
 
 // NoneReason says why no handover follows an ended one.

@@ -142,8 +142,10 @@ func (f ParkedFilter) sentBy(where string) condition {
 }
 
 // onBehalf selects the deliveries that one party answers for: of a handover, those to its
-// other party; else those to itself.
-const onBehalf = `CASE WHEN d.handover = '' THEN d.receiver ELSE
+// other party; else its own messages that were passed on, and what was sent to itself.
+const onBehalf = `CASE WHEN d.handover = '' AND d.purpose = 'tell' AND d.message <> '' THEN
+	(SELECT m.sender FROM message m WHERE m.id = d.message)
+	WHEN d.handover = '' THEN d.receiver ELSE
 	(SELECT CASE WHEN h.sender = d.receiver THEN h.receiver ELSE h.sender END FROM handover h WHERE h.id = d.handover) END = ?`
 
 // answeredBy keeps the deliveries that the filter's party answers for.

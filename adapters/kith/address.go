@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"stafett/adapters"
+	"stafett/handover"
 	"stafett/message"
 )
 
@@ -94,8 +95,9 @@ func hcpIdents(n *message.Node) []adapters.Ident {
 	return out
 }
 
-// withNumbers fills the numbers that the directory looks up from the identifiers. An
-// organisation number is taken whatever its check digit.
+// withNumbers fills the numbers that the directory looks up from the identifiers, in the one
+// spelling by which they are compared; Detail keeps the message's own. An organisation number
+// is taken whatever its check digit.
 func withNumbers(a adapters.Address) adapters.Address {
 	a.HER = numberOf(a.Detail.Idents, typeHER)
 	a.HERService = numberOf(a.Detail.ServiceIdents, typeHER)
@@ -105,8 +107,8 @@ func withNumbers(a adapters.Address) adapters.Address {
 
 func numberOf(ids []adapters.Ident, kind string) string {
 	for _, id := range ids {
-		if id.Type == kind {
-			return id.ID
+		if strings.EqualFold(strings.TrimSpace(id.Type), kind) {
+			return handover.PlainNumber(id.ID)
 		}
 	}
 	return ""

@@ -152,10 +152,13 @@ func splitZone(s string) (rest, zoneText string) {
 	return s, ""
 }
 
+// endOfDay is 24:00:00, by which an xs:dateTime may name the next midnight.
+var endOfDay = regexp.MustCompile(`T24:00:00(\.0+)?$`)
+
 // validDateTime reports whether s is an xs:dateTime with or without zone.
 func validDateTime(s string) bool {
 	s, _ = splitZone(s)
-	_, err := time.Parse("2006-01-02T15:04:05", s)
+	_, err := time.Parse("2006-01-02T15:04:05", endOfDay.ReplaceAllString(s, "T00:00:00"))
 	return err == nil
 }
 

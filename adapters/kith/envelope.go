@@ -65,8 +65,8 @@ func msgHeadEnvelope(root *message.Node) (adapters.Envelope, *handover.Fault) {
 		Receiver:     organisationAddress(info.At("Receiver", "Organisation")),
 		Processing:   info.Text("ProcessingStatus", "@V"),
 		Time:         trimmed(info, "GenDate"),
-		Conversation: trimmed(info, "ConversationRef", "RefToConversation"),
-		Parent:       trimmed(info, "ConversationRef", "RefToParent"),
+		Conversation: handover.PlainID(info.Text("ConversationRef", "RefToConversation")),
+		Parent:       handover.PlainID(info.Text("ConversationRef", "RefToParent")),
 		// A receipt is always sent; the field may only decline it (HIS 80601:2006,
 		// correction 2: "Feltet er ikke i bruk").
 		ReceiptWanted: info.Text("Ack", "@V") != "N",
@@ -175,7 +175,7 @@ func appRecEnvelope(root *message.Node) (adapters.Envelope, *handover.Fault) {
 func readReceipt(root *message.Node) (*adapters.Receipt, *handover.Fault) {
 	original := root.Child("OriginalMsgId")
 	r := &adapters.Receipt{
-		OriginalID:   trimmed(original, "Id"),
+		OriginalID:   handover.PlainID(original.Text("Id")),
 		OriginalType: original.Text("MsgType", "@V"),
 		OriginalTime: trimmed(original, "IssueDate"),
 	}

@@ -1,6 +1,7 @@
 package kith
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,25 +38,34 @@ const (
 //
 // Zero limits mean message.DefaultLimits. Faults are of kind malformed, too-large or
 // unsupported with line and column; the message beside a fault holds the elements read
-// until then, those still open with End 0.
+// until then, those still open with End 0. Beside one about the character encoding it is read
+// as the bytes look, for its head alone.
 func Read(raw []byte, limits message.Limits) (*message.Message, error) {
 	m := &message.Message{Wire: handover.WireKITH, Raw: raw}
 	limits = orDefault(limits)
 	if len(raw) > limits.Bytes {
 		return m, readFault(handover.FaultTooLarge, "the message has too many bytes", 0, 0)
 	}
-	text, same, err := decodeText(raw)
-	if err != nil {
-		return m, err
-	}
+	text, same, garbled := decodeText(raw)
 	if !same {
 		m.Decoded = []byte(text)
 	}
 	r := &reader{src: text, limits: limits, line: 1}
-	err = r.document()
+	err := cmp.Or(garbled, r.characters(), r.document())
 	r.closeAll()
 	m.Root = r.root
+	if trimmed := strings.TrimLeft(text, "\uFEFF \t\r\n"); err != nil && m.Root == nil && len(trimmed) < len(text) {
+		m.Root = headOf(trimmed, limits)
+	}
 	return m, err
+}
+
+// headOf is what can be read of a text that has something before its declaration.
+func headOf(text string, limits message.Limits) *message.Node {
+	r := &reader{src: text, limits: limits, line: 1}
+	_ = r.document() // why the message is refused is known already
+	r.closeAll()
+	return r.root
 }
 
 func orDefault(l message.Limits) message.Limits {
@@ -123,9 +133,6 @@ func (r *reader) tooLarge(at int, text string) error {
 }
 
 func (r *reader) document() error {
-	if err := r.characters(); err != nil {
-		return err
-	}
 	if strings.HasPrefix(r.src, "\uFEFF") {
 		r.pos = len("\uFEFF")
 	}

@@ -57,14 +57,14 @@ func TestSenderPostsTheBytes(t *testing.T) {
 	}
 }
 
-// TestSenderStatus walks every status: 2xx is sent, 4xx ends the attempts, else later.
+// TestSenderStatus walks every status: the taking ones are sent, 4xx ends the attempts, else later.
 func TestSenderStatus(t *testing.T) {
 	for status := 100; status < 600; status++ {
 		sent, err := result(status, []byte("r"))
 		if string(sent.Reply) != "r" || sent.Receipt != nil {
 			t.Errorf("%d: %+v", status, sent)
 		}
-		if status/100 == 2 {
+		if status <= 202 && status >= 200 || status == 204 {
 			if err != nil {
 				t.Errorf("%d: %v", status, err)
 			}
@@ -73,6 +73,16 @@ func TestSenderStatus(t *testing.T) {
 		final := status/100 == 4 && status != 408 && status != 425 && status != 429
 		if f := handover.FaultOf(err); f == nil || f.Kind.Temporary() == final {
 			t.Errorf("%d: %v", status, err)
+		}
+	}
+	for _, page := range []string{"<html>", "\ufeff \r\n<!DOCTYPE html><html><body>Logg inn</body></html>", "Vennligst <a href=x>logg inn</a>", "<?xml version='1.0'?><Fault/>"} {
+		if _, err := result(200, []byte(page)); err == nil || !handover.FaultOf(err).Kind.Temporary() {
+			t.Errorf("%q is taken for an acceptance: %v", page, err)
+		}
+	}
+	for _, body := range []string{"", "\n", "OK", `{"id":"1"}`} {
+		if _, err := result(202, []byte(body)); err != nil {
+			t.Errorf("%q: %v", body, err)
 		}
 	}
 	for status, kind := range map[int]handover.FaultKind{401: handover.FaultUnauthenticated, 403: handover.FaultForbidden, 404: handover.FaultNotFound,

@@ -11,7 +11,8 @@ import (
 
 // Kept is the plan of a message that does not pass: refused, with the sender told on its
 // wire, or parked for a named person (invariant 2: with the raw bytes and the reason).
-func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused bool) *Plan {
+// receipted says that a refusal may be told by a receipt as well.
+func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) *Plan {
 	row := in.Row
 	if !refused {
 		s.park(&row, f)
@@ -19,7 +20,7 @@ func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused bool) *Plan {
 	}
 	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
 	plan := in.alone(s, row, ledger.AuditRefused, string(f.Kind))
-	if row.Sender != "" {
+	if row.Sender != "" && receipted {
 		plan.Receipts = append(plan.Receipts, Receipting{Original: row, Cause: row.ID, Refusal: f})
 	}
 	return plan

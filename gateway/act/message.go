@@ -32,6 +32,10 @@ type Incoming struct {
 	References []string
 	// RefusesIllegal says that the wire refuses what the handover's state does not allow.
 	RefusesIllegal bool
+	// Copies are the parties that the message names for a copy. ReceiptOwed says that its
+	// sender waits for a receipt by its receiver; Unread that nothing here reads it.
+	Copies              []handover.PartyID
+	ReceiptOwed, Unread bool
 }
 
 // waitAgain is how soon a message that waits for another is tried again, at the latest.
@@ -40,11 +44,18 @@ const waitAgain = time.Minute
 // Message decides what a message means for its handover. A *handover.Fault says that it
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
+	if in.Unread {
+		return in.passedOn(s), nil
+	}
 	d, err := in.decide(s)
 	var doubt *doubtful
 	switch {
 	case err == nil:
 		return in.decided(d), nil
+	case errors.Is(err, errNoHandover) && in.passes(&s.Settings):
+		return in.passedOn(s), nil
+	case errors.Is(err, errNoHandover) && in.ReceiptOwed:
+		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.Message", Text: "the message begins no handover, and no service of its receiver takes it as it is"}
 	case errors.Is(err, errNoHandover):
 		return in.applied(s, "feed: no handover for this stay", "feed"), nil
 	case errors.Is(err, errBeforeOriginal):
@@ -118,6 +129,8 @@ func (in Incoming) decided(d *decision) *Plan {
 	plan.Handover = d.next
 	ended(&row, "")
 	in.addRow(&plan, row)
+	in.copied(d, &plan)
+	in.answered(d, &plan)
 	line := in.audit(row, ledger.AuditReceived, string(d.next.State))
 	line.Detail = d.verdict
 	plan.addAudit(d.s.Now, line)
@@ -166,7 +179,12 @@ func (in Incoming) alone(s *Snapshot, row ledger.Message, action ledger.AuditAct
 // wait keeps a message that arrived before the one it follows (a cancellation before its
 // original): it is tried again when that one arrives and every minute, and parked after 96 h.
 func (in Incoming) wait(s *Snapshot) (*Plan, error) {
-	if s.Now.Sub(in.Row.ReceivedAt) >= s.Policy.CancellationWaiting.After {
+	longest := s.Policy.CancellationWaiting.After
+	if in.ReceiptOwed {
+		// Its sender is told before its own limit for a receipt, which is the same 96 h.
+		longest = longest * 3 / 4
+	}
+	if s.Now.Sub(in.Row.ReceivedAt) >= longest {
 		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.wait", Text: "the message that it follows did not arrive in time"}
 	}
 	row := in.Row

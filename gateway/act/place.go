@@ -290,7 +290,7 @@ func (in Incoming) start(s *Snapshot, p *placed) error {
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "no route of the sender leads to a receiver"}
 	}
-	p.event.Sender, p.event.Receiver, p.event.Chain = in.Row.Sender, to, in.chain(s)
+	p.event.Sender, p.event.Receiver, p.event.Copies, p.event.Chain = in.Row.Sender, to, in.Copies, in.chain(s)
 	return nil
 }
 
@@ -368,7 +368,7 @@ func (in Incoming) chain(s *Snapshot) handover.ChainID {
 // that is addressed has its conversation.
 func (in Incoming) stay(s *Snapshot) string {
 	f := in.Content.Facts
-	if number := in.stayNumber(); number != "" {
+	if number := f["visit"]; number != "" {
 		return strings.TrimRight(number+"|"+strings.ToUpper(f["facility"])+"|"+strings.ToUpper(f["visitAuthority"]), "|")
 	}
 	if persons := s.Identity.persons(in.patient()); in.Feed && f["admittedAt"] != "" && len(persons) > 0 {
@@ -377,15 +377,11 @@ func (in Incoming) stay(s *Snapshot) string {
 	return ""
 }
 
-func (in Incoming) stayNumber() string {
-	return cmp.Or(in.Content.Facts["visit"], in.Content.Facts["visitAlternate"])
-}
-
 // stays are the keys under which the message's stay may be filed: the bare number is how
 // ledgers of before kept it.
 func (in Incoming) stays(s *Snapshot) []string {
 	keys := []string{in.stay(s)}
-	if number := in.stayNumber(); number != "" && number != keys[0] {
+	if number := in.Content.Facts["visit"]; number != "" && number != keys[0] {
 		keys = append(keys, number)
 	}
 	return keys

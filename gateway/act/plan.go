@@ -16,6 +16,7 @@ type Plan struct {
 	Unit     ledger.Unit
 	Tellings []Telling
 	Receipts []Receipting
+	Passings []Passing
 	// Handover is the act's handover as the act leaves it; zero when it concerns none.
 	Handover handover.Handover
 	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
@@ -41,6 +42,7 @@ func (p *Plan) add(further Plan) {
 	p.Unit.Add(further.Unit)
 	p.Tellings = append(p.Tellings, further.Tellings...)
 	p.Receipts = append(p.Receipts, further.Receipts...)
+	p.Passings = append(p.Passings, further.Passings...)
 }
 
 func (p *Plan) addAudit(at time.Time, line ledger.Audit) {
@@ -127,4 +129,8 @@ type Receipting struct {
 	// Receipt is relayed; Refusal is the reason of a refusal. Exactly one is set.
 	Receipt *message.Receipt
 	Refusal *handover.Fault
+	// From is the party that gave Receipt; AsReceiver says that it did so as the one that the
+	// message was for, and not only because it may have been sent a copy.
+	From       handover.PartyID
+	AsReceiver bool
 }

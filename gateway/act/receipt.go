@@ -37,19 +37,57 @@ func receiptWord(r message.Receipt) string {
 
 // receipted is what a receipt changes: the delivery's outcome, what it means for the
 // handover, and its relay. A second receipt for the same delivery is recorded and changes
-// nothing, except that a late positive one still counts (DOMAIN 3.3).
+// nothing, except that a positive one after a negative still counts (DOMAIN 3.3); where the two
+// say the opposite a person must look.
 func receipted(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.MessageID) *Plan {
-	if d.State.Ended() || d.State == ledger.DeliveryRefused && !r.Positive {
+	before := d.State
+	switch {
+	case before == ledger.DeliveryReceipted && !r.Positive:
+		return s.contradicted(d, r)
+	case before.Ended(), before == ledger.DeliveryRefused && !r.Positive:
 		return &Plan{}
 	}
 	d.Receipt, d.LeaseOwner, d.LeaseUntil = by, "", time.Time{}
 	d.WarnAt, d.NextAttempt = time.Time{}, time.Time{}
 	event := s.outcome(&d, r)
 	plan := s.delivered(d, event)
-	if d.Purpose == ledger.PurposeTell {
+	switch {
+	case d.Purpose != ledger.PurposeTell:
+	case before == ledger.DeliveryRefused:
+		d.Error = "contradicting receipts: refused, then receipted"
+		plan.Unit.Deliveries[0] = d
+		plan.Tellings = append(plan.Tellings, s.alertOfDelivery(d))
+	default:
 		plan.addRelay(s, d, r, by)
 	}
 	return plan
+}
+
+// contradicted notes on a receipted delivery that its receiver's system has refused it as
+// well, and has a person look at that. The sender was told the first, which is final
+// (HIS 80415:2012 section 3.2).
+func (s *Snapshot) contradicted(d ledger.Delivery, r message.Receipt) *Plan {
+	d.Error = "contradicting receipts: receipted, then refused: " + codesOf(r)
+	plan := deliveryAlone(d)
+	if d.Purpose != ledger.PurposeTell {
+		return plan
+	}
+	if h, _ := s.Handovers.Get(d.Handover); h.State.Open() {
+		j := newDecision(s, h, handover.Actor{Role: handover.RoleSystem},
+			handover.Event{Name: handover.EventAttentionRaised, Attention: handover.AttentionReceiptsContradict})
+		s.Fail(j.decide())
+		plan.add(j.plan)
+		return plan
+	}
+	plan.Tellings = append(plan.Tellings, s.alertOfDelivery(d))
+	return plan
+}
+
+// alertOfDelivery has the contact of whom a delivery was sent for look at it.
+func (s *Snapshot) alertOfDelivery(d ledger.Delivery) Telling {
+	t := s.alertAbout(d.Handover, s.Responsible(d), 0)
+	t.ParkedDelivery = &d
+	return t
 }
 
 // outcome is how a receipt leaves its delivery, and what that means for its handover.
@@ -107,8 +145,9 @@ func deliveryAlone(d ledger.Delivery) *Plan {
 	return &Plan{Unit: ledger.Unit{Deliveries: []ledger.Delivery{d}}}
 }
 
-// addRelay lets the sender of the original be told, in its own format, that the receiver
-// has it. A message with several receivers gets one receipt, the first.
+// addRelay lets the sender of the original be told, in its own format, what a receiver says
+// of it: exactly one receipt of each receiver, negative when it refuses any part of what the
+// message became for it, positive when it has all of that.
 func (p *Plan) addRelay(s *Snapshot, d ledger.Delivery, r message.Receipt, by handover.MessageID) {
 	if d.Message == "" {
 		return
@@ -118,20 +157,38 @@ func (p *Plan) addRelay(s *Snapshot, d ledger.Delivery, r message.Receipt, by ha
 		return
 	}
 	caused, _ := s.Caused.Get(d.Message)
-	if slices.ContainsFunc(caused, receiptedNotice) {
-		return
+	for _, other := range caused {
+		switch {
+		case other.ID == d.ID || other.Purpose != ledger.PurposeTell || other.Receiver != d.Receiver:
+		case slices.Contains(toldNo, other.State), r.Positive && !other.State.Ended():
+			return
+		}
 	}
-	p.Receipts = append(p.Receipts, Receipting{Original: original, Cause: cmp.Or(by, original.ID), Handover: d.Handover, Receipt: &r})
+	p.Receipts = append(p.Receipts, s.relay(original, d, r, cmp.Or(by, original.ID)))
 }
 
-func receiptedNotice(d ledger.Delivery) bool {
-	return d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryReceipted
+// toldNo are the states of a delivery whose refusal the sender was told.
+var toldNo = []ledger.DeliveryState{ledger.DeliveryRefused, ledger.DeliverySuperseded}
+
+// relay is a receiver's receipt for the sender of what it was sent.
+func (s *Snapshot) relay(original ledger.Message, d ledger.Delivery, r message.Receipt, cause handover.MessageID) Receipting {
+	asReceiver := d.Handover == ""
+	if d.Handover != "" {
+		h, _ := s.Handovers.Get(d.Handover)
+		asReceiver = d.Receiver == Counterpart(h, original.Sender)
+	}
+	return Receipting{Original: original, Cause: cause, Handover: d.Handover, Receipt: &r, From: d.Receiver, AsReceiver: asReceiver}
 }
 
 // Responsible is whose contact follows up what could not be delivered: the party on whose
 // behalf it was sent. Alerts breed no alerts: they are the operator's.
 func (s *Snapshot) Responsible(d ledger.Delivery) handover.PartyID {
 	if d.Handover == "" {
+		// A message that was passed on is its sender's.
+		m, _ := s.Messages.Get(d.Message)
+		if d.Purpose == ledger.PurposeTell && m.Sender != "" {
+			return m.Sender
+		}
 		return s.Operator
 	}
 	h, _ := s.Handovers.Get(d.Handover)

@@ -66,6 +66,10 @@ func mayList(c access.Caller) error {
 
 // mayOperateDelivery: a person acts for the party on whose behalf the message was sent.
 func (g *Desk) mayOperateDelivery(ctx context.Context, c access.Caller, d ledger.Delivery) error {
+	if d.Handover == "" && d.Purpose == ledger.PurposeTell && d.Message != "" {
+		m, err := g.k.Ledger.Message(ctx, d.Message)
+		return cmp.Or(err, access.MayOperate(c, m.Sender))
+	}
 	if d.Handover == "" {
 		return access.MayOperate(c, d.Receiver)
 	}
@@ -196,6 +200,9 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 	}
 	if len(d.Raw) == 0 {
 		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "this message could not be made: reprocess what caused it"}
+	}
+	if d.Handover == "" && d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryRefused {
+		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "the receiver refused its sender's own message: another one is its sender's to send"}
 	}
 	var sent ledger.Delivery
 	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {

@@ -122,7 +122,7 @@ func (g *Desk) findMessage(ctx context.Context, c access.Caller, id string) (led
 		return m, err
 	}
 	for _, p := range g.speaksFor(c) {
-		ms, err := g.k.Ledger.MessagesByExternalID(ctx, p, id)
+		ms, err := g.k.Ledger.MessagesByExternalID(ctx, p, handover.PlainID(id))
 		if err != nil {
 			return m, err
 		}

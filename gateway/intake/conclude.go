@@ -37,14 +37,14 @@ func (g *Intake) conclude(ctx context.Context, t *taking, err error) adapters.An
 // keep commits a refused or parked message. One that was answered positively before is
 // never refused afterwards.
 func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapters.Answer, error) {
-	refused := !t.again && (t.codec == nil || t.codec.Refuses(f.Kind))
+	refused := !t.again && (t.codec == nil || t.checked || t.codec.Refuses(f.Kind))
 	if !refused {
 		t.answer()
 	} else if t.codec != nil {
 		t.row.Answer = t.codec.Answer(t.env, t.row.ID, f, t.now)
 	}
-	in := t.incoming()
-	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Kept(s, in, f, refused), nil })
+	in, receipted := t.incoming(), g.serves(t.env.Receiver)
+	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Kept(s, in, f, refused, receipted), nil })
 	if err != nil {
 		return adapters.Answer{}, err
 	}
@@ -55,6 +55,13 @@ func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapte
 		return adapters.Answer{Outcome: adapters.OutcomeRefused, Bytes: t.row.Answer, Fault: f, Message: t.row.ID}, nil
 	}
 	return stored(t), nil
+}
+
+// serves reports whether an address names a party of the directory, or nobody but the gateway:
+// what others are sent gets no receipt from here, not even a negative one.
+func (g *Intake) serves(a adapters.Address) bool {
+	_, _, known := g.partyAt(a)
+	return known || !g.namesOther(a)
 }
 
 // repeat answers as the first time and changes nothing: same sender, id and digest.

@@ -3,6 +3,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"stafett/access"
 	"stafett/adapters"
@@ -62,7 +63,7 @@ func (g *Intake) identifySender(t *taking) error {
 const identifyOp = "intake.identify"
 
 func checkID(t *taking) error {
-	if externalID(t.env.ID, t.in.Raw) != t.env.ID {
+	if externalID(t.env.ID, t.in.Raw) == "" && t.env.ID != "" {
 		return &handover.Fault{Kind: handover.FaultBadMessageID, Op: identifyOp, Text: "an id must not hold a national number"}
 	}
 	return nil
@@ -74,7 +75,14 @@ func checkByWire(t *taking) error {
 	if !ok {
 		return nil
 	}
-	if f := c.Check(t.tree, t.env); f != nil {
+	f := c.Check(t.tree, t.env)
+	switch {
+	case f == nil:
+	case f.Kind == handover.FaultUnsupported && t.env.Version != "":
+		// Not a format that is read here, but perhaps one that its receiver takes.
+		t.unknown = f
+	default:
+		t.checked = true
 		return f
 	}
 	return nil
@@ -83,11 +91,19 @@ func checkByWire(t *taking) error {
 // identifyReceiver finds whom the message is for: whom a named person chose, else whom it
 // names; nobody where it names only the gateway.
 func (g *Intake) identifyReceiver(t *taking) error {
-	t.receiver = t.rerouted
+	t.receiver, t.copies = t.rerouted, nil
+	if t.env.Receipt == nil {
+		g.identifyCopies(t)
+	}
 	if t.receiver != "" || !g.namesOther(t.env.Receiver) {
 		return nil
 	}
 	receiver, service, ok := g.partyAt(t.env.Receiver)
+	if !ok && len(t.copies) > 0 {
+		// Its receiver gets it elsewhere; here it is a copy only.
+		t.unread = true
+		return nil
+	}
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultReceiverUnknown, Op: identifyOp, Text: "the receiver is no party of the directory"}
 	}
@@ -98,26 +114,30 @@ func (g *Intake) identifyReceiver(t *taking) error {
 	return nil
 }
 
+// identifyCopies finds the parties of the directory that the message names for a copy, each
+// once and none that it is for, or from, in its own right. Others get theirs elsewhere.
+func (g *Intake) identifyCopies(t *taking) {
+	receiver, _, _ := g.partyAt(t.env.Receiver)
+	for _, a := range t.env.Copies {
+		p, _, ok := g.partyAt(a)
+		if ok && !slices.Contains(append(t.copies, t.sender.ID, receiver.ID, t.receiver), p.ID) {
+			t.copies = append(t.copies, p.ID)
+		}
+	}
+}
+
 // namesOther reports whether an address names an organisation other than this gateway.
 func (g *Intake) namesOther(a adapters.Address) bool {
+	if _, service, ok := g.k.Directory.ByHER(a.HERService); ok && service != nil {
+		return true
+	}
 	if cmp.Or(a.HER, a.HERService, a.OrgNumber) == "" {
 		return cmp.Or(a.Facility, g.k.Self.Facility) != g.k.Self.Facility
 	}
-	return a.HER != g.k.Self.HER || a.HER == ""
+	return a.HER == "" || a.HER != handover.PlainNumber(g.k.Self.HER)
 }
 
-// partyAt finds the party that an address names: by HER-id of the service, of the
-// organisation, by organisation number, by MSH facility, in that order.
+// partyAt finds the party, and the service, that an address names.
 func (g *Intake) partyAt(a adapters.Address) (directory.Party, *directory.Service, bool) {
-	if p, s, ok := g.k.Directory.ByHER(a.HERService); ok && cmp.Or(a.HER, p.HER) == p.HER {
-		return p, s, true
-	}
-	if p, s, ok := g.k.Directory.ByHER(a.HER); ok {
-		return p, s, true
-	}
-	if p, ok := g.k.Directory.ByOrgNumber(a.OrgNumber); ok {
-		return p, nil, true
-	}
-	p, ok := g.k.Directory.ByFacility(a.Facility)
-	return p, nil, ok
+	return g.k.Directory.Named(a.HERService, a.HER, a.OrgNumber, a.Facility)
 }

@@ -68,6 +68,10 @@ type taking struct {
 	person   string            // the named person who had it tried again
 	rerouted handover.PartyID  // the receiver that person chose
 	verdict  act.Verdict       // what that person said of the patient
+	checked  bool              // identify: the wire's own checks found the fault
+	copies   []handover.PartyID
+	unread   bool            // it goes on as it came, because nothing here reads it
+	unknown  *handover.Fault // identify: it is of a format that nothing here reads
 }
 
 // Take is intake. It returns only after the commit, or unanswered (invariant 1).
@@ -150,8 +154,10 @@ func (g *Intake) codecOf(in adapters.Inbound) adapters.Codec {
 // incoming is the message as a plan takes it.
 func (t *taking) incoming() act.Incoming {
 	t.describe()
-	in := act.Incoming{Row: t.row, Again: t.again, Person: t.person, Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "",
-		Verdict: t.verdict, Feed: t.feeds(), Content: t.content, RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
+	owed := t.codec != nil && !t.codec.FastReceipt() && t.env.Receipt == nil
+	in := act.Incoming{Row: t.row, Copies: t.copies, ReceiptOwed: owed, Unread: t.unread, Again: t.again, Person: t.person,
+		Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "", Verdict: t.verdict, Feed: t.feeds(), Content: t.content,
+		RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
 	in.References = slices.DeleteFunc([]string{t.env.Parent, t.env.Conversation}, func(ref string) bool { return ref == "" })
 	return in
 }

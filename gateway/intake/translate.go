@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/gateway/act"
 	"stafett/handover"
+	"stafett/mappings/account"
 	"stafett/mappings/engine"
+	"stafett/message"
 )
 
 // translate makes FHIR of the message and the report that accounts for each element
@@ -19,8 +22,8 @@ func (g *Intake) translate(_ context.Context, t *taking) error {
 		return nil
 	}
 	m, ok := g.k.Mappings.For(t.in.Wire, t.env.Type, t.env.Version, t.sender.Overlay)
-	if !ok {
-		return &handover.Fault{Kind: handover.FaultUnsupported, Op: "intake.translate", Text: "no mapping takes this message type"}
+	if t.unread || t.unknown != nil || !ok {
+		return g.passOn(t)
 	}
 	content, report, err := engine.ToFHIR(m, t.tree, engine.Context{Location: t.sender.Location()})
 	t.content, t.report = content, report
@@ -48,6 +51,24 @@ func (t *taking) stayNumber() {
 // resourcesMax bounds the resources that one message becomes. All are stored in one
 // transaction, which nobody else's passes.
 const resourcesMax = 2000
+
+// passOn lets a message that nothing here reads go on as it came, where it is for a party
+// that takes its kind: what a receiver can read is not refused in its name (invariant 11).
+func (g *Intake) passOn(t *taking) error {
+	in := t.incoming()
+	to := append([]handover.PartyID{t.receiver}, t.copies...)
+	t.unread = in.ReceiptOwed && t.receiver != t.sender.ID &&
+		slices.ContainsFunc(to, func(p handover.PartyID) bool { return g.k.TakesAsItIs(p, in.Row) })
+	switch {
+	case t.unread:
+		t.report = account.Report{Fates: []message.ElementFate{{Path: t.tree.Root.Name, Fate: message.FateCarried, Reason: "not read: passed on as it came"}}}
+		return nil
+	case t.unknown != nil:
+		t.checked = true
+		return t.unknown
+	}
+	return &handover.Fault{Kind: handover.FaultUnsupported, Op: "intake.translate", Text: "no mapping takes this message type"}
+}
 
 // validate holds what was made against the structure of FHIR R4.
 func (g *Intake) validate(_ context.Context, t *taking) error {

@@ -133,6 +133,7 @@ var alertTexts = map[handover.AttentionReason]words{
 	handover.AttentionChainsMeet:           {"To forløp kan gjelde samme pasient, eller en melding gjelder en annen pasient.", "Two courses may be one patient's, or a message is about another patient."},
 	handover.AttentionIllegalEvent:         {"En melding passer ikke med det som er registrert og må vurderes.", "A message does not fit the record and must be considered."},
 	handover.AttentionPatientDied:          {"Pasienten er meldt død.", "The patient is reported dead."},
+	handover.AttentionReceiptsContradict:   {"Mottakerens system har både bekreftet og avvist samme melding. Avklar om den er lest.", "The receiver's system has both confirmed and refused one message. Find out whether it was read."},
 }
 
 // stateTexts name the states.

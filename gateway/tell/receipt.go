@@ -2,16 +2,19 @@ package tell
 
 import (
 	"encoding/json"
+	"slices"
 
 	"stafett/adapters"
 	"stafett/directory"
 	"stafett/gateway/act"
 	"stafett/handover"
 	"stafett/ledger"
+	"stafett/mappings/account"
 	"stafett/message"
 )
 
-// addReceipt adds the delivery of a receipt to the sender of a message, in its own format.
+// addReceipt adds the delivery of a receipt to the service that sent a message, in its own
+// format; where the message names none that can be reached, to the one that takes receipts.
 // Nothing where the wire shows receipts in another way, or allows no refusal; what cannot be
 // made is a parked delivery, and the message that it is about is stored all the same.
 func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
@@ -21,7 +24,11 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 		return
 	}
 	id := codec.NewID()
-	raw, err := receiptBytes(codec, r, id, s, party)
+	env, err := envelopeOf(r.Original)
+	var raw []byte
+	if err == nil {
+		raw, err = t.receiptBytes(codec, env, r, id, s)
+	}
 	if raw == nil && err == nil {
 		return
 	}
@@ -34,7 +41,10 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 		d.Handover, d.Event = r.Handover, handover.EventReceipted
 	}
 	d.WarnAt, d.Deadline = s.Policy.ReceiptTerms(s.Fast(d.Wire), s.Now)
-	service, ok := party.ServiceFor(d.Wire, d.Type)
+	service, ok := party.Sending(d.Wire, env.Sender.HERService)
+	if !ok {
+		service, ok = party.ServiceFor(d.Wire, d.Type)
+	}
 	switch {
 	case err != nil:
 		s.ParkDelivery(&d, s.Operator, act.Detail(handover.FaultOf(AsFault("tell.addReceipt", err))))
@@ -45,16 +55,57 @@ func (t *Teller) addReceipt(s *act.Snapshot, u *ledger.Unit, r act.Receipting) {
 	u.Deliveries = append(u.Deliveries, d)
 }
 
-func receiptBytes(codec adapters.Codec, r act.Receipting, id string, s *act.Snapshot, party directory.Party) ([]byte, error) {
-	var env adapters.Envelope
-	if len(r.Original.Envelope) > 0 {
-		if err := json.Unmarshal(r.Original.Envelope, &env); err != nil {
-			return nil, err
-		}
+// envelopeOf is what the wire said about a message; empty for what could not be read.
+func envelopeOf(m ledger.Message) (env adapters.Envelope, err error) {
+	if len(m.Envelope) > 0 {
+		err = json.Unmarshal(m.Envelope, &env)
 	}
+	return env, err
+}
+
+// receiptBytes makes the receipt; nil where there is nobody in whose name. What the gateway
+// refuses it refuses in its own name, which needs a number (invariant 11).
+func (t *Teller) receiptBytes(codec adapters.Codec, env adapters.Envelope, r act.Receipting, id string, s *act.Snapshot) ([]byte, error) {
+	party, _ := s.Directory.Party(r.Original.Sender)
 	at := s.Now.In(party.Location())
 	if r.Refusal != nil {
+		if t.Self.HER == "" && t.Self.OrgNumber == "" {
+			return nil, nil
+		}
+		env.Receiver = addressIn(t.Self)
 		return codec.Refusal(env, r.Refusal, id, at)
 	}
+	if !giver(s.Directory, &env, r) {
+		return nil, nil
+	}
 	return codec.Relay(env, *r.Receipt, id, at)
+}
+
+// giver makes the receiver of the message whoever gave the receipt, as the message itself
+// names it: as its receiver, else as one that it names for a copy. A receiver that it does not
+// name at all, because it was sent to the gateway or to one that is not served, is named by
+// its own address. false where the receipt is not the receiver's and no copy was asked for
+// (invariant 11).
+func giver(dir *directory.Directory, env *adapters.Envelope, r act.Receipting) bool {
+	gave := func(a adapters.Address) bool {
+		p, _, ok := dir.Named(a.HERService, a.HER, a.OrgNumber, a.Facility)
+		return ok && p.ID == r.From
+	}
+	p, _ := dir.Party(r.From)
+	at := slices.IndexFunc(env.Copies, gave)
+	switch {
+	case gave(env.Receiver):
+		env.Copies = nil
+	case at >= 0:
+		env.Receiver = env.Copies[at]
+	case !r.AsReceiver:
+		return false
+	case p.HER+p.OrgNumber != "" && env.Receiver.HER+env.Receiver.HERService+env.Receiver.OrgNumber != "":
+		env.Receiver = adapters.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name}
+	}
+	return true
+}
+
+func addressIn(a account.Address) adapters.Address {
+	return adapters.Address{HER: a.HER, HERService: a.HERService, OrgNumber: a.OrgNumber, Name: a.Name, ServiceName: a.ServiceName}
 }

@@ -7,6 +7,7 @@
 //	encode.go    that content in the receiver's format: mapped, or as FHIR resources
 //	attach.go    documents of the content that the format has no place for
 //	receipt.go   receipts for the sender of a message
+//	pass.go      messages that go on as they came
 //	text.go      notices and alerts in words
 package tell
 
@@ -48,6 +49,9 @@ func (t *Teller) AddDeliveries(s *act.Snapshot, p *act.Plan) {
 	}
 	for _, r := range p.Receipts {
 		t.addReceipt(s, &p.Unit, r)
+	}
+	for _, m := range p.Passings {
+		t.addPassing(s, &p.Unit, m)
 	}
 }
 

@@ -145,7 +145,7 @@ func withoutLayout(read direction) direction {
 
 // xmlToDateTime reads kith:TS: dateTime, date, gYearMonth or gYear.
 func xmlToDateTime(zone *time.Location, v string) (string, Verdict, string) {
-	v = strings.TrimSpace(v)
+	v = nextMidnight(strings.TrimSpace(v))
 	if isDate(v) {
 		return v, Converted, ""
 	}
@@ -157,6 +157,22 @@ func xmlToDateTime(zone *time.Location, v string) (string, Verdict, string) {
 		n += 1 + leadingDigits(rest)
 	}
 	return zoned(zone, v[:n], v[n:])
+}
+
+// endOfDay is 24:00:00, which XML Schema has for the first moment of the next day.
+var endOfDay = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})T24:00:00(\.0+)?(Z|[+-][0-9]{2}:[0-9]{2})?$`)
+
+// nextMidnight is v, with the end of a day as the beginning of the next.
+func nextMidnight(v string) string {
+	m := endOfDay.FindStringSubmatch(v)
+	if m == nil {
+		return v
+	}
+	day, err := time.Parse(time.DateOnly, m[1])
+	if err != nil {
+		return v
+	}
+	return day.AddDate(0, 0, 1).Format(time.DateOnly) + "T00:00:00" + m[3]
 }
 
 // xmlToDate reads an xs:date without a zone.
