@@ -52,6 +52,9 @@ type placed struct {
 // errBeforeOriginal.
 func place(s *Snapshot, in Incoming) (placed, error) {
 	p := placed{event: in.event(s)}
+	if p.event.Name == handover.EventMerged && in.stayNumber() == "" {
+		return in.placeMerged(s, p)
+	}
 	h, err := in.find(s)
 	p.before = h
 	switch {
