@@ -210,3 +210,29 @@ func TestMerge_FindsTheHandoverByEitherNumber(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// A fact that the policy decides on and that says neither yes nor no is a person's to read;
+// deleted, or of another system, it is none.
+func TestPolicyFact_ThatCannotBeReadIsParked(t *testing.T) {
+	fact := func(id, code, value, status string) string {
+		return adt{trigger: "A01", id: id, visit: id, noNeed: true,
+			extra: "OBX|1|CE|" + code + "||" + value + "||||||" + status + "\r"}.String()
+	}
+	b := newBench(t)
+	for _, c := range []struct {
+		raw  string
+		want ledger.Disposition
+	}{
+		{fact("M1", "KOMTJ^Mottar^99STAFETT", "Y^Yes", "F"), ledger.DispositionParked},
+		{fact("M2", "KOMBEHOV^Behov^99STAFETT", "ukjent", "F"), ledger.DispositionParked},
+		{fact("M3", "KOMTJ^Mottar^99STAFETT", "J^Ja", "D"), ledger.DispositionApplied},
+		{fact("M4", "KOMTJ^Noe^99ANNET", "J^Ja", "F"), ledger.DispositionApplied},
+		{fact("M5", "KOMTJ^Mottar^99STAFETT", "N^Nei", "F"), ledger.DispositionApplied},
+	} {
+		m := b.message(b.must(b.hl7(c.raw)).Message)
+		if m.Disposition != c.want || m.Handover != "" {
+			t.Errorf("%s: %s %s", m.ExternalID, m.Disposition, m.Detail)
+		}
+	}
+	b.balanced()
+}

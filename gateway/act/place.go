@@ -309,7 +309,7 @@ func (in Incoming) mayBegin(p *placed) error {
 	case in.reserved() && !in.Rerouted && slices.Contains(begins, name):
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: reservedText}
 	case unreadable && !in.Rerouted && !in.policyStarts() && slices.Contains(begins, name):
-		return &handover.Fault{Kind: handover.FaultInvalid, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
+		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
 	case slices.Contains(begins, name):
 		return nil
 	case in.leaves(name) && !in.Feed:
