@@ -169,3 +169,70 @@ func TestCrowdedMessage_IsRefusedAndCounted(t *testing.T) {
 	b.must(b.hl7(crowd("M4", 300, "OBX|2|NM|8867-4^P^LN||72\r")))
 	b.balanced()
 }
+
+// Two records of one person: the handover is found by either number, and where both have
+// chains a person must put them together.
+func TestMerge_FindsTheHandoverByEitherNumber(t *testing.T) {
+	const other = "52834840170"
+	merge := func(id string) string {
+		return adt{trigger: "A40", id: id, extra: "MRG|" + other + "^^^DNR^DNR\r"}.String()
+	}
+	b := newBench(t)
+	b.must(b.hl7(strings.Replace(adt{trigger: "A01", id: "M1", visit: "V1", fnr: other}.String(), "^^^FNR^FNR", "^^^DNR^DNR", 1)))
+	h := b.handover().ID
+	if m := b.message(b.must(b.hl7(merge("M2"))).Message); m.Handover != h || len(b.handover().Attentions) != 0 {
+		t.Errorf("found by the number before: %q, %+v", m.Handover, b.handover().Attentions)
+	}
+	// What follows with the number that stays, and no stay number, finds it too.
+	if m := b.message(b.must(b.hl7(strings.Replace(adt{trigger: "A31", id: "M3"}.String(), "20260225101500", "", 1))).Message); m.Handover != h {
+		t.Errorf("found by the number that stays: %s %s", m.Disposition, m.Detail)
+	}
+	b.balanced()
+
+	b = newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", fnr: other}.String()))
+	b.must(b.hl7(adt{trigger: "A01", id: "M2", visit: "V2"}.String()))
+	b.must(b.hl7(merge("M3")))
+	hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meeting := 0
+	for _, h := range hs.Items {
+		for _, a := range h.Attentions {
+			if a.Reason == handover.AttentionChainsMeet {
+				meeting++
+			}
+		}
+	}
+	if len(hs.Items) != 2 || meeting != 1 {
+		t.Errorf("%d handovers, %d of them meet another chain", len(hs.Items), meeting)
+	}
+	b.balanced()
+}
+
+// A fact that the policy decides on and that says neither yes nor no is a person's to read;
+// deleted, or of another system, it is none.
+func TestPolicyFact_ThatCannotBeReadIsParked(t *testing.T) {
+	fact := func(id, code, value, status string) string {
+		return adt{trigger: "A01", id: id, visit: id, noNeed: true,
+			extra: "OBX|1|CE|" + code + "||" + value + "||||||" + status + "\r"}.String()
+	}
+	b := newBench(t)
+	for _, c := range []struct {
+		raw  string
+		want ledger.Disposition
+	}{
+		{fact("M1", "KOMTJ^Mottar^99STAFETT", "Y^Yes", "F"), ledger.DispositionParked},
+		{fact("M2", "KOMBEHOV^Behov^99STAFETT", "ukjent", "F"), ledger.DispositionParked},
+		{fact("M3", "KOMTJ^Mottar^99STAFETT", "J^Ja", "D"), ledger.DispositionApplied},
+		{fact("M4", "KOMTJ^Noe^99ANNET", "J^Ja", "F"), ledger.DispositionApplied},
+		{fact("M5", "KOMTJ^Mottar^99STAFETT", "N^Nei", "F"), ledger.DispositionApplied},
+	} {
+		m := b.message(b.must(b.hl7(c.raw)).Message)
+		if m.Disposition != c.want || m.Handover != "" {
+			t.Errorf("%s: %s %s", m.ExternalID, m.Disposition, m.Detail)
+		}
+	}
+	b.balanced()
+}

@@ -24,6 +24,7 @@ import (
 	"stafett/ledger/sqlite"
 	"stafett/mappings"
 	"stafett/mappings/account"
+	"stafett/message"
 )
 
 const (
@@ -95,6 +96,7 @@ type bench struct {
 	at    time.Time
 	path  string
 	close func()
+	held  int // how much of what the hospital was sent was held to the standard
 	// wrap stands between the gateway and its store, codec in the place of HL7 v2's, where
 	// a test sets them; edit changes the directory's text. All are read when it opens.
 	wrap  func(ledger.Store) ledger.Store
@@ -182,10 +184,28 @@ func (b *bench) deliver() {
 			b.t.Fatal(err)
 		}
 		if n == 0 {
+			b.wellFormed()
 			return
 		}
 	}
 	b.t.Fatal("deliveries never end")
+}
+
+// wellFormed holds what was sent on HL7 v2 since it was last asked to the standard: it is read
+// without any tolerance.
+func (b *bench) wellFormed() {
+	b.t.Helper()
+	sent := b.out.to(sykehus)
+	for _, o := range sent[b.held:] {
+		if !strings.HasPrefix(string(o.Raw), "MSH") {
+			continue
+		}
+		m, err := (&hl7v2.Codec{Types: []string{"MDM^T02", "ACK"}}).Decode(o.Raw, message.DefaultLimits())
+		if err != nil || len(m.Tolerated) > 0 {
+			b.t.Errorf("%s is not as the standard says: %v %v", o.Type, err, m.Tolerated)
+		}
+	}
+	b.held = len(sent)
 }
 
 // receiptAll lets the municipality receipt everything that it was sent, until nothing more comes.

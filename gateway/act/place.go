@@ -52,6 +52,9 @@ type placed struct {
 // errBeforeOriginal.
 func place(s *Snapshot, in Incoming) (placed, error) {
 	p := placed{event: in.event(s)}
+	if p.event.Name == handover.EventMerged && in.stayNumber() == "" {
+		return in.placeMerged(s, p)
+	}
 	h, err := in.find(s)
 	p.before = h
 	switch {
@@ -306,7 +309,7 @@ func (in Incoming) mayBegin(p *placed) error {
 	case in.reserved() && !in.Rerouted && slices.Contains(begins, name):
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: reservedText}
 	case unreadable && !in.Rerouted && !in.policyStarts() && slices.Contains(begins, name):
-		return &handover.Fault{Kind: handover.FaultInvalid, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
+		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
 	case slices.Contains(begins, name):
 		return nil
 	case in.leaves(name) && !in.Feed:

@@ -148,10 +148,15 @@ func (d *decision) planKeys() {
 	for _, id := range d.conversations {
 		key(ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.actor.Party, Value: id})
 	}
-	if !d.creates() && !d.correction.Number {
+	merged := d.event.Name == handover.EventMerged
+	if !d.creates() && !d.correction.Number && !merged {
 		return
 	}
-	for _, person := range d.s.Identity.persons(d.patient()) {
+	persons := d.s.Identity.persons(d.patient())
+	if merged {
+		persons = append(persons, d.s.Identity.replaced(d.patient())...)
+	}
+	for _, person := range persons {
 		key(ledger.HandoverKey{Kind: ledger.KeyPatient, Value: person})
 	}
 }

@@ -144,11 +144,12 @@ func (g *Intake) begin(in adapters.Inbound) *taking {
 func (g *Intake) codecOf(in adapters.Inbound) adapters.Codec {
 	codec := g.k.Codec(in.Wire)
 	tuned, ok := codec.(adapters.Tuned)
-	party, known := g.k.Directory.Party(in.Caller)
-	if !ok || !known {
+	party, _ := g.k.Directory.Party(in.Caller)
+	settings := adapters.Settings{Charset: party.HL7.Charset, RefuseFeed: party.HL7.RefuseFeed}
+	if !ok || settings == (adapters.Settings{}) {
 		return codec
 	}
-	return tuned.As(adapters.Settings{Charset: party.HL7.Charset, RefuseFeed: party.HL7.RefuseFeed})
+	return tuned.As(settings)
 }
 
 // incoming is the message as a plan takes it.
