@@ -52,7 +52,7 @@ type placed struct {
 // errBeforeOriginal.
 func place(s *Snapshot, in Incoming) (placed, error) {
 	p := placed{event: in.event(s)}
-	if p.event.Name == handover.EventMerged && in.stayNumber() == "" {
+	if p.event.Name == handover.EventMerged && in.Content.Facts["visit"] == "" {
 		return in.placeMerged(s, p)
 	}
 	h, err := in.find(s)
