@@ -117,7 +117,7 @@ func (g *Desk) takeAgain(ctx context.Context, c access.Caller, id handover.Messa
 	if a := g.intake.TakeAgain(ctx, m, r); a.Outcome == adapters.OutcomeUnanswered {
 		return m, a.Fault
 	}
-	g.k.Log.Info("a person acted", "message", id, "act", "taken again", "party", c.Party, "to", to)
+	g.k.Log.Info("a person acted", "message", id, "act", "taken again", "party", c.Party, "to", r.To, "verdict", r.Verdict)
 	return g.k.Ledger.Message(ctx, id)
 }
 
