@@ -9,6 +9,7 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o /out/stafett ./cmd/stafett && \
+    go run .ci/notice.go -texts > /out/LICENSES && \
     mkdir -p /out/data
 
 FROM busybox:1.37-musl AS busybox
@@ -17,6 +18,7 @@ FROM gcr.io/distroless/static-debian12:nonroot
 # The only tool beside the gateway: the health check asks /readyz with it.
 COPY --from=busybox /bin/busybox /bin/wget
 COPY --from=build /out/stafett /bin/stafett
+COPY --from=build /out/LICENSES /src/LICENSE /src/NOTICE /usr/share/doc/stafett/
 # For a SQLite ledger and embedded events; with PostgreSQL and a NATS cluster it stays empty.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/stafett
 VOLUME /var/lib/stafett

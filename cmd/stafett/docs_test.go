@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -420,4 +421,22 @@ func restored(ctx context.Context, t *testing.T, file string, cp *ledger.Checkpo
 		t.Fatal(err)
 	}
 	return m.Epoch
+}
+
+// TestDocs_NoticeNamesPresentVersions: each module of NOTICE stands in go.mod with its version.
+func TestDocs_NoticeNamesPresentVersions(t *testing.T) {
+	notice, err1 := os.ReadFile(filepath.Join(docsRoot, "NOTICE"))
+	required, err2 := os.ReadFile(filepath.Join(docsRoot, "go.mod"))
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	modules := regexp.MustCompile(`(?m)^([a-z0-9.-]+\.[a-z]+/\S+) (v\S+)$`).FindAllStringSubmatch(string(notice), -1)
+	if len(modules) < 40 {
+		t.Fatalf("NOTICE names %d modules", len(modules))
+	}
+	for _, m := range modules {
+		if !regexp.MustCompile(`(?m)^(?:require )?\s*` + regexp.QuoteMeta(m[1]+" "+m[2]) + `(?: //.*)?$`).Match(required) {
+			t.Errorf("go.mod does not require %s: go run .ci/notice.go > NOTICE", m[0])
+		}
+	}
 }
