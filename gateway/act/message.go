@@ -117,6 +117,7 @@ func (in Incoming) decided(d *decision) *Plan {
 	plan := d.plan
 	plan.Handover = d.next
 	ended(&row, "")
+	row.Unheard = string(plan.Unheard)
 	in.addRow(&plan, row)
 	line := in.audit(row, ledger.AuditReceived, string(d.next.State))
 	line.Detail = d.verdict

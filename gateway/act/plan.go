@@ -18,6 +18,9 @@ type Plan struct {
 	Receipts []Receipting
 	// Handover is the act's handover as the act leaves it; zero when it concerns none.
 	Handover handover.Handover
+	// Unheard says why content of the act's message reaches nobody; empty when it reaches somebody
+	// or is known.
+	Unheard handover.Unheard
 	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
 	// that messages may have waited for; empty for none.
 	Waits, Arrived string
@@ -41,6 +44,7 @@ func (p *Plan) add(further Plan) {
 	p.Unit.Add(further.Unit)
 	p.Tellings = append(p.Tellings, further.Tellings...)
 	p.Receipts = append(p.Receipts, further.Receipts...)
+	p.Unheard = cmp.Or(p.Unheard, further.Unheard)
 }
 
 func (p *Plan) addAudit(at time.Time, line ledger.Audit) {
@@ -108,6 +112,13 @@ type Telling struct {
 	// was told: with the content of Was.
 	TakesBack handover.EventName
 	Was       *Scene
+	// Told is the digest of what the party knows by it, Changes what differs from what it knew.
+	Told    handover.Digest
+	Changes []Change
+	// Anew says that it follows no earlier message: those were about a wrong number.
+	Anew bool
+	// National says that it is told only where the wire has a message of its own for it.
+	National bool
 	// Attention and Number are set for an alert: Number counts from 1 and says to which
 	// contact it goes.
 	Attention handover.AttentionReason
