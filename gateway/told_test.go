@@ -382,3 +382,39 @@ func TestTold_AFHIRReceiverIsToldWhatDiffers(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestTold_ARetraction: a no after the yes moves nothing, is for both to look at, and reaches the
+// hospital in the municipality's own words.
+func TestTold_ARetraction(t *testing.T) {
+	b := newBench(t)
+	ref := b.accepted("V1")
+	b.receiptAll()
+	const words = "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT\nPlassen er gått til en annen."
+	b.must(b.kith(notat("no", ref, words)))
+	b.state(handover.StateAccepted, kommune)
+	if a := b.attention(handover.AttentionRetracted); len(a.Parties) != 2 {
+		t.Errorf("attention at %v", a.Parties)
+	}
+	b.receiptAll()
+	var all string
+	for _, o := range b.ofType(sykehus, "MDM^T02") {
+		all += string(o.Raw)
+	}
+	if !strings.Contains(all, "Plassen er gått til en annen.") || !strings.Contains(all, "trekker tilbake at pasienten kan tas imot") {
+		t.Error("the hospital is not told in the municipality's words")
+	}
+	alerts := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(alerts) == 0 || !strings.Contains(string(alerts[len(alerts)-1].Raw), "trekker tilbake") {
+		t.Error("the municipality's own contact is not told")
+	}
+	// A new yes settles it.
+	b.must(b.kith(notat("yes again", ref, "SVAR=KAN_MOTTA;DATO=2026-03-05")))
+	b.state(handover.StateAccepted, kommune)
+	if len(b.handover().Attentions) > 0 {
+		t.Errorf("%+v", b.handover().Attentions)
+	}
+	if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+		t.Errorf("parked: %d messages, %+v", len(ms), ds)
+	}
+	b.balanced()
+}

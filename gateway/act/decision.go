@@ -56,6 +56,12 @@ func newDecision(s *Snapshot, before handover.Handover, actor handover.Actor, ev
 	return &decision{view: view{s: s}, before: before, actor: actor, event: event}
 }
 
+// retracts reports whether the receiver takes back that it can receive the patient: by the agreed
+// convention it answers no after its yes.
+func (d *decision) retracts() bool {
+	return d.event.Name == handover.EventDeferred && d.actor.Role == handover.RoleReceiver && d.before.State == handover.StateAccepted
+}
+
 // mayTell reports whether an event can arrive from a party, on any of its wires.
 func (s *Settings) mayTell(id handover.PartyID, event handover.EventName) bool {
 	p, _ := s.Directory.Party(id)

@@ -42,9 +42,7 @@ func (d *decision) toldTo(p handover.PartyID) knowledge {
 		return t
 	}
 	t.changes = changesOf(d.lines(p, d.asFound), now)
-	if d.numberCorrected() {
-		t.changes = withoutFormerNumber(t.changes)
-	}
+	t.changes = withoutFormerNumber(t.changes, d.numberCorrected())
 	t.differs = len(t.changes) > 0
 	sent, _ := d.s.Sent.Get(d.before.ID)
 	for _, s := range slices.Backward(sent) {
@@ -100,11 +98,18 @@ func changesOf(was, now []line) []Change {
 	return out
 }
 
-func isNumber(l line) bool { return strings.HasPrefix(l.place, "Patient.identifier") }
+// isNumber reports a line that tells a national number.
+func isNumber(l line) bool {
+	return strings.HasPrefix(l.place, "Patient.identifier") &&
+		slices.ContainsFunc(nationalNumbers, func(system string) bool { return strings.HasSuffix(l.place, "|"+system) })
+}
 
-func withoutFormerNumber(all []Change) []Change {
+// withoutFormerNumber leaves a number that was corrected unsaid; where none was, a number is a
+// value like others.
+func withoutFormerNumber(all []Change, corrected bool) []Change {
 	var out []Change
 	for _, c := range all {
+		c.Number = c.Number && corrected
 		if c.Number && c.After == "" {
 			continue
 		}

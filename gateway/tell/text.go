@@ -32,7 +32,7 @@ func (o *outgoing) changes() string {
 	lines := []string{"Endret:"}
 	for _, c := range o.Changes {
 		switch {
-		case c.Number && c.Before == "":
+		case c.Number:
 			lines = append(lines, fmt.Sprintf("- %s: %s (rettet: det som ble sendt på et tidligere nummer, gjelder denne personen)", c.Label, c.After))
 		case c.Before == "":
 			lines = append(lines, fmt.Sprintf("- %s: %s (nytt)", c.Label, c.After))
