@@ -3,10 +3,12 @@ package gateway_test
 import (
 	"encoding/base64"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"stafett/adapters"
 	"stafett/handover"
 )
 
@@ -179,4 +181,240 @@ func TestInvariant6_NothingOfAnAnswerStaysBehind(t *testing.T) {
 			})
 		}
 	}
+}
+
+// edited is a message of the stay V1 with parts of its text replaced, in pairs.
+func edited(trigger, id string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(adt{trigger: trigger, id: id, visit: "V1"}.String())
+}
+
+// infection is an observation that a ward adds.
+func infection(value string) string {
+	return "OBX|9|ST|MRSA^MRSA^99X||" + value + "||||||F\r"
+}
+
+// TestInvariant6_ToldWheneverTheContentDiffers: by the notice of the stay in full, in its
+// conversation, and in words what changed; and nobody is told what he knows.
+func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
+	renamed := []string{"MYRVANG^SOLVEIG", "MYRVANG-LUND^SOLVEIG"}
+	for _, tt := range []struct {
+		name    string
+		first   []string // the messages before
+		then    string
+		notices string   // told again in full
+		says    []string // the last text; nil for none
+	}{
+		{"the same again", []string{edited("A01", "1"), edited("A16", "2")}, edited("A16", "3", "20260302095500", "20260302101000"), "", nil},
+		{"another name", []string{edited("A01", "1"), edited("A16", "2")}, edited("A16", "3", renamed...), "UTSKRIVNINGSKLAR N", []string{"Endret:\n- Etternavn: MYRVANG-LUND (tidligere MYRVANG)"}},
+		{"an infection", []string{edited("A01", "1"), edited("A16", "2")}, edited("A16", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"MRSA", "positiv", "(nytt)"}},
+		{"an infection that is over", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A16", "3") + infection("negativ"), "UTSKRIVNINGSKLAR N", []string{"negativ (tidligere positiv)"}},
+		{"and is there again", []string{edited("A16", "1") + infection("positiv"), edited("A16", "2") + infection("negativ")}, edited("A16", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (tidligere negativ)"}},
+		{"told once", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A16", "3") + infection("positiv"), "", nil},
+		{"what is left out still holds", []string{edited("A16", "1") + infection("positiv")}, edited("A16", "2"), "", nil},
+		{"another address", []string{edited("A01", "1")}, edited("A01", "2", "Storgata 1", "Bakken 3"), "INNLAGT N", []string{"Gateadresse: Bakken 3 (tidligere Storgata 1)"}},
+		{"another unit", []string{edited("A01", "1")}, edited("A01", "2", "SLAG^201", "REHAB^301"), "INNLAGT N", []string{"REHAB (tidligere SLAG)"}},
+		{"another expected day", []string{edited("A01", "1"), edited("A16", "2")}, edited("A16", "3", "PV2|||||||||20260302", "PV2|||||||||20260305"), "UTSKRIVNINGSKLAR N", []string{"2026-03-05 (tidligere 2026-03-02)"}},
+		{"another destination", []string{edited("A01", "1"), edited("A16", "2"), edited("A03", "3")}, edited("A03", "4", "|||||||1||||||||20260225", "|||||||2||||||||20260225"), "UTSKREVET N", []string{"Utskrives til"}},
+		{"another person responsible", []string{edited("A01", "1")}, edited("A01", "2", "LEGE^LISE", "LEGE^KARI"), "INNLAGT N", []string{"KARI (tidligere LISE)"}},
+		{"an update that says nothing new", []string{edited("A01", "1"), edited("A16", "2")}, edited("A08", "3"), "", nil},
+		{"an update", []string{edited("A01", "1"), edited("A16", "2")}, edited("A08", "3", renamed...), "UTSKRIVNINGSKLAR N", []string{"MYRVANG-LUND (tidligere MYRVANG)"}},
+		{"an update of one who is only admitted", []string{edited("A01", "1")}, edited("A08", "3", renamed...), "INNLAGT N", []string{"MYRVANG-LUND (tidligere MYRVANG)"}},
+		{"an update of one who has left", []string{edited("A01", "1"), edited("A16", "2"), edited("A03", "3")}, edited("A08", "4", renamed...), "UTSKREVET N", []string{"MYRVANG-LUND (tidligere MYRVANG)"}},
+		{"a move", []string{edited("A01", "1"), edited("A16", "2")}, edited("A02", "3", "SLAG^201", "REHAB^301"), "UTSKRIVNINGSKLAR N", []string{"REHAB (tidligere SLAG)"}},
+		{"a correction when the state moves", []string{edited("A01", "1")}, edited("A16", "2", renamed...), "UTSKRIVNINGSKLAR N", []string{"MYRVANG-LUND (tidligere MYRVANG)"}},
+		{"nothing but the state moves", []string{edited("A01", "1")}, edited("A16", "2"), "UTSKRIVNINGSKLAR N", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			for _, m := range tt.first {
+				b.must(b.hl7(m))
+				b.deliver()
+			}
+			before := b.out.to(kommune)
+			b.must(b.hl7(tt.then))
+			b.deliver()
+			b.out.mu.Lock()
+			b.out.sent[kommune] = b.out.sent[kommune][len(before):]
+			b.out.mu.Unlock()
+			if got := b.notices(); got != tt.notices {
+				t.Errorf("told %q, want %q", got, tt.notices)
+			}
+			texts := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+			if (len(texts) > 0) != (tt.says != nil) {
+				t.Errorf("%d texts: %s", len(texts), texts)
+			}
+			for _, says := range tt.says {
+				if len(texts) == 0 || !strings.Contains(string(texts[len(texts)-1].Raw), says) {
+					t.Errorf("does not say %q: %s", says, texts)
+				}
+			}
+			for _, o := range b.out.to(kommune) {
+				again := slices.ContainsFunc(before, func(e adapters.Outgoing) bool { return e.Type == o.Type })
+				if strings.HasPrefix(o.Type, "LOG_") && again != strings.Contains(string(o.Raw), "<RefToParent>") {
+					t.Errorf("%s is told again: %v, and refers to nothing or to what is not", o.Type, again)
+				}
+			}
+			if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+				t.Errorf("parked: %d messages, %+v", len(ms), ds)
+			}
+			b.balanced()
+		})
+	}
+}
+
+// TestInvariant9_ACorrectedNumberIsTakenBackWhereItWasFiled: each notice by the number that it was
+// told under, and then all is told anew under the right one, which alone is named in words.
+func TestInvariant9_ACorrectedNumberIsTakenBackWhereItWasFiled(t *testing.T) {
+	const wrong, right = solveig, "30095100186"
+	for _, tt := range []struct{ then, want string }{
+		{"A16", "UTSKRIVNINGSKLAR C wrong, INNLAGT C wrong, INNLAGT N right, UTSKRIVNINGSKLAR N right"},
+		{"A08", "UTSKRIVNINGSKLAR C wrong, INNLAGT C wrong, INNLAGT N right, UTSKRIVNINGSKLAR N right"},
+		{"A03", "UTSKRIVNINGSKLAR C wrong, INNLAGT C wrong, INNLAGT N right, UTSKRIVNINGSKLAR N right, UTSKREVET N right"},
+	} {
+		t.Run(tt.then, func(t *testing.T) {
+			b := newBench(t)
+			b.must(b.hl7(edited("A01", "1")))
+			b.must(b.hl7(edited("A16", "2")))
+			b.deliver()
+			before := len(b.out.to(kommune))
+			b.must(b.hl7(edited(tt.then, "3", wrong, right)))
+			b.deliver()
+			var got []string
+			for _, o := range b.out.to(kommune)[before:] {
+				who := "wrong"
+				if strings.Contains(string(o.Raw), right) {
+					who = "right"
+				}
+				if both := strings.Contains(string(o.Raw), right) && strings.Contains(string(o.Raw), wrong); both {
+					t.Errorf("%s names both: %s", o.Type, o.Raw)
+				}
+				if status := between(o.Raw, `Forsendelsesstatus V="`, `"`); status != "" {
+					got = append(got, strings.TrimPrefix(o.Type, "LOG_")+" "+status+" "+who)
+					if status == "N" && tt.then != "A03" && strings.Contains(string(o.Raw), "RefToParent") {
+						t.Errorf("told anew in the conversation about another person: %s", o.Raw)
+					}
+				} else if who != "right" || !strings.Contains(string(o.Raw), "rettet") && !strings.Contains(string(o.Raw), "Varsel fra") {
+					t.Errorf("in words: %s", o.Raw)
+				}
+			}
+			if s := strings.Join(got, ", "); s != tt.want {
+				t.Errorf("told %s\nwant %s", s, tt.want)
+			}
+			if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+				t.Errorf("parked: %d messages, %+v", len(ms), ds)
+			}
+			b.balanced()
+		})
+	}
+}
+
+// TestTold_TheReceiversSecondWord: the same yes again tells nobody anything, and a remark on it does.
+func TestTold_TheReceiversSecondWord(t *testing.T) {
+	b := newBench(t)
+	ref := b.accepted("V1")
+	b.deliver()
+	before := len(b.out.to(sykehus))
+	b.must(b.kith(notat("again", ref, "SVAR=KAN_MOTTA;DATO=2026-03-03")))
+	b.deliver()
+	if n := len(b.out.to(sykehus)); n != before {
+		t.Errorf("the same answer is told %d times", n-before)
+	}
+	b.must(b.kith(notat("more", ref, "SVAR=KAN_MOTTA;DATO=2026-03-03\nmen bare hvis seng er på plass")))
+	b.deliver()
+	if told := b.out.to(sykehus); len(told) != before+1 || !strings.Contains(string(told[before].Raw), "men bare hvis seng") {
+		t.Errorf("the remark is told %d times", len(told)-before)
+	}
+	b.balanced()
+}
+
+// TestTold_WhatReachesNobodyIsSaidSo: the content that a closed handover no longer tells, and not
+// what is known or what a feed says.
+func TestTold_WhatReachesNobodyIsSaidSo(t *testing.T) {
+	for _, tt := range []struct {
+		steps []string
+		want  handover.Unheard
+	}{
+		{[]string{edited("A01", "1"), edited("A16", "2")}, ""},
+		{[]string{edited("A01", "1"), edited("A16", "2"), edited("A16", "3")}, ""},
+		{[]string{edited("A01", "1"), edited("A16", "2"), edited("A16", "3") + infection("positiv")}, ""},
+		{[]string{edited("A01", "1"), edited("A11", "2"), edited("A08", "3") + infection("positiv")}, handover.UnheardClosed},
+		{[]string{edited("A01", "1"), edited("A11", "2"), edited("A08", "3")}, ""},
+		{[]string{adt{trigger: "A08", id: "1", visit: "V9", noNeed: true}.String()}, ""},
+	} {
+		b := newBench(t)
+		var last adapters.Answer
+		for _, m := range tt.steps {
+			last = b.must(b.hl7(m))
+		}
+		if m := b.message(last.Message); m.Unheard != string(tt.want) {
+			t.Errorf("after %d messages %q, want %q (%s)", len(tt.steps), m.Unheard, tt.want, m.Detail)
+		}
+		b.balanced()
+	}
+}
+
+// TestTold_AFHIRReceiverIsToldWhatDiffers: as on the national wire, in one transaction.
+func TestTold_AFHIRReceiverIsToldWhatDiffers(t *testing.T) {
+	b := newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer("takes: [LOG_INNLAGT, LOG_UTSKREVET, DIALOG_HELSEFAGLIG, APPREC]", "takes: [APPREC]",
+			"takes: [LOG_UTSKRIVNINGSKLAR, LOG_AVMELDING]", "takes: [APPREC]")
+	})
+	for i, tt := range []struct {
+		message string
+		told    int
+		says    string
+	}{
+		{edited("A01", "1"), 1, "har lagt inn pasienten"},
+		{edited("A16", "2"), 1, "melder pasienten utskrivningsklar"},
+		{edited("A16", "3"), 0, ""},
+		{edited("A16", "4") + infection("positiv"), 1, "Endret:"},
+		{edited("A08", "5", "MYRVANG^SOLVEIG", "MYRVANG-LUND^SOLVEIG") + infection("positiv"), 1, "Etternavn: MYRVANG-LUND (tidligere MYRVANG)"},
+		{edited("A08", "6", "MYRVANG^SOLVEIG", "MYRVANG-LUND^SOLVEIG") + infection("positiv"), 0, ""},
+		{edited("A11", "7"), 1, "registrert ved en feil"},
+	} {
+		before := len(b.out.to(kommune))
+		b.must(b.hl7(tt.message))
+		b.deliver()
+		told := b.out.to(kommune)[before:]
+		if len(told) != tt.told || len(told) > 0 && !strings.Contains(string(told[0].Raw), tt.says) {
+			t.Errorf("%d: told %d times, want %d saying %q: %s", i, len(told), tt.told, tt.says, told)
+		}
+	}
+	b.balanced()
+}
+
+// TestTold_ARetraction: a no after the yes moves nothing, is for both to look at, and reaches the
+// hospital in the municipality's own words.
+func TestTold_ARetraction(t *testing.T) {
+	b := newBench(t)
+	ref := b.accepted("V1")
+	b.receiptAll()
+	const words = "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT\nPlassen er gått til en annen."
+	b.must(b.kith(notat("no", ref, words)))
+	b.state(handover.StateAccepted, kommune)
+	if a := b.attention(handover.AttentionRetracted); len(a.Parties) != 2 {
+		t.Errorf("attention at %v", a.Parties)
+	}
+	b.receiptAll()
+	var all string
+	for _, o := range b.ofType(sykehus, "MDM^T02") {
+		all += string(o.Raw)
+	}
+	if !strings.Contains(all, "Plassen er gått til en annen.") || !strings.Contains(all, "trekker tilbake at pasienten kan tas imot") {
+		t.Error("the hospital is not told in the municipality's words")
+	}
+	alerts := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(alerts) == 0 || !strings.Contains(string(alerts[len(alerts)-1].Raw), "trekker tilbake") {
+		t.Error("the municipality's own contact is not told")
+	}
+	// A new yes settles it.
+	b.must(b.kith(notat("yes again", ref, "SVAR=KAN_MOTTA;DATO=2026-03-05")))
+	b.state(handover.StateAccepted, kommune)
+	if len(b.handover().Attentions) > 0 {
+		t.Errorf("%+v", b.handover().Attentions)
+	}
+	if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+		t.Errorf("parked: %d messages, %+v", len(ms), ds)
+	}
+	b.balanced()
 }

@@ -27,6 +27,8 @@ type decision struct {
 	message handover.MessageID // the inbound message that caused it; empty for none
 	// correction is what the message corrects of the handover's patient.
 	correction Correction
+	// complete are the message's stay and Task laid over what was known of them.
+	complete map[string]*fhir.Node
 	// task is the Task as its author or owner wrote it now; nil to keep the stored one.
 	task *fhir.Node
 	// written are resources of a FHIR write, in the plan already.
@@ -54,6 +56,12 @@ func newDecision(s *Snapshot, before handover.Handover, actor handover.Actor, ev
 	return &decision{view: view{s: s}, before: before, actor: actor, event: event}
 }
 
+// retracts reports whether the receiver takes back that it can receive the patient: by the agreed
+// convention it answers no after its yes.
+func (d *decision) retracts() bool {
+	return d.event.Name == handover.EventDeferred && d.actor.Role == handover.RoleReceiver && d.before.State == handover.StateAccepted
+}
+
 // mayTell reports whether an event can arrive from a party, on any of its wires.
 func (s *Settings) mayTell(id handover.PartyID, event handover.EventName) bool {
 	p, _ := s.Directory.Party(id)
@@ -67,19 +75,22 @@ func (d *decision) decide() error {
 	if err != nil {
 		return err
 	}
+	changes := !d.changesNothing(effects)
+	if changes {
+		d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
+		d.planContent()
+		d.planEffects(effects)
+		d.planDifferences()
+	}
 	d.verdict = string(d.event.Name) + ": " + string(d.reason)
 	if d.message == "" {
 		// A message's own audit line says what was decided on it.
 		d.planAudit(ledger.Audit{Action: ledger.AuditDecided, Party: d.actor.Party, Person: d.actor.Person,
 			Handover: d.next.ID, Outcome: string(d.next.State), Detail: d.verdict})
 	}
-	if d.changesNothing(effects) {
-		return nil
+	if changes {
+		d.planWhatFollows()
 	}
-	d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
-	d.planContent()
-	d.planEffects(effects)
-	d.planWhatFollows()
 	return nil
 }
 

@@ -89,7 +89,7 @@ func Refused(s *Snapshot, row ledger.Message, f *handover.Fault) *Plan {
 
 // AddMessage adds to the plan of a FHIR write the message that caused it.
 func AddMessage(s *Snapshot, p *Plan, row ledger.Message) {
-	row.Disposition, row.Handover = ledger.DispositionApplied, p.Handover.ID
+	row.Disposition, row.Handover, row.Unheard = ledger.DispositionApplied, p.Handover.ID, string(p.Unheard)
 	in := Incoming{Row: row}
 	in.addRow(p, row)
 	p.addAudit(s.Now, in.audit(row, ledger.AuditReceived, string(row.Disposition)))

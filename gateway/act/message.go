@@ -98,6 +98,9 @@ func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
 	d := newDecision(s, p.before, ActorOf(in.Row.Sender, p.before), p.event)
 	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, p.before.Kind)
 	d.message, d.content, d.correction = in.Row.ID, in.Content, p.correction
+	if d.retracts() {
+		d.event.Name = handover.EventRetracted
+	}
 	if p.event.Name == handover.EventReadmitted {
 		d.content, d.successor, d.successorStay = account.Canonical{}, in.Content, in.stay(s)
 	} else {
@@ -128,6 +131,7 @@ func (in Incoming) decided(d *decision) *Plan {
 	plan := d.plan
 	plan.Handover = d.next
 	ended(&row, "")
+	row.Unheard = string(plan.Unheard)
 	in.addRow(&plan, row)
 	in.copied(d, &plan)
 	in.answered(d, &plan)

@@ -19,6 +19,9 @@ type Plan struct {
 	Passings []Passing
 	// Handover is the act's handover as the act leaves it; zero when it concerns none.
 	Handover handover.Handover
+	// Unheard says why content of the act's message reaches nobody; empty when it reaches somebody
+	// or is known.
+	Unheard handover.Unheard
 	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
 	// that messages may have waited for; empty for none.
 	Waits, Arrived string
@@ -43,6 +46,7 @@ func (p *Plan) add(further Plan) {
 	p.Tellings = append(p.Tellings, further.Tellings...)
 	p.Receipts = append(p.Receipts, further.Receipts...)
 	p.Passings = append(p.Passings, further.Passings...)
+	p.Unheard = cmp.Or(p.Unheard, further.Unheard)
 }
 
 func (p *Plan) addAudit(at time.Time, line ledger.Audit) {
@@ -110,6 +114,13 @@ type Telling struct {
 	// was told: with the content of Was.
 	TakesBack handover.EventName
 	Was       *Scene
+	// Told is the digest of what the party knows by it, Changes what differs from what it knew.
+	Told    handover.Digest
+	Changes []Change
+	// Anew says that it follows no earlier message: those were about a wrong number.
+	Anew bool
+	// National says that it is told only where the wire has a message of its own for it.
+	National bool
 	// Attention and Number are set for an alert: Number counts from 1 and says to which
 	// contact it goes.
 	Attention handover.AttentionReason

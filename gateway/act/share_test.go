@@ -108,6 +108,12 @@ func (r *record) plan(t *testing.T, make func() (*Plan, error)) (*Plan, error) {
 		for _, id := range r.Handovers.Take() {
 			r.Handovers.Put(id, handover.Handover{}, false)
 		}
+		for _, id := range r.Belonging.Take() {
+			r.Belonging.Put(id, nil, false)
+		}
+		for _, id := range r.Sent.Take() {
+			r.Sent.Put(id, nil, false)
+		}
 	}
 	t.Fatal("the plan is never satisfied")
 	return nil, nil

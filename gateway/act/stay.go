@@ -37,6 +37,10 @@ func (d *decision) onWhatIsKnown(r account.Named) *fhir.Node {
 	if status != nil && slices.Contains(contentOnly, d.event.Name) {
 		known.Set("status", status)
 	}
+	if d.complete == nil {
+		d.complete = map[string]*fhir.Node{}
+	}
+	d.complete[r.Name] = known
 	return known
 }
 

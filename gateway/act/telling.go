@@ -3,19 +3,172 @@ package act
 import (
 	"slices"
 
+	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
+	"stafett/mappings/account"
 )
 
 // planTelling plans the messages by which a party learns what happened: one, or where what
-// happened takes back several notices, one for each.
+// happened takes back several notices, one for each. What tells of content alone is told to
+// who has it not.
 func (d *decision) planTelling(e handover.Effect) {
 	t := d.telling(e.Party, d.eventOf(e))
-	if t.Event != handover.EventVoided {
+	what := d.toldTo(e.Party)
+	t.Told = what.digest
+	switch {
+	case slices.Contains(contentOnly, t.Event) && len(d.written) == 0 && d.message != "" && !what.differs:
+		return
+	case slices.Contains(contentOnly, t.Event):
+		d.planAgain(t, what)
+	case t.Event == handover.EventVoided:
+		d.plan.Tellings = append(d.plan.Tellings, d.takingBack(t)...)
+	default:
+		t.Anew = d.planCorrected(t)
+		t.Changes = d.worthSaying(t.Event, what.changes)
 		d.plan.Tellings = append(d.plan.Tellings, t)
+	}
+}
+
+// planDifferences tells those whom the event tells nothing, of content that they were not told
+// (invariant 6). It is the one place where content alone makes somebody be told.
+func (d *decision) planDifferences() {
+	if d.before.State == "" || d.message == "" && len(d.written) == 0 {
 		return
 	}
-	d.plan.Tellings = append(d.plan.Tellings, d.takingBack(t)...)
+	if d.next.Facts.AccessEnded && d.actor.Role == handover.RoleSender && len(d.toldTo(d.next.Receiver).changes) > 0 {
+		d.plan.Unheard = handover.UnheardAccessEnded
+	}
+	for _, p := range d.listeners() {
+		if d.tells(p) {
+			continue
+		}
+		what := d.toldTo(p)
+		switch {
+		case !what.differs:
+		case !hears(d.next):
+			d.plan.Unheard = handover.UnheardClosed
+		default:
+			d.reason = handover.ReasonUpdated
+			d.planEvent(handover.Effect{Event: handover.EventUpdated})
+			t := d.telling(p, handover.EventUpdated)
+			t.Told = what.digest
+			d.planAgain(t, what)
+		}
+	}
+}
+
+// tells reports whether the act tells a party of the handover.
+func (d *decision) tells(p handover.PartyID) bool {
+	return slices.ContainsFunc(d.plan.Tellings, func(t Telling) bool {
+		return t.To == p && t.Handover.ID == d.next.ID && t.Purpose == ledger.PurposeTell
+	})
+}
+
+// listeners are those who are told what the actor says.
+func (d *decision) listeners() []handover.PartyID {
+	h := d.next
+	switch {
+	case d.actor.Role == handover.RoleReceiver:
+		return []handover.PartyID{h.Sender}
+	case d.actor.Role != handover.RoleSender:
+		return nil
+	case h.Facts.AccessEnded:
+		return h.Copies
+	}
+	return append([]handover.PartyID{h.Receiver}, h.Copies...)
+}
+
+// hears reports whether the parties of a handover are still told what its content becomes: also
+// after the end, while its receiver has the patient.
+func hears(h handover.Handover) bool {
+	return h.State.Open() || h.State == handover.StateDeclined || h.State == handover.StateCompleted && h.Next.Handover == ""
+}
+
+// planAgain tells content that differs: in full by the latest notice of the stay, where the wire
+// has one, and what has changed in words.
+func (d *decision) planAgain(t Telling, what knowledge) {
+	t.Changes = d.worthSaying(t.Event, what.changes)
+	if d.actor.Role == handover.RoleSender {
+		t.Anew = d.planCorrected(t)
+		if standing := d.s.standing(d.before.ID, t.To); len(standing) > 0 {
+			d.planNotice(t, standing[len(standing)-1].Event)
+		}
+	}
+	d.plan.Tellings = append(d.plan.Tellings, t)
+}
+
+// planNotice tells a notice of the stay again with all that is known now.
+func (d *decision) planNotice(t Telling, event handover.EventName) {
+	t.Event, t.National, t.Changes = event, true, nil
+	t.Content = d.known(t.Content)
+	d.plan.Tellings = append(d.plan.Tellings, t)
+}
+
+// known is a message's content with its stay and Task as they stand now.
+func (d *decision) known(c account.Canonical) account.Canonical {
+	c.Resources = slices.Clone(c.Resources)
+	for i, r := range c.Resources {
+		if n := d.complete[r.Name]; n != nil {
+			c.Resources[i].Resource = n
+		}
+	}
+	return c
+}
+
+// planCorrected takes back, as it was told, what was filed under a wrong national number, and
+// tells anew all of it that the event itself does not (invariant 9).
+func (d *decision) planCorrected(t Telling) (anew bool) {
+	if d.before.State == "" || d.actor.Role != handover.RoleSender || !d.numberCorrected() {
+		return false
+	}
+	standing := d.s.standing(d.before.ID, t.To)
+	was := d.sceneBefore()
+	for _, notice := range slices.Backward(standing) {
+		back := t
+		back.Event, back.TakesBack, back.Was, back.National, back.Changes = handover.EventUpdated, notice.Event, &was, true, nil
+		d.plan.Tellings = append(d.plan.Tellings, back)
+	}
+	t.Anew = true
+	for i, notice := range standing {
+		last := i == len(standing)-1
+		if notice.Event != t.Event && !(last && slices.Contains(contentOnly, t.Event)) {
+			d.planNotice(t, notice.Event)
+		}
+	}
+	return true
+}
+
+// numberCorrected reports whether the patient's national number is another than before.
+func (d *decision) numberCorrected() bool {
+	if d.correction.Number {
+		return true
+	}
+	before, after := d.patientOf(d.storedTask(false)), d.patientOf(d.taskNow)
+	old, now := d.s.Identity.persons(before), d.s.Identity.persons(after)
+	return len(old) > 0 && len(now) > 0 && !slices.ContainsFunc(old, func(p string) bool { return slices.Contains(now, p) })
+}
+
+// patientOf is the patient whom a Task names, as the act leaves it; nil for none.
+func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
+	typ, id, ok := fhir.SplitLocal(task.Str("for", "reference"))
+	if !ok {
+		return nil
+	}
+	r, found := d.current(ledger.ResourceKey{Type: typ, ID: id})
+	if !found || r.Deleted {
+		return nil
+	}
+	return d.s.Parse(r)
+}
+
+// worthSaying are the changes that a message says in words: what is new of the handover as such
+// stands in the message itself, where the event has one.
+func (d *decision) worthSaying(event handover.EventName, all []Change) []Change {
+	if d.next.State == d.before.State && (slices.Contains(contentOnly, event) || noticeEndedBy[event] != "") {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "") })
 }
 
 // telling is the message by which a party learns of event.

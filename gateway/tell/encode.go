@@ -114,7 +114,7 @@ func (o *outgoing) cancels() bool {
 // thread is the message that this one follows, and the first one of them: of its type to the
 // same receiver, where it is no notice (HITS 1218:2019).
 func (o *outgoing) thread() (parent, first string) {
-	if o.codec.Notice(o.typ) {
+	if o.codec.Notice(o.typ) || o.Anew {
 		return "", ""
 	}
 	earlier, _ := o.s.Sent.Get(o.Handover.ID)

@@ -74,6 +74,12 @@ type outgoing struct {
 func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling) {
 	o := outgoing{Telling: telling, s: s}
 	served := t.address(&o)
+	if telling.National && !(served && o.national()) {
+		return
+	}
+	if served && o.national() && len(telling.Changes) > 0 {
+		defer t.addChanges(s, u, telling)
+	}
 	d := t.delivery(&o)
 	if !served {
 		s.ParkDelivery(&d, s.ResponsibleIn(o.Handover, d), "no service of the receiver takes this message")
@@ -89,6 +95,19 @@ func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling
 	}
 	u.Deliveries = append(u.Deliveries, d)
 	u.Keys = append(u.Keys, ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.Receiver, Value: d.ExternalID, Handover: d.Handover})
+}
+
+// national reports whether the wire has a message of its own for the event, which holds no
+// text: the changes are told beside it.
+func (o *outgoing) national() bool {
+	codec, ok := o.rules.(adapters.Codec)
+	return ok && !codec.Notice(o.typ)
+}
+
+// addChanges adds the text that says what has changed.
+func (t *Teller) addChanges(s *act.Snapshot, u *ledger.Unit, telling act.Telling) {
+	telling.Event = handover.EventUpdated
+	t.addTelling(s, u, telling)
 }
 
 // address finds the service that is told and the type of the message; false when there
@@ -143,7 +162,7 @@ func (t *Teller) delivery(o *outgoing) ledger.Delivery {
 	now := o.s.Now
 	d := ledger.Delivery{ID: handover.DeliveryID(o.s.NewID()), Message: o.Message, Handover: o.Handover.ID, Event: o.Event,
 		Purpose: o.Purpose, Receiver: o.party.ID, Service: o.service.Name, Wire: o.service.Wire, Type: o.typ,
-		GenTime: now, CreatedAt: now, State: ledger.DeliveryPending, NextAttempt: now, ReceiptDue: true}
+		Told: o.Told, GenTime: now, CreatedAt: now, State: ledger.DeliveryPending, NextAttempt: now, ReceiptDue: true}
 	d.WarnAt, d.Deadline = o.s.Policy.ReceiptTerms(o.s.Fast(d.Wire), now)
 	return d
 }

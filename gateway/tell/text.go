@@ -2,6 +2,7 @@ package tell
 
 import (
 	"fmt"
+	"strings"
 
 	"stafett/handover"
 	"stafett/ledger"
@@ -20,7 +21,28 @@ func (o *outgoing) text() string {
 	case o.Purpose == ledger.PurposeAlert:
 		return o.alert()
 	}
-	return o.notice() + o.recordedBy()
+	return o.changes() + o.notice() + o.recordedBy()
+}
+
+// changes says what differs from what the receiver was told before; it stands first.
+func (o *outgoing) changes() string {
+	if len(o.Changes) == 0 {
+		return ""
+	}
+	lines := []string{"Endret:"}
+	for _, c := range o.Changes {
+		switch {
+		case c.Number:
+			lines = append(lines, fmt.Sprintf("- %s: %s (rettet: det som ble sendt på et tidligere nummer, gjelder denne personen)", c.Label, c.After))
+		case c.Before == "":
+			lines = append(lines, fmt.Sprintf("- %s: %s (nytt)", c.Label, c.After))
+		case c.After == "":
+			lines = append(lines, fmt.Sprintf("- %s: %s (oppgis ikke lenger)", c.Label, c.Before))
+		default:
+			lines = append(lines, fmt.Sprintf("- %s: %s (tidligere %s)", c.Label, c.After, c.Before))
+		}
+	}
+	return strings.Join(lines, "\n") + "\n\n"
 }
 
 // recordedBy says which person recorded what a party is said to have done.

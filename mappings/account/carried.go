@@ -28,10 +28,18 @@ func CarriedDocument(lines []CarriedLine) *fhir.Node {
 		b = append(b, '\n')
 	}
 	return fhir.Obj("resourceType", "DocumentReference", "status", "current",
-		"type", fhir.TextConcept("Carried along unmapped"),
+		"type", fhir.TextConcept(carriedType),
 		"content", fhir.Arr(fhir.Obj("attachment", fhir.Obj(
 			"contentType", "text/plain; charset=utf-8",
 			"data", base64.StdEncoding.EncodeToString(b)))))
+}
+
+// carriedType says of a stored DocumentReference that it is CarriedDocument's.
+const carriedType = "Carried along unmapped"
+
+// IsCarried reports whether a stored resource is what CarriedDocument made.
+func IsCarried(n *fhir.Node) bool {
+	return n.ResourceType() == "DocumentReference" && n.Str("type", "text") == carriedType
 }
 
 // carriedLines reads the attachment of a carried DocumentReference back.

@@ -61,6 +61,12 @@ func label(typ, bare string) (nb, en string) {
 	return bare, bare
 }
 
+// TypeLabel names a resource type in bokmål.
+func TypeLabel(typ string) string {
+	nb, _ := label(typ, "")
+	return nb
+}
+
 // joinLabel adds the rest of a path that says more than which data type it is.
 func joinLabel(label, rest string) string {
 	rest = strings.TrimPrefix(rest, ".")

@@ -1,0 +1,346 @@
+package act
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+	"stafett/mappings/account"
+)
+
+// Change is one difference between what a party was told of a handover and what holds now, in
+// bokmål. Before is empty for what is new, After for what no longer is said. Of a corrected
+// national number the former is not said: it may be somebody else's.
+type Change struct {
+	Label, Before, After string
+	Number               bool
+}
+
+// knowledge is what a party is told of a handover: each value at its place, and how it differs from
+// before the act.
+type knowledge struct {
+	digest  handover.Digest
+	changes []Change
+	// differs from what the party was last sent (invariant 6).
+	differs bool
+}
+
+// toldTo is what a party is to know of the handover now, without ids, times of the message and
+// its envelope.
+func (d *decision) toldTo(p handover.PartyID) knowledge {
+	now := d.lines(p, d.asLeft)
+	t := knowledge{digest: digestOf(now)}
+	if d.before.State == "" {
+		t.differs = true
+		return t
+	}
+	t.changes = changesOf(d.lines(p, d.asFound), now)
+	t.changes = withoutFormerNumber(t.changes, d.numberCorrected())
+	t.differs = len(t.changes) > 0
+	sent, _ := d.s.Sent.Get(d.before.ID)
+	for _, s := range slices.Backward(sent) {
+		if s.Receiver == p && s.Told != "" && !neverLeaves(s) {
+			t.differs = s.Told != t.digest
+			break
+		}
+	}
+	return t
+}
+
+// line is one value that a party is told, at its place.
+type line struct{ place, group, label, value string }
+
+// digestOf is the digest of content, whatever its order.
+func digestOf(lines []line) handover.Digest {
+	all := make([]string, len(lines))
+	for i, l := range lines {
+		all[i] = l.place + "\x00" + l.value
+	}
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, "\x01")))
+	return handover.Digest(hex.EncodeToString(sum[:]))
+}
+
+// changesOf lists what differs: of what was told already value by value, of what is new in one
+// line.
+func changesOf(was, now []line) []Change {
+	old, seen, known := map[string]string{}, map[string]bool{}, map[string]bool{}
+	for _, l := range was {
+		old[l.place], known[l.group] = l.value, true
+	}
+	var out []Change
+	fresh := map[string]int{}
+	for _, l := range now {
+		seen[l.place] = true
+		switch before, told := old[l.place]; {
+		case told && before == l.value:
+		case told || known[l.group]:
+			out = append(out, Change{Label: l.label, Before: before, After: l.value, Number: isNumber(l)})
+		case fresh[l.group] == 0:
+			out = append(out, Change{Label: l.label, After: l.value, Number: isNumber(l)})
+			fresh[l.group] = len(out)
+		default:
+			out[fresh[l.group]-1].After += "; " + l.value
+		}
+	}
+	for _, l := range was {
+		if !seen[l.place] {
+			out = append(out, Change{Label: l.label, Before: l.value, Number: isNumber(l)})
+		}
+	}
+	return out
+}
+
+// isNumber reports a line that tells a national number.
+func isNumber(l line) bool {
+	return strings.HasPrefix(l.place, "Patient.identifier") &&
+		slices.ContainsFunc(nationalNumbers, func(system string) bool { return strings.HasSuffix(l.place, "|"+system) })
+}
+
+// withoutFormerNumber leaves a number that was corrected unsaid; where none was, a number is a
+// value like others.
+func withoutFormerNumber(all []Change, corrected bool) []Change {
+	var out []Change
+	for _, c := range all {
+		c.Number = c.Number && corrected
+		if c.Number && c.After == "" {
+			continue
+		}
+		if c.Number {
+			c.Before = ""
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// stand is a handover's content at one moment: its Task, how a resource stands, and all that
+// belongs to it.
+type stand struct {
+	task      *fhir.Node
+	resource  func(ledger.ResourceKey) (ledger.Resource, bool)
+	belonging []ledger.Resource
+}
+
+// writtenNow orders what an act writes after all that is stored.
+var writtenNow = time.Unix(1<<40, 0)
+
+// asFound is the content before the act, asLeft as the act leaves it.
+func (d *decision) asFound() stand {
+	belonging, _ := d.s.Belonging.Get(d.before.ID)
+	return stand{task: d.storedTask(false), resource: d.s.Resources.Get, belonging: belonging}
+}
+
+func (d *decision) asLeft() stand {
+	var stored []ledger.Resource
+	if d.before.State != "" {
+		stored, _ = d.s.Belonging.Get(d.before.ID)
+	}
+	written := map[ledger.ResourceKey]ledger.Resource{}
+	for _, w := range append(d.writtenBefore(), d.plan.Unit.Resources...) {
+		written[ledger.ResourceKey{Type: w.Type, ID: w.ID}] = ledger.Resource{Type: w.Type, ID: w.ID, Author: w.Author, JSON: w.JSON,
+			Deleted: w.Deleted, At: writtenNow, Handover: w.Handover}
+	}
+	var all []ledger.Resource
+	for _, r := range stored {
+		if _, again := written[ledger.ResourceKey{Type: r.Type, ID: r.ID}]; !again {
+			all = append(all, r)
+		}
+	}
+	for _, r := range written {
+		if r.Handover == d.next.ID {
+			all = append(all, r)
+		}
+	}
+	return stand{task: d.taskNow, resource: d.current, belonging: all}
+}
+
+// lines are the values that a party is told of what others say. Its own words are no news to it.
+func (d *decision) lines(p handover.PartyID, at func() stand) []line {
+	c := at()
+	var out []line
+	for _, about := range []struct{ name, element string }{{"Patient", "for"}, {"Encounter", "encounter"}} {
+		n := d.other(p, &c, c.task.Str(about.element, "reference"))
+		out = append(out, linesOf(about.name, "", n)...)
+		if about.name == "Encounter" {
+			person := d.other(p, &c, n.Str("participant", "individual", "reference"))
+			out = append(out, linesOf("Practitioner", "Ansvarlig, ", person)...)
+		}
+	}
+	out = append(out, linesOf("Task", "", taskFor(c.task, p == d.next.Sender))...)
+	return append(out, d.linesBeside(p, c.belonging)...)
+}
+
+// other is what a reference leads to, where somebody else than p wrote it; nil for nothing.
+func (d *decision) other(p handover.PartyID, c *stand, ref string) *fhir.Node {
+	typ, id, ok := fhir.SplitLocal(ref)
+	if !ok {
+		return nil
+	}
+	r, found := c.resource(ledger.ResourceKey{Type: typ, ID: id})
+	if !found || r.Deleted || r.Author == p {
+		return nil
+	}
+	return d.s.Parse(r)
+}
+
+// receivers are the elements of a Task that its receiver says, and no one else.
+var receivers = []string{"executionPeriod", "output", "statusReason"}
+
+// taskFor is what of a Task is told to one of its parties: to the sender what the receiver says.
+func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
+	n := fhir.Obj("resourceType", "Task")
+	for _, m := range task.Clone().Members {
+		if slices.Contains(receivers, m.Name) == toSender && m.Name != "resourceType" {
+			n.Set(m.Name, m.Value)
+		}
+	}
+	return n
+}
+
+// linesBeside are the values of what belongs to a handover beside what its Task names: of each
+// thing that has a code what was said of it last.
+func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) []line {
+	latest, carried := map[string][]ledger.Resource{}, []ledger.Resource{}
+	nodes := map[ledger.ResourceKey]*fhir.Node{}
+	for _, r := range belonging {
+		if r.Author == p || r.Deleted || slices.Contains(NotBeside, r.Type) {
+			continue
+		}
+		n := d.s.Parse(r)
+		nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}] = n
+		if account.IsCarried(n) {
+			carried = append(carried, r)
+			continue
+		}
+		what := r.Type + "|" + codeOf(n)
+		switch known := latest[what]; {
+		case len(known) == 0 || known[0].At.Before(r.At):
+			latest[what] = []ledger.Resource{r}
+		case known[0].At.Equal(r.At):
+			latest[what] = append(known, r)
+		}
+	}
+	var out []line
+	for what, all := range latest {
+		var rendered [][]line
+		for _, r := range all {
+			n := nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]
+			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", n))
+		}
+		out = append(out, numbered(rendered)...)
+	}
+	slices.SortFunc(carried, func(a, b ledger.Resource) int { return a.At.Compare(b.At) })
+	at := map[string]int{}
+	for _, r := range carried {
+		for _, l := range linesOf(account.CarriedName, "", nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]) {
+			if i, known := at[l.place]; known {
+				out[i] = l
+				continue
+			}
+			at[l.place] = len(out)
+			out = append(out, l)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(a.group, b.group) })
+	return out
+}
+
+// numbered tells those of one code apart that one message says, in an order of their own.
+func numbered(rendered [][]line) []line {
+	slices.SortFunc(rendered, func(a, b []line) int { return cmp.Compare(digestOf(a), digestOf(b)) })
+	rendered = slices.CompactFunc(rendered, func(a, b []line) bool { return digestOf(a) == digestOf(b) })
+	var out []line
+	for i, lines := range rendered {
+		for _, l := range lines {
+			if i > 0 {
+				l.place, l.group = fmt.Sprintf("%s#%d", l.place, i+1), fmt.Sprintf("%s#%d", l.group, i+1)
+			}
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// NotBeside are the types of what a Task names itself, and of what is no content.
+var NotBeside = []string{"Task", "Patient", "Encounter", "Practitioner", "PractitionerRole", "Organization", "Provenance", "AuditEvent"}
+
+// coded are the elements that say what a resource is about.
+var coded = []string{"code", "medicationCodeableConcept", "type", "category"}
+
+func codeOf(n *fhir.Node) string {
+	for _, element := range coded {
+		c := n.At(element)
+		if code := c.Str("coding", "code"); code != "" {
+			return c.Str("coding", "system") + "|" + code
+		}
+		if text := c.Str("text"); text != "" {
+			return text
+		}
+	}
+	return n.Str("content", "attachment", "title")
+}
+
+func nameOf(n *fhir.Node) string {
+	for _, element := range coded {
+		c := n.At(element)
+		if name := cmp.Or(c.Str("coding", "display"), c.Str("text"), c.Str("coding", "code")); name != "" {
+			return name
+		}
+	}
+	return n.Str("content", "attachment", "title")
+}
+
+// silent are the elements that say when and by whom a message was made, or how it stands with
+// the handover, which its event tells.
+var silent = map[string][]string{
+	"Task": {"status", "businessStatus", "intent", "code", "owner", "requester", "authoredOn", "lastModified", "identifier", "groupIdentifier",
+		"restriction.recipient", "extension"},
+	"Encounter": {"status", "statusHistory", "class", "serviceProvider", "identifier"}, "Patient": {"active"},
+	"Communication": {"sent", "received", "status", "identifier", "topic"}, "DocumentReference": {"status", "date", "identifier"},
+	"Observation": {"issued", "identifier"}, "Condition": {"identifier"}, "ServiceRequest": {"authoredOn", "status", "intent", "identifier"},
+}
+
+// linesOf are the values of one resource; before stands before their labels.
+func linesOf(what, before string, n *fhir.Node) []line {
+	if n == nil {
+		return nil
+	}
+	n = n.Clone()
+	for _, element := range silent[n.ResourceType()] {
+		n.Delete(element)
+	}
+	var out []line
+	for _, list := range []struct{ element, by string }{{"identifier", "system"}, {"extension", "url"}} {
+		for _, item := range n.Each(list.element) {
+			one := fhir.Obj("resourceType", n.ResourceType(), list.element, []*fhir.Node{item})
+			out = append(out, leaves(what, before, "|"+item.Str(list.by), one)...)
+		}
+		n.Delete(list.element)
+	}
+	out = append(out, leaves(what, before, "", n)...)
+	if n.ResourceType() == "DocumentReference" && what != account.CarriedName {
+		// A document of the same size may say something else.
+		sum := sha256.Sum256([]byte(n.Str("content", "attachment", "data")))
+		out = append(out, line{what + ".sha256", what, before + "innhold", hex.EncodeToString(sum[:4])})
+	}
+	return out
+}
+
+// leaves are the values below n, at their places; which tells items apart whose order says
+// nothing.
+func leaves(what, before, which string, n *fhir.Node) []line {
+	_, left := account.Of([]account.Named{{Name: what, Resource: n}}, nil)
+	out := make([]line, len(left))
+	for i, l := range left {
+		out[i] = line{l.Path + which, what, before + l.Label, l.Value}
+	}
+	return out
+}
