@@ -143,7 +143,7 @@ func mainName(parent *message.Node, field string) *message.Node {
 	var chosen *message.Node
 	rank := len(nameRanks)
 	for _, n := range parent.Children {
-		if n.Name != field || value(n, "1", "1") == "" && value(n, "2") == "" {
+		if n == nil || n.Name != field || value(n, "1", "1") == "" && value(n, "2") == "" {
 			continue
 		}
 		own := slices.Index(nameRanks, strings.ToUpper(value(n, "7")))
