@@ -200,7 +200,7 @@ func isNumberless(_, n *message.Node) bool {
 	if len(n.Children) == 0 {
 		return n.Value == ""
 	}
-	return !slices.ContainsFunc(n.Children, func(c *message.Node) bool { return c.Name != "2" && c.Name != "3" && value(c) != "" })
+	return !slices.ContainsFunc(n.Children, func(c *message.Node) bool { return c != nil && c.Name != "2" && c.Name != "3" && value(c) != "" })
 }
 
 // norway are the names of the country in XAD.6, none among them.
