@@ -1,0 +1,280 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"stafett/gateway/desk"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+const (
+	ingrid = "05906500134" // another person, invented: month + 80
+	twin   = "12834800126"
+)
+
+// about is the message about another person than Solveig.
+func about(message, fnr, family, given, born string) string {
+	return strings.NewReplacer(solveig, fnr, "MYRVANG", family, "Myrvang", family, "SOLVEIG", given, "Solveig", given,
+		"19480312", strings.ReplaceAll(born, "-", ""), "1948-03-12", born).Replace(message)
+}
+
+// ready brings one stay to received, and returns the id of the notice that an answer refers to.
+func (b *bench) ready(visit string) string {
+	b.t.Helper()
+	b.must(b.hl7(adt{trigger: "A16", id: "A16" + visit, visit: visit}.String()))
+	b.receiptAll()
+	klar := b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")
+	return klar[len(klar)-1].ID
+}
+
+// parkedOn holds a message to parked, and its handover to an attention, with nothing of it told.
+func (b *bench) parkedOn(id handover.MessageID, why handover.AttentionReason) {
+	b.t.Helper()
+	if m := b.message(id); m.Disposition != ledger.DispositionParked || m.Contact == "" || m.Deadline.IsZero() {
+		b.t.Fatalf("%s, contact %q", m.Disposition, m.Contact)
+	}
+	b.attention(why)
+}
+
+// leaks reports whether a party was sent a text.
+func (b *bench) leaks(p handover.PartyID, texts ...string) bool {
+	b.deliver()
+	for _, o := range b.out.to(p) {
+		for _, text := range texts {
+			if strings.Contains(strings.ToLower(string(o.Raw)), strings.ToLower(text)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestInvariant9_AnswerAboutAnotherPerson: a note that refers to the right notice and names
+// somebody else answers nothing until a named person says whose it is.
+func TestInvariant9_AnswerAboutAnotherPerson(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		note func(note string) string
+		same bool
+	}{
+		{"the same", func(n string) string { return n }, true},
+		{"the same number, another spelling of the name", func(n string) string { return strings.ReplaceAll(n, "Myrvang", "Myr-Vang") }, true},
+		{"no number, the same name and birth date", func(n string) string {
+			return cutBetween(n, "<Ident><Id>"+solveig, "</Ident>")
+		}, true},
+		{"another number, name and birth date", func(n string) string { return about(n, ingrid, "Strand", "Ingrid", "1965-10-05") }, false},
+		{"another number, the same family and birth date: a twin", func(n string) string { return about(n, twin, "Myrvang", "Sigrid", "1948-03-12") }, false},
+		{"no number, another name", func(n string) string {
+			return about(cutBetween(n, "<Ident><Id>"+solveig, "</Ident>"), "", "Strand", "Solveig", "1948-03-12")
+		}, false},
+		{"no number, another birth date", func(n string) string {
+			return about(cutBetween(n, "<Ident><Id>"+solveig, "</Ident>"), "", "Myrvang", "Solveig", "1949-03-12")
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			ref := b.ready("V1")
+			a := b.must(b.kith(c.note(notat("n1", ref, "SVAR=KAN_MOTTA;DATO=2026-03-03"))))
+			if c.same {
+				b.state(handover.StateAccepted, kommune)
+				return
+			}
+			b.parkedOn(a.Message, handover.AttentionChainsMeet)
+			b.state(handover.StateReceived, sykehus)
+			if b.leaks(sykehus, "kan ta imot", "SVAR=", ingrid, twin, "Strand", "Sigrid") {
+				t.Error("the hospital was told of it")
+			}
+			b.balanced()
+		})
+	}
+}
+
+// cutBetween removes from the first text to the next one, both included.
+func cutBetween(s, from, to string) string {
+	before, rest, found := strings.Cut(s, from)
+	_, after, ended := strings.Cut(rest, to)
+	if !found || !ended {
+		return s
+	}
+	return before + after
+}
+
+// TestInvariant9_ANamedPersonSaysWhose: corrected applies the message, another-stay does not.
+func TestInvariant9_ANamedPersonSaysWhose(t *testing.T) {
+	b := newBench(t)
+	ref := b.ready("V1")
+	a := b.must(b.kith(about(notat("n1", ref, "SVAR=KAN_MOTTA;DATO=2026-03-03"), ingrid, "Strand", "Ingrid", "1965-10-05")))
+	if _, err := b.g.Rule(t.Context(), asKommune, a.Message, desk.VerdictCorrected); err == nil {
+		t.Error("a party rules")
+	}
+	m, err := b.g.Rule(t.Context(), forKommune, a.Message, desk.VerdictAnotherStay)
+	if err != nil || m.Disposition != ledger.DispositionParked {
+		t.Fatalf("%s, %v", m.Disposition, err)
+	}
+	b.state(handover.StateReceived, sykehus)
+	m, err = b.g.Rule(t.Context(), forKommune, a.Message, desk.VerdictCorrected)
+	if err != nil || m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s, %v", m.Disposition, err)
+	}
+	b.state(handover.StateAccepted, kommune)
+	b.balanced()
+}
+
+// TestInvariant9_AddressedToAnother: an answer that is addressed to somebody else, or to its
+// own sender, is no answer to this hospital.
+func TestInvariant9_AddressedToAnother(t *testing.T) {
+	for name, receiver := range map[string]string{"another party": "80003", "its own sender": "80002"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			ref := b.ready("V1")
+			note := notat("n1", ref, "SVAR=KAN_MOTTA;DATO=2026-03-03")
+			before, after, _ := strings.Cut(note, "<Receiver>")
+			a := b.must(b.kith(before + "<Receiver>" + strings.Replace(after, "80001", receiver, 1)))
+			b.parkedOn(a.Message, handover.AttentionChainsMeet)
+			b.state(handover.StateReceived, sykehus)
+			b.deliver()
+			if n := len(b.ofType(kommune, "APPREC")); n != 0 {
+				t.Errorf("%d receipts in the name of one that never saw it", n)
+			}
+			b.balanced()
+		})
+	}
+}
+
+// TestInvariant9_StayNumberOfAnother: a stay number is unique only within its facility, and
+// one that is free again is the next patient's.
+func TestInvariant9_StayNumberOfAnother(t *testing.T) {
+	other := func(m adt) string { return about(m.String(), ingrid, "STRAND", "INGRID", "1965-10-05") }
+	twoFacilities := func(b *bench) {
+		b.edit = strings.NewReplacer("facilities: [FJELLHEIM]", "facilities: [FJELLHEIM, FJELLHEIM2]")
+	}
+	t.Run("another facility", func(t *testing.T) {
+		b := newBench(t, twoFacilities)
+		b.ready("V1")
+		b.must(b.hl7(strings.ReplaceAll(other(adt{trigger: "A16", id: "M2", visit: "V1"}), "|FJELLHEIM|", "|FJELLHEIM2|")))
+		if n := len(b.all()); n != 2 {
+			t.Fatalf("%d handovers", n)
+		}
+		b.balanced()
+	})
+	t.Run("an open stay", func(t *testing.T) {
+		b := newBench(t)
+		b.ready("V1")
+		a := b.must(b.hl7(other(adt{trigger: "A03", id: "M2", visit: "V1"})))
+		b.parkedOn(a.Message, handover.AttentionChainsMeet)
+		b.state(handover.StateReceived, sykehus)
+		if b.leaks(kommune, ingrid, "Strand") {
+			t.Error("the municipality was told of the stranger")
+		}
+		if _, err := b.g.Rule(t.Context(), forSykehus, a.Message, desk.VerdictAnotherStay); err != nil {
+			t.Fatal(err)
+		}
+		b.state(handover.StateReceived, sykehus)
+		b.balanced()
+	})
+	t.Run("a closed stay", func(t *testing.T) {
+		b := newBench(t)
+		b.accepted("V1")
+		b.must(b.hl7(adt{trigger: "A03", id: "M3", visit: "V1"}.String()))
+		b.receiptAll()
+		first := b.inState(handover.StateCompleted)
+		encounter := b.mustRead(asSykehus, "Task", string(first.ID)).Str("encounter", "reference")
+		b.must(b.hl7(other(adt{trigger: "A01", id: "M4", visit: "V1"})))
+		next := b.inState(handover.StateAnnounced)
+		if next.Chain == first.Chain {
+			t.Error("two patients have one chain")
+		}
+		if again := b.mustRead(asSykehus, "Task", string(next.ID)).Str("encounter", "reference"); again == encounter {
+			t.Error("two patients have one stay")
+		}
+		b.must(b.hl7(other(adt{trigger: "A16", id: "M5", visit: "V1"})))
+		if h := b.inState(handover.StateRequested); h.ID != next.ID {
+			t.Error("the second patient's notice is another stay's")
+		}
+		b.balanced()
+	})
+}
+
+// TestRouteAndProtection_AreLookedAtOnEveryMessage: nothing more is sent to a receiver that
+// may be wrong, until a named person says where it goes.
+func TestRouteAndProtection_AreLookedAtOnEveryMessage(t *testing.T) {
+	move := adt{trigger: "A16", id: "M2", visit: "V1", kommunenummer: "9999"}.String()
+	protect := strings.Replace(adt{trigger: "A16", id: "M2", visit: "V1"}.String(), "PD1||||||||||||N", "PD1||||||||||||Y", 1)
+	unreadable := strings.Replace(protect, "PD1||||||||||||Y", "PD1||||||||||||?", 1)
+	for name, message := range map[string]string{"moved": move, "protected": protect, "a protection that cannot be read": unreadable} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+			b.receiptAll()
+			a := b.must(b.hl7(message))
+			b.parkedOn(a.Message, handover.AttentionReceiverMayBeWrong)
+			b.deliver()
+			if n := len(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")); n != 0 {
+				t.Fatal("it was sent on")
+			}
+			m, err := b.g.Reroute(t.Context(), forSykehus, a.Message, kommune)
+			if err != nil || m.Disposition != ledger.DispositionApplied {
+				t.Fatalf("%s, %v", m.Disposition, err)
+			}
+			b.receiptAll()
+			if n := len(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")); n != 1 {
+				t.Fatalf("%d notices after a person routed it", n)
+			}
+			// What the person said holds for the messages that follow.
+			b.must(b.hl7(strings.NewReplacer("|M2|", "|M3|", "A16", "A25").Replace(message)))
+			if h := b.handover(); h.State != handover.StateAnnounced {
+				t.Errorf("%s", h.State)
+			}
+			b.balanced()
+		})
+	}
+	t.Run("to another receiver", func(t *testing.T) {
+		b := newBench(t)
+		b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+		b.receiptAll()
+		a := b.must(b.hl7(move))
+		if _, err := b.g.Reroute(t.Context(), forSykehus, a.Message, institusjon); err != nil {
+			t.Fatal(err)
+		}
+		old, next := b.inState(handover.StateWithdrawn), b.inState(handover.StateRequested)
+		if old.Receiver != kommune || next.Receiver != institusjon || next.Sender != sykehus {
+			t.Fatalf("%+v\n%+v", old, next)
+		}
+		b.deliver()
+		if len(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")) != 0 || len(b.out.to(institusjon)) == 0 {
+			t.Error("the first receiver was told, or the second was not")
+		}
+		b.balanced()
+	})
+}
+
+// TestInvariant7_UnreadablePolicyFact: a fact that decides and cannot be read is asked of a
+// person; one that is deleted, or of another code system, is none.
+func TestInvariant7_UnreadablePolicyFact(t *testing.T) {
+	fact := func(value string) string {
+		return strings.Replace(adt{trigger: "A01", id: "M1", visit: "V1"}.String(), "99STAFETT||J^Ja", value, 1)
+	}
+	for _, c := range []struct {
+		name, value string
+		want        ledger.Disposition
+		handovers   int
+	}{
+		{"yes", "99STAFETT||J^Ja", ledger.DispositionApplied, 1},
+		{"no", "99STAFETT||N^Nei", ledger.DispositionApplied, 0},
+		{"unreadable", "99STAFETT||KANSKJE", ledger.DispositionParked, 0},
+		{"deleted", "99STAFETT||J^Ja||||||D", ledger.DispositionApplied, 0},
+		{"of another code system", "99LOKAL||J^Ja", ledger.DispositionApplied, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			a := b.must(b.hl7(fact(c.value)))
+			if m := b.message(a.Message); m.Disposition != c.want || len(b.all()) != c.handovers {
+				t.Errorf("%s %s, %d handovers", m.Disposition, m.Reason, len(b.all()))
+			}
+			b.balanced()
+		})
+	}
+}
+
