@@ -277,4 +277,3 @@ func TestInvariant7_UnreadablePolicyFact(t *testing.T) {
 		})
 	}
 }
-
