@@ -65,6 +65,37 @@ func TestInvariant10_SameRequestTwice(t *testing.T) {
 	b.balanced()
 }
 
+// TestInvariant10_EachHandoverIsToldOfAChange: what the sender changes of a request that it
+// made twice is told to both receivers, and what says the same to none.
+func TestInvariant10_EachHandoverIsToldOfAChange(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.referAgain(r)
+	b.deliver()
+	sent := func() [2]int {
+		return [2]int{len(b.ofType(institusjon, "transaction")), len(b.ofType(annen, "transaction"))}
+	}
+	before := sent()
+	n := b.mustRead(asKommune, "ServiceRequest", r.request)
+	if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+		t.Fatal(err)
+	}
+	n.Set("priority", fhir.Str("urgent"))
+	if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	for _, p := range []handover.PartyID{institusjon, annen} {
+		if got := inBundle(b.lastBundle(p), "ServiceRequest", r.request); got.Str("priority") != "urgent" {
+			t.Errorf("%s was last told %s", p, got.JSON())
+		}
+	}
+	if after := sent(); after[0] == before[0] || after[1] == before[1] {
+		t.Errorf("Bundles before %v, after %v", before, after)
+	}
+	b.balanced()
+}
+
 // TestInvariant10_VersionsFromBeforeAccess: a receiver reads a resource from the version that
 // it was given, by every way of reading.
 func TestInvariant10_VersionsFromBeforeAccess(t *testing.T) {

@@ -54,6 +54,9 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 	case h.State.Open() && len(d.written) > 0:
 		err = w.decideUpdate(d, h)
 	}
+	if err == nil {
+		err = w.decideElsewhere(d)
+	}
 	w.planDeletions(d)
 	d.plan.Handover = d.next
 	return &d.plan, err
@@ -174,4 +177,46 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 	}
 	d.event = handover.Event{Name: handover.EventUpdated}
 	return d.decide()
+}
+
+// decideElsewhere tells the other open handovers in which the writer has what it changed, each
+// of that alone.
+func (w Writing) decideElsewhere(d *decision) error {
+	written := map[handover.ID][]*fhir.Node{}
+	var others []handover.Handover
+	for _, e := range w.which((*Entry).writes) {
+		for _, h := range w.elsewhere(d, e) {
+			if written[h.ID] == nil {
+				others = append(others, h)
+			}
+			written[h.ID] = append(written[h.ID], e.Resource)
+		}
+	}
+	for _, h := range others {
+		f := newDecision(d.s, h, ActorOf(w.Party, h), handover.Event{Name: handover.EventUpdated})
+		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
+		if err := f.decide(); err != nil {
+			return err
+		}
+		d.plan.add(f.plan)
+	}
+	return nil
+}
+
+// elsewhere are the open handovers beside the act's own in which the writer has what the entry
+// changes.
+func (w Writing) elsewhere(d *decision, e *Entry) []handover.Handover {
+	if d.plan.Unit.Resource(e.Type, e.ID) == nil || e.Type == "Task" {
+		return nil // it says what was stored, or is one handover's own
+	}
+	var out []handover.Handover
+	for _, g := range e.Current.Grants {
+		if g.Party != w.Party || g.Handover == "" || g.Handover == d.next.ID {
+			continue
+		}
+		if h, _ := d.s.Handovers.Get(g.Handover); h.State.Open() && ActorOf(w.Party, h).Role != handover.RoleCopy {
+			out = append(out, h)
+		}
+	}
+	return out
 }
