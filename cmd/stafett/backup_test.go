@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,6 +74,32 @@ func TestInvariant8_ABackupIsWholeAndOneWithoutItsLogIsNot(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 2 || v.Whole || v.Finding.Problem != "cut-off" {
 		t.Errorf("exit %d, %v: %s", code, err, out)
+	}
+}
+
+// TestBackup_OfAnotherSchema: what this program could not verify it does not copy.
+func TestBackup_OfAnotherSchema(t *testing.T) {
+	path, _ := example(t)
+	file := filepath.Join(filepath.Dir(path), "ledger.db")
+	if err := grown(t, file, 1).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", file)
+	if err == nil {
+		_, err = db.Exec("PRAGMA user_version = 1")
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "copy.db")
+	for _, command := range [][]string{{"ledger", "backup", to, "--config", path}, {"ledger", "verify", "--file", file}} {
+		if out, code := run(t, command...); code != 1 || !strings.Contains(out, "schema is version 1") {
+			t.Errorf("%v: exit %d: %s", command, code, out)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(to)); err != nil || len(left) != 0 {
+		t.Errorf("%v %v", left, err)
 	}
 }
 

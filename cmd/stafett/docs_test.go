@@ -288,7 +288,7 @@ func TestDocs_MetricsAreTheOnesThatAreServed(t *testing.T) {
 }
 
 // docCommand is a call of our own command line, in a code block or between backquotes.
-var docCommand = regexp.MustCompile("(?m)(?:^|`|\\| |\\./cmd/)stafett ((?:[a-z]+)(?: [a-z]+)?)((?: --[a-z]+| [^`\n#]*)*)")
+var docCommand = regexp.MustCompile("(?m)(?:^|`|\\| |\\./cmd/)stafett ((?:[a-z]+)(?: [a-z]+(?:-[a-z]+)*)?)((?: --[a-z]+| [^`\n#]*)*)")
 
 // TestDocs_CommandsExist looks up every command that a document tells to run, with its flags.
 func TestDocs_CommandsExist(t *testing.T) {

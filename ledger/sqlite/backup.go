@@ -32,7 +32,9 @@ func Backup(ctx context.Context, path, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = c.exec(ctx, "VACUUM INTO ?", to)
+	if err = c.current(); err == nil {
+		err = c.exec(ctx, "VACUUM INTO ?", to)
+	}
 	if err := errors.Join(err, c.close()); err != nil {
 		return fmt.Errorf("sqlite: copying: %w", translate(err))
 	}
@@ -48,6 +50,9 @@ func OpenCopy(path string) (*ledger.SQL, func() error, error) {
 	c, err := openToRead(path)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := c.current(); err != nil {
+		return nil, nil, errors.Join(err, c.close())
 	}
 	db := &database{readers: make(chan *conn, 1), count: 1, closing: make(chan struct{})}
 	db.readers <- c

@@ -18,15 +18,11 @@ const applicationID = "1398030662"
 
 // migrate brings the schema to this program's version, each step in one transaction.
 func (db *database) migrate(ctx context.Context, meta func() (string, []byte)) error {
-	sub, err := fs.Sub(migrationFiles, "migrations")
+	steps, err := migrations()
 	if err != nil {
 		return err
 	}
-	steps, err := ledger.Migrations(sub)
-	if err != nil {
-		return err
-	}
-	have, err := db.schema()
+	have, err := db.writer.schema()
 	if err != nil {
 		return err
 	}
@@ -44,17 +40,40 @@ func (db *database) migrate(ctx context.Context, meta func() (string, []byte)) e
 	return nil
 }
 
+// migrations are the steps to this program's schema.
+func migrations() ([]ledger.Migration, error) {
+	sub, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Migrations(sub)
+}
+
+// current refuses a file that is not of this program's schema: what cannot be migrated can
+// only be read as it is.
+func (c *conn) current() error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	have, err := c.schema()
+	if newest := steps[len(steps)-1].Version; err == nil && have != newest {
+		err = fmt.Errorf("sqlite: the file's schema is version %d and this program's %d: use the program that wrote it", have, newest)
+	}
+	return err
+}
+
 // schema returns the file's version, 0 for a new file.
-func (db *database) schema() (int, error) {
-	version, err := db.writer.text("PRAGMA user_version")
+func (c *conn) schema() (int, error) {
+	version, err := c.text("PRAGMA user_version")
 	if err != nil {
 		return 0, fmt.Errorf("sqlite: reading the schema version: %w", translate(err))
 	}
-	id, err := db.writer.text("PRAGMA application_id")
+	id, err := c.text("PRAGMA application_id")
 	if err != nil {
 		return 0, fmt.Errorf("sqlite: reading the application id: %w", translate(err))
 	}
-	tables, err := db.writer.text("SELECT count(*) FROM sqlite_schema")
+	tables, err := c.text("SELECT count(*) FROM sqlite_schema")
 	if err != nil {
 		return 0, fmt.Errorf("sqlite: reading the schema: %w", translate(err))
 	}
