@@ -10,6 +10,7 @@ import (
 
 	"stafett/adapters"
 	"stafett/handover"
+	"stafett/ledger"
 )
 
 // notices are what the municipality was told in national messages: each with its status.
@@ -415,6 +416,48 @@ func TestTold_ARetraction(t *testing.T) {
 	}
 	if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
 		t.Errorf("parked: %d messages, %+v", len(ms), ds)
+	}
+	b.balanced()
+}
+
+// TestTold_WhatCouldNotBeToldIsMadeAnew: nothing is parked that no act can end. After the cause is
+// mended a person has it made of the handover as it stands.
+func TestTold_WhatCouldNotBeToldIsMadeAnew(t *testing.T) {
+	const takes = "takes: [LOG_UTSKRIVNINGSKLAR, LOG_AVMELDING]"
+	b := newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer(takes, "takes: [LOG_AVMELDING]", `url: "http://127.0.0.1:8082/", takes: ["*"]`, `url: "http://127.0.0.1:8082/", takes: [APPREC]`)
+	})
+	a := b.must(b.hl7(edited("A16", "1") + infection("positiv")))
+	_, ds := b.parked(asOperator)
+	if len(ds) != 1 || len(ds[0].Raw) > 0 {
+		t.Fatalf("%+v", ds)
+	}
+	if _, err := b.g.Resend(t.Context(), asOperator, ds[0].ID); err == nil {
+		t.Error("made where it cannot be")
+	}
+	b.close()
+	b.edit = nil
+	b.open()
+	_, ds = b.parked(asOperator)
+	made, err := b.g.Resend(t.Context(), asOperator, ds[len(ds)-1].ID)
+	if err != nil || made.State != ledger.DeliveryPending {
+		t.Fatalf("%s, %v", made.State, err)
+	}
+	b.receiptAll()
+	if klar := b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR"); len(klar) != 1 || !strings.Contains(plain(klar[0].Raw), "positiv") {
+		t.Fatalf("%d told", len(klar))
+	}
+	b.state(handover.StateReceived, sykehus)
+	if _, ds = b.parked(asOperator); len(ds) > 0 {
+		t.Errorf("still parked: %+v", ds)
+	}
+	if m := b.message(a.Message); m.Disposition == ledger.DispositionParked {
+		t.Errorf("its message is %s", m.Disposition)
+	}
+	b.must(b.hl7(edited("A16", "2") + infection("positiv")))
+	b.deliver()
+	if n := len(b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")); n != 1 {
+		t.Errorf("what is known is told again: %d", n)
 	}
 	b.balanced()
 }

@@ -10,6 +10,7 @@
 //	  resource.go, project.go, share.go: a message's resources, the Task, who may read what
 //	message.go    ← a message that was read       receipt.go  ← what became of a send
 //	write.go, task.go ← a FHIR write              deadline.go ← a deadline that passed
+//	anew.go       ← a person has what could not be told made again
 //	person.go     ← a named person's word         kept.go     ← a message that does not pass
 //	identity.go   ids that come again, and fresh ones
 //

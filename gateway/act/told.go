@@ -159,6 +159,13 @@ func (d *decision) asLeft() stand {
 			all = append(all, r)
 		}
 	}
+	for _, shown := range d.plan.Unit.Shown {
+		key := ledger.ResourceKey{Type: shown.Type, ID: shown.ID}
+		r, _ := d.s.Resources.Get(key)
+		if _, again := written[key]; !again && !slices.ContainsFunc(stored, func(s ledger.Resource) bool { return s.Type == r.Type && s.ID == r.ID }) {
+			all = append(all, r)
+		}
+	}
 	return stand{task: d.taskNow, resource: d.current, belonging: all}
 }
 

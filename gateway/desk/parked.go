@@ -192,14 +192,15 @@ func (g *Desk) CloseDelivery(ctx context.Context, c access.Caller, id handover.D
 }
 
 // Resend sends a parked delivery again: identical where the receiver never took it, as a
-// new message of the same content where it was refused.
+// new message of the same content where it was refused, and made anew of the handover as it
+// stands where it could not be made; then it is the new delivery that is returned.
 func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.DeliveryID) (ledger.Delivery, error) {
 	d, err := g.parkedDelivery(ctx, c, id)
 	if err != nil {
 		return d, err
 	}
 	if len(d.Raw) == 0 {
-		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "this message could not be made: reprocess what caused it"}
+		return g.makeAnew(ctx, c, d)
 	}
 	if d.Handover == "" && d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryRefused {
 		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "the receiver refused its sender's own message: another one is its sender's to send"}
@@ -210,4 +211,16 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 		return plan
 	})
 	return sent, err
+}
+
+func (g *Desk) makeAnew(ctx context.Context, c access.Caller, d ledger.Delivery) (ledger.Delivery, error) {
+	plan, err := g.k.Once(ctx, "", func(s *act.Snapshot) (*act.Plan, error) { return act.MadeAnew(s, person(c), d) })
+	if err != nil {
+		return d, err
+	}
+	made := plan.Unit.Deliveries[len(plan.Unit.Deliveries)-1]
+	if len(made.Raw) == 0 {
+		return made, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.makeAnew", Text: "it cannot be made yet: " + made.Error}
+	}
+	return made, nil
 }
