@@ -157,9 +157,9 @@ func mainName(parent *message.Node, field string) *message.Node {
 	return chosen
 }
 
-// nameRanks are the types of name (HL7 table 0200) that are preferred, in order; the last
-// stands for all others.
-var nameRanks = []string{"L", "D", "any"}
+// nameRanks are the types of name (HL7 table 0200, and what is written in its place) that are
+// preferred, in order; the last stands for all others. One without a type is no alias.
+var nameRanks = []string{"L", "D", "", "CURRENT", "any"}
 
 // phoneOf is the whole number of an XTN, and the parts that it was read from: XTN.1, else
 // country, area and number in .5 to .8, else .12 (2.7, where XTN.1 was withdrawn).
