@@ -236,3 +236,20 @@ func TestPolicyFact_ThatCannotBeReadIsParked(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// A leave tells whether the patient is away or back.
+func TestLeave_TellsWhetherThePatientIsAway(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String()))
+	for _, c := range []struct{ trigger, says string }{
+		{"A21", "har permisjon."}, {"A22", "er tilbake fra permisjon."}, {"A53", "har permisjon."}, {"A52", "er tilbake fra permisjon."},
+	} {
+		b.must(b.hl7(adt{trigger: c.trigger, id: c.trigger, visit: "V1"}.String()))
+		b.deliver()
+		told := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+		if len(told) == 0 || !strings.Contains(string(told[len(told)-1].Raw), c.says) {
+			t.Errorf("%s: the municipality is not told that the patient %s", c.trigger, c.says)
+		}
+	}
+	b.balanced()
+}

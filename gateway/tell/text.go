@@ -60,6 +60,9 @@ func (o *outgoing) notice() string {
 	if dated, ok := datedTexts[o.Event]; ok && !day.IsZero() {
 		return fmt.Sprintf(dated, by, day.In(o.s.Zone(o.Handover.Sender)).Format("02.01.2006"))
 	}
+	if leave, ok := leaveTexts[o.Content.Facts["leave"]]; ok && o.Event == handover.EventLeave {
+		text = leave
+	}
 	if text == "" {
 		return fmt.Sprintf("%s: %s.", by, o.Event)
 	}
@@ -70,6 +73,12 @@ func (o *outgoing) notice() string {
 var datedTexts = map[handover.EventName]string{
 	handover.EventAccepted: "%s kan ta imot pasienten %s.",
 	handover.EventDeferred: "%s kan ikke ta imot pasienten nå, men fra %s.",
+}
+
+// leaveTexts are by what the message says of the leave.
+var leaveTexts = map[string]string{
+	"away": "%s melder at pasienten har permisjon.",
+	"back": "%s melder at pasienten er tilbake fra permisjon.",
 }
 
 func (o *outgoing) name(id handover.PartyID) string {

@@ -81,13 +81,14 @@ func HeaderNames() []string { return slices.Sorted(maps.Keys(headerValues)) }
 //	visitAlternate   PV1-50, account PID-18: what some senders have in its place
 //	knownRecipient   true, false or unreadable, absent where nothing states it; assessedNeed too
 //	reserved         reservation or protected address; true also where it cannot be read
+//	leave            away or back
 //	died             true also where no time of death is known
 //	unreadable       the place of a time that decides and cannot be read
 var facts = map[string]string{
 	"visit": "string", "unit": "string", "kommunenummer": "string", "postalCode": "string",
 	"facility": "string", "visitAuthority": "string", "visitAlternate": "string", "account": "string",
 	"status": "string", "answer": "string", "secondAnswer": "string", "unreadable": "string",
-	"knownRecipient": "code", "assessedNeed": "code", "reserved": "boolean", "died": "boolean",
+	"knownRecipient": "code", "assessedNeed": "code", "leave": "code", "reserved": "boolean", "died": "boolean",
 	"admittedAt": "instant", "readyAt": "instant", "dischargedAt": "instant", "diedAt": "instant", "occurredAt": "instant",
 }
 

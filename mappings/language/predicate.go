@@ -86,8 +86,10 @@ var unsaid = map[string]bool{"": true, "NIN": true, "NI": true, "NNNO": true, "S
 
 // authorities are those that give national numbers, by OID (CX.4.2).
 var authorities = map[string]string{
-	fhir.SystemFNR: fhir.NumberFNR, fhir.SystemDNR: fhir.NumberDNR, fhir.SystemFHN: fhir.NumberFHN, fhir.SystemDUF: numberDUF,
+	oidOf(fhir.SystemFNR): fhir.NumberFNR, oidOf(fhir.SystemDNR): fhir.NumberDNR, oidOf(fhir.SystemFHN): fhir.NumberFHN, oidOf(fhir.SystemDUF): numberDUF,
 }
+
+func oidOf(system string) string { return strings.TrimPrefix(system, "urn:oid:") }
 
 // otherNumbers are the other types of Volven 8116.
 var otherNumbers = map[string]bool{"HPR": true, "HER": true, "PNR": true, "SEF": true, "DKF": true, "SSN": true, "FPN": true, "UID": true, "XXX": true}
@@ -101,8 +103,8 @@ func idType(n *message.Node) string { return strings.ToUpper(value(n, "5")) }
 // numberOf is which national number an identifier (CX) is; empty for none.
 func numberOf(n *message.Node) string {
 	number, typ := withoutBlanks(value(n, "1")), idType(n)
-	authority := value(n, "4", "2")
-	called := authorities["urn:oid:"+strings.TrimPrefix(authority, "urn:oid:")]
+	authority := strings.TrimPrefix(value(n, "4", "2"), "urn:oid:")
+	called := authorities[authority]
 	byDigits := fhir.PersonNumber(number)
 	switch {
 	case number == "":
@@ -136,7 +138,12 @@ func identOf(n *message.Node) string {
 }
 
 // withoutBlanks is a number as it is compared: senders group its digits.
-func withoutBlanks(number string) string { return strings.Join(strings.Fields(number), "") }
+func withoutBlanks(number string) string {
+	if !strings.ContainsAny(number, " \t\n\r") {
+		return number
+	}
+	return strings.Join(strings.Fields(number), "")
+}
 
 // mainName is the repetition of a name that people are to be called by.
 func mainName(parent *message.Node, field string) *message.Node {
@@ -157,9 +164,9 @@ func mainName(parent *message.Node, field string) *message.Node {
 	return chosen
 }
 
-// nameRanks are the types of name (HL7 table 0200) that are preferred, in order; the last
-// stands for all others.
-var nameRanks = []string{"L", "D", "any"}
+// nameRanks are the types of name (HL7 table 0200, and what is written in its place) that are
+// preferred, in order; the last stands for all others. One without a type is no alias.
+var nameRanks = []string{"L", "D", "", "CURRENT", "any"}
 
 // phoneOf is the whole number of an XTN, and the parts that it was read from: XTN.1, else
 // country, area and number in .5 to .8, else .12 (2.7, where XTN.1 was withdrawn).
