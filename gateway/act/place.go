@@ -9,7 +9,6 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
-	"stafett/mappings/language"
 )
 
 // Verdict is what a named person says of a message whose patient, or whose addressee, is not
@@ -426,10 +425,13 @@ func (in Incoming) policyStarts() bool {
 	return !in.Feed || known || assessed || f["unit"] != "" && slices.Contains(p.Units, f["unit"])
 }
 
+// factUnreadable is what a mapping makes of a fact that it cannot read (converter stated).
+const factUnreadable = "unreadable"
+
 // unreadableFact reports whether a fact that the policy decides on cannot be read.
 func (in Incoming) unreadableFact() bool {
 	p, f := in.Sender.StartPolicy, in.Content.Facts
-	return p.KnownRecipient && f["knownRecipient"] == language.Unreadable || p.AssessedNeed && f["assessedNeed"] == language.Unreadable
+	return p.KnownRecipient && f["knownRecipient"] == factUnreadable || p.AssessedNeed && f["assessedNeed"] == factUnreadable
 }
 
 // Ahead asks for what Message is known to ask: how the message's handover is found, and
