@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"stafett/adapters"
 	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
@@ -272,6 +273,63 @@ func TestInvariant7_UnreadablePolicyFact(t *testing.T) {
 			a := b.must(b.hl7(fact(c.value)))
 			if m := b.message(a.Message); m.Disposition != c.want || len(b.all()) != c.handovers {
 				t.Errorf("%s %s, %d handovers", m.Disposition, m.Reason, len(b.all()))
+			}
+			b.balanced()
+		})
+	}
+}
+
+// byKITH takes what the hospital's messages became as messages of a hospital that speaks
+// KITH, in a gateway of their own.
+func byKITH(t *testing.T) (b *bench, notices map[string]string) {
+	t.Helper()
+	source := newBench(t)
+	source.accepted("V1")
+	source.must(source.hl7(adt{trigger: "A03", id: "M3", visit: "V1"}.String()))
+	source.receiptAll()
+	notices = map[string]string{}
+	for _, o := range source.out.to(kommune) {
+		if strings.HasPrefix(o.Type, "LOG_") {
+			notices[o.Type] = string(o.Raw)
+		}
+	}
+	return newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer(`application: EPJ, facility: FJELLHEIM}`, `application: EPJ, facility: FJELLHEIM}
+      - {name: epj, her: "80102", wire: kith, url: "http://127.0.0.1:8084/", takes: [APPREC, DIALOG_HELSEFAGLIG]}`)
+	}), notices
+}
+
+// bySykehus sends a KITH message of the hospital.
+func (b *bench) bySykehus(raw string) adapters.Answer {
+	b.t.Helper()
+	return b.g.Take(b.t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(raw)})
+}
+
+// TestHospitalByKITH_StartsByConversation: each notice of a hospital without stay numbers
+// reaches the municipality, the first one begins the handover, and the others find it.
+func TestHospitalByKITH_StartsByConversation(t *testing.T) {
+	for _, order := range [][]string{
+		{"LOG_INNLAGT", "LOG_UTSKRIVNINGSKLAR", "LOG_UTSKREVET"},
+		{"LOG_UTSKRIVNINGSKLAR", "LOG_UTSKREVET"},
+		{"LOG_UTSKREVET"},
+	} {
+		t.Run(strings.Join(order, " "), func(t *testing.T) {
+			b, notices := byKITH(t)
+			for _, typ := range order {
+				a := b.must(b.bySykehus(notices[typ]))
+				if m := b.message(a.Message); m.Disposition != ledger.DispositionApplied || m.Handover != b.handover().ID {
+					t.Fatalf("%s: %s %s %s", typ, m.Disposition, m.Reason, m.Detail)
+				}
+				b.receiptAll()
+				if n := len(b.ofType(kommune, typ)); n != 1 {
+					t.Fatalf("%s: the municipality was sent %d", typ, n)
+				}
+			}
+			if n := len(b.ofType(sykehus, "APPREC")); n != len(order) {
+				t.Errorf("%d receipts for %d messages", n, len(order))
+			}
+			if h := b.handover(); h.Facts.DischargedAt.IsZero() || !b.hasAttention(handover.AttentionDischargedUnaccepted) {
+				t.Errorf("%+v", h)
 			}
 			b.balanced()
 		})

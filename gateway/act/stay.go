@@ -21,7 +21,7 @@ var contentOnly = []handover.EventName{handover.EventMoved, handover.EventUpdate
 // message of a stay says what is new, and what it leaves out still holds (HL7 v2.5 section
 // 2.5.3.3), but for what the event itself ends.
 func (d *decision) onWhatIsKnown(r account.Named) *fhir.Node {
-	if d.before.State == "" || d.actor.Role != handover.RoleSender || r.Name != nameEncounter && r.Name != NameTask {
+	if d.creates() || d.actor.Role != handover.RoleSender || r.Name != nameEncounter && r.Name != NameTask {
 		return r.Resource
 	}
 	cur, _ := d.current(keyOf(r.Resource))

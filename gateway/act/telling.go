@@ -33,7 +33,7 @@ func (d *decision) planTelling(e handover.Effect) {
 // planDifferences tells those whom the event tells nothing, of content that they were not told
 // (invariant 6). It is the one place where content alone makes somebody be told.
 func (d *decision) planDifferences() {
-	if d.before.State == "" || d.message == "" && len(d.written) == 0 {
+	if d.creates() || d.message == "" && len(d.written) == 0 {
 		return
 	}
 	if d.next.Facts.AccessEnded && d.actor.Role == handover.RoleSender && len(d.toldTo(d.next.Receiver).changes) > 0 {
@@ -119,7 +119,7 @@ func (d *decision) known(c account.Canonical) account.Canonical {
 // planCorrected takes back, as it was told, what was filed under a wrong national number, and
 // tells anew all of it that the event itself does not (invariant 9).
 func (d *decision) planCorrected(t Telling) (anew bool) {
-	if d.before.State == "" || d.actor.Role != handover.RoleSender || !d.numberCorrected() {
+	if d.creates() || d.actor.Role != handover.RoleSender || !d.numberCorrected() {
 		return false
 	}
 	standing := d.s.standing(d.before.ID, t.To)

@@ -37,7 +37,7 @@ type knowledge struct {
 func (d *decision) toldTo(p handover.PartyID) knowledge {
 	now := d.lines(p, d.asLeft)
 	t := knowledge{digest: digestOf(now)}
-	if d.before.State == "" {
+	if d.creates() {
 		t.differs = true
 		return t
 	}
@@ -140,7 +140,7 @@ func (d *decision) asFound() stand {
 
 func (d *decision) asLeft() stand {
 	var stored []ledger.Resource
-	if d.before.State != "" {
+	if !d.creates() {
 		stored, _ = d.s.Belonging.Get(d.before.ID)
 	}
 	written := map[ledger.ResourceKey]ledger.Resource{}
