@@ -227,6 +227,9 @@ func (r *resolver) rewrite(n *Node, base string) string {
 	case KindObject:
 		for i := range n.Members {
 			m := &n.Members[i]
+			if ownScope(n, i) {
+				continue
+			}
 			if m.Value.Kind != KindString {
 				if wrong := r.rewrite(m.Value, base); wrong != "" {
 					return wrong

@@ -3,8 +3,9 @@ package fhir
 import "strings"
 
 // References calls f with every object in the tree that has a literal reference
-// ({"reference": "…"}), in order, contained resources and extensions included. f may
-// change the object.
+// ({"reference": "…"}), in order, contained resources and extensions included, but for those
+// inside the entries of a Bundle: they are of that Bundle alone (R4 2.36.4.1). f may change
+// the object.
 func References(n *Node, f func(ref *Node)) {
 	if n == nil {
 		return
@@ -13,11 +14,32 @@ func References(n *Node, f func(ref *Node)) {
 		f(n)
 	}
 	for i := range n.Members {
-		References(n.Members[i].Value, f)
+		if !ownScope(n, i) {
+			References(n.Members[i].Value, f)
+		}
 	}
 	for _, item := range n.Items {
 		References(item, f)
 	}
+}
+
+// ownScope reports whether member i of n holds a Bundle's entries.
+func ownScope(n *Node, i int) bool {
+	return n.Members[i].Name == "entry" && n.ResourceType() == "Bundle"
+}
+
+// Relative makes the references of a resource relative that name the server at base
+// absolutely: on one server both are one reference (R4 2.3.0.1).
+func Relative(n *Node, base string) {
+	if base == "" {
+		return
+	}
+	prefix := strings.TrimSuffix(base, "/") + "/"
+	References(n, func(ref *Node) {
+		if own, ok := strings.CutPrefix(ref.Str("reference"), prefix); ok {
+			ref.Set("reference", Str(own))
+		}
+	})
 }
 
 // SplitReference splits a literal reference "Type/id" or "Type/id/_history/v", relative

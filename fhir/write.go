@@ -20,6 +20,8 @@ type Write struct {
 	Raw []byte
 	// Identity tells a repeat: X-Request-Id or Bundle.identifier; may be empty.
 	Identity string
+	// Base is this server's absolute URL, as the caller writes it; empty where it is not known.
+	Base string
 	// Correlation joins the write's answer, log lines and record.
 	Correlation string
 }

@@ -56,7 +56,7 @@ func (a *api) searchForm(r *request) (answer, error) {
 
 // searchset is the page of matches as a Bundle, with the links to itself and the next.
 func (a *api) searchset(r *request, typ string, values url.Values) ([]byte, error) {
-	q, err := search.ParseQuery(typ, values)
+	q, err := search.ParseQuery(typ, r.relative(values))
 	if err != nil {
 		return nil, searchFault(err)
 	}
@@ -70,6 +70,17 @@ func (a *api) searchset(r *request, typ string, values url.Values) ([]byte, erro
 		b.add(r.url(v.Type, v.ID, 0), v.JSON, fhir.Member{Name: "search", Value: match})
 	}
 	return b.bytes(), nil
+}
+
+// relative are search values in which an absolute reference to this server is a relative one.
+func (r *request) relative(values url.Values) url.Values {
+	out := url.Values{}
+	for name, list := range values {
+		for _, v := range list {
+			out.Add(name, strings.ReplaceAll(v, r.base()+"/", ""))
+		}
+	}
+	return out
 }
 
 // searchFault tells what is wrong with a search, parameter by parameter. Names of

@@ -56,7 +56,7 @@ func (a *api) bundle(r *request) (answer, error) {
 // of a batch it fails alone.
 func (a *api) readBundle(r *request, raw []byte) (fhir.Write, []entry, error) {
 	const op = "rest.readBundle"
-	w := fhir.Write{Raw: raw, Correlation: string(r.correlation)}
+	w := fhir.Write{Raw: raw, Base: r.base(), Correlation: string(r.correlation)}
 	n, err := a.resource(raw)
 	if err != nil {
 		return w, nil, err

@@ -146,7 +146,7 @@ func (a *api) refuse(r *request, raw []byte, err error) error {
 
 // submit hands a single write to the Writer and answers with its result.
 func (a *api) submit(r *request, w fhir.Write) (answer, error) {
-	w.Correlation = string(r.correlation)
+	w.Base, w.Correlation = r.base(), string(r.correlation)
 	res, err := a.Writer.Write(r.Context(), r.caller, w)
 	if err != nil {
 		return answer{}, err

@@ -13,6 +13,8 @@ type Writing struct {
 	Message handover.MessageID
 	Party   handover.PartyID
 	Entries []Entry
+	// Guards are of the conditions that the entries rest on.
+	Guards []ledger.Guard
 }
 
 // Entry is one entry of a FHIR write and what is stored at its place.
@@ -58,6 +60,7 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 		err = w.decideElsewhere(d)
 	}
 	w.planDeletions(d)
+	d.plan.Unit.Guards = append(d.plan.Unit.Guards, w.Guards...)
 	d.plan.Handover = d.next
 	return &d.plan, err
 }

@@ -25,6 +25,7 @@ type writing struct {
 	w       fhir.Write
 	row     ledger.Message
 	entries []act.Entry        // locate
+	guards  []ledger.Guard     // locate
 	results []fhir.EntryResult // answer, or what was answered the first time
 	status  int
 }
@@ -81,7 +82,7 @@ func (t *writing) plan(validate func() error) kernel.Plan {
 		if err := t.authorise(s); err != nil {
 			return nil, err
 		}
-		plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries})
+		plan, err := act.Write(s, act.Writing{Message: t.row.ID, Party: t.caller.Party, Entries: t.entries, Guards: t.guards})
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +154,7 @@ func alone(w fhir.Write) bool { return w.Mode != fhir.WriteTransaction && len(w.
 func (g *Door) batch(ctx context.Context, c access.Caller, w fhir.Write) (fhir.WriteResult, error) {
 	out := fhir.WriteResult{Status: http.StatusOK}
 	for i, e := range w.Entries {
-		single := fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{e}, Correlation: w.Correlation}
+		single := fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{e}, Base: w.Base, Correlation: w.Correlation}
 		if w.Identity != "" {
 			single.Identity = fmt.Sprintf("%s#%d", w.Identity, i)
 		}

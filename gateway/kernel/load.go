@@ -114,8 +114,11 @@ func next(s *act.Snapshot, author handover.PartyID, keys []ledger.ResourceKey, s
 	return out
 }
 
-// match asks a condition of what its party may see. Two matches are enough to know that
-// there is more than one.
+// matchesMax is how many matches of a condition are looked at: two tell that there is more
+// than one, and the write may delete some.
+const matchesMax = 20
+
+// match asks a condition of what its party may see.
 func (k *Kernel) match(ctx context.Context, m act.Match) (act.Matched, error) {
 	const op = "kernel.match"
 	invalid := func(text string) (act.Matched, error) {
@@ -129,7 +132,7 @@ func (k *Kernel) match(ctx context.Context, m act.Match) (act.Matched, error) {
 	if err != nil {
 		return invalid(err.Error())
 	}
-	q.Count = 2
+	q.Count = matchesMax
 	page, err := k.Ledger.Search(ctx, q, m.Party)
 	var out act.Matched
 	for _, r := range page.Resources {
