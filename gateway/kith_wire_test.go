@@ -475,3 +475,72 @@ func TestKITH_ContradictingReceipts(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestKITH_TestMessages: what its sender marks as a test is not acted on in production, and its
+// sender is told so on the connection.
+func TestKITH_TestMessages(t *testing.T) {
+	marked := func(v string) func(string) string {
+		return spelled("</MsgId>", `</MsgId><ProcessingStatus V="`+v+`" DN="Test"/>`)
+	}
+	for _, v := range []string{"D", "T", "d", " T "} {
+		b, klar := ready(t)
+		a := b.kith(marked(v)(notat("n1", klar.ID, yes)))
+		if a.Outcome != adapters.OutcomeRefused || a.Fault.Kind != handover.FaultForbidden {
+			t.Fatalf("%q: %s %v", v, a.Outcome, a.Fault)
+		}
+		b.state(handover.StateRequested, sykehus)
+		if n := len(b.receipts(kommune)); n != 0 {
+			t.Errorf("%q: %d receipts", v, n)
+		}
+		b.balanced()
+	}
+	b, klar := ready(t, func(b *bench) { b.kithCodec.Test = true })
+	b.must(b.kith(marked("D")(notat("n1", klar.ID, yes))))
+	b.state(handover.StateAccepted, kommune)
+}
+
+// TestKITH_APersonReceipts: what is parked ends with a receipt by a person of its receiver, or
+// with a word to its sender why there is none.
+func TestKITH_APersonReceipts(t *testing.T) {
+	parkedNote := func(t *testing.T) (*bench, handover.MessageID) {
+		b := newBench(t)
+		a := b.must(b.kith(notat("n1", uuidOf("nothing"), "Fritekst.")))
+		if m := b.message(a.Message); m.Disposition != ledger.DispositionParked {
+			t.Fatalf("%s", m.Disposition)
+		}
+		return b, a.Message
+	}
+	for _, positive := range []bool{true, false} {
+		b, id := parkedNote(t)
+		isFault(t, b.g.ReceiptMessage(t.Context(), forKommune, id, positive, "lest"), handover.FaultForbidden)
+		isFault(t, b.g.ReceiptMessage(t.Context(), asOperator, id, positive, "lest"), handover.FaultForbidden)
+		isFault(t, b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, ""), handover.FaultInvalid)
+		if err := b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, "Feil adressat"); err != nil {
+			t.Fatal(err)
+		}
+		r := b.receiptOf(kommune, uuidOf("n1"))
+		if positive != strings.Contains(r, `<Status V="1"`) || !positive && !strings.Contains(r, "Feil adressat") {
+			t.Error(r)
+		}
+		if !strings.Contains(between([]byte(r), "<Sender>", "</Sender>"), "80001") {
+			t.Errorf("not the receiver's: %s", r)
+		}
+		if m := b.message(id); m.Disposition != ledger.DispositionClosed || m.Person != forSykehus.Person {
+			t.Errorf("%s by %q", m.Disposition, m.Person)
+		}
+		isFault(t, b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, "igjen"), handover.FaultConflict)
+		b.balanced()
+	}
+	b, id := parkedNote(t)
+	if err := b.g.CloseMessage(t.Context(), asOperator, id, "Ukjent forløp"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.receipts(kommune)); n != 0 {
+		t.Fatalf("%d receipts", n)
+	}
+	told := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(told) != 1 || !strings.Contains(string(told[0].Raw), "Ukjent forløp") || !strings.Contains(string(told[0].Raw), uuidOf("n1")) {
+		t.Fatalf("%d told of the end: %s", len(told), told)
+	}
+	b.balanced()
+}
