@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -542,5 +543,47 @@ func TestKITH_APersonReceipts(t *testing.T) {
 	if len(told) != 1 || !strings.Contains(string(told[0].Raw), "Ukjent forløp") || !strings.Contains(string(told[0].Raw), uuidOf("n1")) {
 		t.Fatalf("%d told of the end: %s", len(told), told)
 	}
+	b.balanced()
+}
+
+// TestKITH_HospitalsNoticeWithACopy: a hospital that speaks KITH tells the municipality, with a
+// copy to one that speaks FHIR: each has its delivery, and the hospital's service a receipt of each.
+func TestKITH_HospitalsNoticeWithACopy(t *testing.T) {
+	raw, err := os.ReadFile("../adapters/kith/testdata/log_utskrivningsklar.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "7d1c0f7e-3b0a-4c55-9d1e-000000000003"
+	notice := strings.Replace(string(raw), "<Id>80101</Id>", "<Id>80102</Id>", 1)
+	b := newBench(t, withKITHHospital)
+	b.must(b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(notice)}))
+	b.deliver()
+	h := b.handover()
+	if h.Receiver != kommune || len(h.Copies) != 1 || h.Copies[0] != annen || h.State != handover.StateRequested {
+		t.Fatalf("%s to %s, copies %v", h.State, h.Receiver, h.Copies)
+	}
+	if n := len(b.out.to(annen)); n != 1 {
+		t.Fatalf("the copy got %d", n)
+	}
+	if r := b.receiptOf(sykehus, id); !strings.Contains(r, `<Role V="COP"`) || !strings.Contains(between([]byte(r), "<Sender>", "</Sender>"), "80004") {
+		t.Fatalf("not a copy's: %s", r)
+	}
+	klar := b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")
+	if len(klar) != 1 {
+		t.Fatalf("the municipality got %d", len(klar))
+	}
+	b.must(b.kith(appRec(klar[0], "1")))
+	b.state(handover.StateReceived, sykehus)
+	b.deliver()
+	var main string
+	for _, o := range b.ofType(sykehus, "APPREC") {
+		if strings.Contains(string(o.Raw), `<Role V="PRIM"`) {
+			main = string(o.Raw)
+		}
+	}
+	if !strings.Contains(between([]byte(main), "<Sender>", "</Sender>"), "80202") || len(b.ofType(sykehus, "APPREC")) != 2 {
+		t.Fatalf("%d receipts, the receiver's %q", len(b.ofType(sykehus, "APPREC")), main)
+	}
+	b.mustRead(asAnnen, "Task", string(h.ID))
 	b.balanced()
 }
