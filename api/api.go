@@ -55,6 +55,7 @@ type Desk interface {
 	Rule(ctx context.Context, c access.Caller, id handover.MessageID, v desk.Verdict) (ledger.Message, error)
 	Reroute(ctx context.Context, c access.Caller, id handover.MessageID, to handover.PartyID) (ledger.Message, error)
 	CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error
+	ReceiptMessage(ctx context.Context, c access.Caller, id handover.MessageID, positive bool, why string) error
 	Resend(ctx context.Context, c access.Caller, id handover.DeliveryID) (ledger.Delivery, error)
 	CloseDelivery(ctx context.Context, c access.Caller, id handover.DeliveryID, why string) error
 	RecordAnswer(ctx context.Context, c access.Caller, in desk.Answer) (handover.Handover, error)

@@ -98,6 +98,8 @@ type Operation struct {
 	Why string `json:"why,omitempty"`
 	// To is the party to reroute it to.
 	To handover.PartyID `json:"to,omitempty"`
+	// Negative makes the receipt that a person of the receiver gives a negative one.
+	Negative bool `json:"negative,omitempty"`
 }
 
 // messageVerbs is what a named person can do about a parked message.
@@ -118,6 +120,9 @@ var messageVerbs = map[string]func(ctx context.Context, d Desk, c access.Caller,
 		_, err := d.Rule(ctx, c, id, desk.VerdictAnotherStay)
 		return err
 	},
+	"receipt": func(ctx context.Context, d Desk, c access.Caller, id handover.MessageID, o Operation) error {
+		return d.ReceiptMessage(ctx, c, id, !o.Negative, o.Why)
+	},
 	"close": func(ctx context.Context, d Desk, c access.Caller, id handover.MessageID, o Operation) error {
 		return d.CloseMessage(ctx, c, id, o.Why)
 	},
@@ -131,7 +136,7 @@ func (a *api) onMessage(c *gin.Context) {
 	}
 	do, ok := messageVerbs[c.Param("verb")]
 	if !ok {
-		fail(c, noVerb("reprocess, reroute, corrected, another-stay or close"))
+		fail(c, noVerb("reprocess, reroute, corrected, another-stay, receipt or close"))
 		return
 	}
 	if err := do(c, a.Desk, callerOf(c), handover.MessageID(c.Param("id")), o); err != nil {

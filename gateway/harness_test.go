@@ -101,7 +101,9 @@ type bench struct {
 	// a test sets them; edit changes the directory's text. All are read when it opens.
 	wrap  func(ledger.Store) ledger.Store
 	codec adapters.Codec
-	edit  *strings.Replacer
+	// kithCodec is KITH's.
+	kithCodec kith.Codec
+	edit      *strings.Replacer
 }
 
 func newBench(t testing.TB, set ...func(*bench)) *bench {
@@ -149,7 +151,7 @@ func (b *bench) open() {
 	}
 	b.g, err = gateway.New(t.Context(), gateway.Options{
 		Options: kernel.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-			Rules: []adapters.Rules{hl7, kith.Codec{}, fhirbundle.Wire{}},
+			Rules: []adapters.Rules{hl7, b.kithCodec, fhirbundle.Wire{}},
 			Self:  account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
 		Owner:   "test"})

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -473,5 +474,116 @@ func TestKITH_ContradictingReceipts(t *testing.T) {
 	if d := b.told(kommune, "LOG_UTSKRIVNINGSKLAR"); d.State != ledger.DeliveryReceipted || !strings.Contains(d.Error, "contradicting") {
 		t.Errorf("%s %q", d.State, d.Error)
 	}
+	b.balanced()
+}
+
+// TestKITH_TestMessages: what its sender marks as a test is not acted on in production, and its
+// sender is told so on the connection.
+func TestKITH_TestMessages(t *testing.T) {
+	marked := func(v string) func(string) string {
+		return spelled("</MsgId>", `</MsgId><ProcessingStatus V="`+v+`" DN="Test"/>`)
+	}
+	for _, v := range []string{"D", "T", "d", " T "} {
+		b, klar := ready(t)
+		a := b.kith(marked(v)(notat("n1", klar.ID, yes)))
+		if a.Outcome != adapters.OutcomeRefused || a.Fault.Kind != handover.FaultForbidden {
+			t.Fatalf("%q: %s %v", v, a.Outcome, a.Fault)
+		}
+		b.state(handover.StateRequested, sykehus)
+		if n := len(b.receipts(kommune)); n != 0 {
+			t.Errorf("%q: %d receipts", v, n)
+		}
+		b.balanced()
+	}
+	b, klar := ready(t, func(b *bench) { b.kithCodec.Test = true })
+	b.must(b.kith(marked("D")(notat("n1", klar.ID, yes))))
+	b.state(handover.StateAccepted, kommune)
+}
+
+// TestKITH_APersonReceipts: what is parked ends with a receipt by a person of its receiver, or
+// with a word to its sender why there is none.
+func TestKITH_APersonReceipts(t *testing.T) {
+	parkedNote := func(t *testing.T) (*bench, handover.MessageID) {
+		b := newBench(t)
+		a := b.must(b.kith(notat("n1", uuidOf("nothing"), "Fritekst.")))
+		if m := b.message(a.Message); m.Disposition != ledger.DispositionParked {
+			t.Fatalf("%s", m.Disposition)
+		}
+		return b, a.Message
+	}
+	for _, positive := range []bool{true, false} {
+		b, id := parkedNote(t)
+		isFault(t, b.g.ReceiptMessage(t.Context(), forKommune, id, positive, "lest"), handover.FaultForbidden)
+		isFault(t, b.g.ReceiptMessage(t.Context(), asOperator, id, positive, "lest"), handover.FaultForbidden)
+		isFault(t, b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, ""), handover.FaultInvalid)
+		if err := b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, "Feil adressat"); err != nil {
+			t.Fatal(err)
+		}
+		r := b.receiptOf(kommune, uuidOf("n1"))
+		if positive != strings.Contains(r, `<Status V="1"`) || !positive && !strings.Contains(r, "Feil adressat") {
+			t.Error(r)
+		}
+		if !strings.Contains(between([]byte(r), "<Sender>", "</Sender>"), "80001") {
+			t.Errorf("not the receiver's: %s", r)
+		}
+		if m := b.message(id); m.Disposition != ledger.DispositionClosed || m.Person != forSykehus.Person {
+			t.Errorf("%s by %q", m.Disposition, m.Person)
+		}
+		isFault(t, b.g.ReceiptMessage(t.Context(), forSykehus, id, positive, "igjen"), handover.FaultConflict)
+		b.balanced()
+	}
+	b, id := parkedNote(t)
+	if err := b.g.CloseMessage(t.Context(), asOperator, id, "Ukjent forløp"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.receipts(kommune)); n != 0 {
+		t.Fatalf("%d receipts", n)
+	}
+	told := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(told) != 1 || !strings.Contains(string(told[0].Raw), "Ukjent forløp") || !strings.Contains(string(told[0].Raw), uuidOf("n1")) {
+		t.Fatalf("%d told of the end: %s", len(told), told)
+	}
+	b.balanced()
+}
+
+// TestKITH_HospitalsNoticeWithACopy: a hospital that speaks KITH tells the municipality, with a
+// copy to one that speaks FHIR: each has its delivery, and the hospital's service a receipt of each.
+func TestKITH_HospitalsNoticeWithACopy(t *testing.T) {
+	raw, err := os.ReadFile("../adapters/kith/testdata/log_utskrivningsklar.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "7d1c0f7e-3b0a-4c55-9d1e-000000000003"
+	notice := strings.Replace(string(raw), "<Id>80101</Id>", "<Id>80102</Id>", 1)
+	b := newBench(t, withKITHHospital)
+	b.must(b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(notice)}))
+	b.deliver()
+	h := b.handover()
+	if h.Receiver != kommune || len(h.Copies) != 1 || h.Copies[0] != annen || h.State != handover.StateRequested {
+		t.Fatalf("%s to %s, copies %v", h.State, h.Receiver, h.Copies)
+	}
+	if n := len(b.out.to(annen)); n != 1 {
+		t.Fatalf("the copy got %d", n)
+	}
+	if r := b.receiptOf(sykehus, id); !strings.Contains(r, `<Role V="COP"`) || !strings.Contains(between([]byte(r), "<Sender>", "</Sender>"), "80004") {
+		t.Fatalf("not a copy's: %s", r)
+	}
+	klar := b.ofType(kommune, "LOG_UTSKRIVNINGSKLAR")
+	if len(klar) != 1 {
+		t.Fatalf("the municipality got %d", len(klar))
+	}
+	b.must(b.kith(appRec(klar[0], "1")))
+	b.state(handover.StateReceived, sykehus)
+	b.deliver()
+	var main string
+	for _, o := range b.ofType(sykehus, "APPREC") {
+		if strings.Contains(string(o.Raw), `<Role V="PRIM"`) {
+			main = string(o.Raw)
+		}
+	}
+	if !strings.Contains(between([]byte(main), "<Sender>", "</Sender>"), "80202") || len(b.ofType(sykehus, "APPREC")) != 2 {
+		t.Fatalf("%d receipts, the receiver's %q", len(b.ofType(sykehus, "APPREC")), main)
+	}
+	b.mustRead(asAnnen, "Task", string(h.ID))
 	b.balanced()
 }

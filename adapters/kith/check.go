@@ -2,6 +2,7 @@ package kith
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,10 @@ import (
 
 // Check makes the checks that the receipt standard prescribes, in its order, after the
 // message was read, its sender known and a repeat ruled out: the id is a UUID (E10), the
-// patient is sufficiently identified (E36), the head has the schema's required parts (T02)
-// and the body is of a known format (T10). Codes and content are never a reason. An AppRec
+// patient is sufficiently identified (E36), the message is none for a test (no receipt), the head has
+// the schema's required parts (T02) and the body is of a known format (T10). Codes and content are never a reason. An AppRec
 // is not checked: it is never answered.
-func (Codec) Check(m *message.Message, env adapters.Envelope) *handover.Fault {
+func (c Codec) Check(m *message.Message, env adapters.Envelope) *handover.Fault {
 	if m == nil || m.Root == nil || isReceipt(env) {
 		return nil
 	}
@@ -26,6 +27,9 @@ func (Codec) Check(m *message.Message, env adapters.Envelope) *handover.Fault {
 	}
 	if fault := checkPatient(m.Root); fault != nil {
 		return fault
+	}
+	if forTest(env.Processing) && !c.Test {
+		return checkFault(handover.FaultForbidden, m.Root, "ProcessingStatus", "a test message, and this installation is in production")
 	}
 	if m.Root.Name == rootMsgHead {
 		return checkHead(m.Root)
@@ -39,6 +43,12 @@ func checkFault(kind handover.FaultKind, n *message.Node, path, text string) *ha
 		f.Line, f.Column = n.Line, n.Column
 	}
 	return f
+}
+
+// forTest reports whether a processing status (HIS 80601:2006) marks a test: D for debugging, T
+// for training.
+func forTest(status string) bool {
+	return slices.Contains([]string{"D", "T"}, strings.ToUpper(strings.TrimSpace(status)))
 }
 
 // validUUID takes the 36-character form alone; uuid.Validate takes others too.

@@ -21,8 +21,11 @@ import (
 	"stafett/message"
 )
 
-// Codec is the KITH format. Its zero value is ready for use.
-type Codec struct{}
+// Codec is the KITH format. Its zero value is ready for use, in production.
+type Codec struct {
+	// Test takes what its sender marks as a test (ProcessingStatus D or T), beside the rest.
+	Test bool
+}
 
 var (
 	_ adapters.Codec   = Codec{}

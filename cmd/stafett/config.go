@@ -42,6 +42,8 @@ type Config struct {
 	Watch time.Duration `yaml:"watch"`
 	// Shutdown bounds a graceful stop.
 	Shutdown time.Duration `yaml:"shutdown"`
+	// Test is set in a test installation: it takes what senders mark as a test.
+	Test bool `yaml:"test"`
 	// Log is debug, info, warn or error.
 	Log slog.Level `yaml:"log"`
 

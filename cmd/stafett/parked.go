@@ -25,7 +25,7 @@ func parkedCommand() *cobra.Command {
 		parkedVerb(c, "corrected ID", "Say that a parked message is about the patient of the handover that it refers to", "messages", nil),
 		parkedVerb(c, "another-stay ID", "Say that a parked message is about another stay than the one that it refers to", "messages", nil),
 		parkedVerb(c, "resend ID", "Send a parked delivery again", "deliveries", nil),
-		parkedClose(c))
+		parkedReceipt(c), parkedClose(c))
 	c.flags(cmd)
 	return cmd
 }
@@ -141,6 +141,17 @@ func parkedClose(c *client) *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&why, "why", "", "the reason, for the record")
 	cmd.Flags().BoolVar(&delivery, "delivery", false, "the id is a delivery's")
+	return cmd
+}
+
+func parkedReceipt(c *client) *cobra.Command {
+	var o api.Operation
+	cmd := &cobra.Command{Use: "receipt ID --why REASON", Short: "End a parked KITH message with its receiver's receipt, as a person of the receiver", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.operate(cmd, "messages", args[0], "receipt", o)
+		}}
+	cmd.Flags().StringVar(&o.Why, "why", "", "the reason, for the record, and for the sender of a refused message")
+	cmd.Flags().BoolVar(&o.Negative, "negative", false, "refuse the message")
 	return cmd
 }
 

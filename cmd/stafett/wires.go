@@ -23,7 +23,7 @@ type wires struct {
 func serve(cfg Config) wires {
 	w := wires{senders: map[handover.Wire]adapters.Sender{}}
 	w.add(&hl7v2.Codec{}, &hl7v2.Sender{})
-	w.add(kith.Codec{}, &kith.Sender{})
+	w.add(kith.Codec{Test: cfg.Test}, &kith.Sender{})
 	w.add(fhirbundle.Wire{Base: cfg.HTTP.Base}, &fhirbundle.Sender{})
 	return w
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"time"
 
+	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
+	"stafett/mappings/account"
 	"stafett/message"
 )
 
@@ -47,6 +49,31 @@ func ClosedMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
 	m.Contact, m.Deadline = "", time.Time{}
 	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
 		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Message: m.ID, Handover: m.Handover})}}}
+}
+
+// ReceiptedByPerson ends a parked message with the receipt that a named person of its receiver
+// gives; why is the reason of a negative one, and stands in the record of either.
+func ReceiptedByPerson(s *Snapshot, by Person, m ledger.Message, positive bool, why string) *Plan {
+	r := message.Receipt{Positive: positive}
+	if !positive {
+		r.Errors = []message.ReceiptError{{Code: "X99", Text: why}}
+	}
+	plan := ClosedMessage(s, by, m, receiptWord(r)+" receipt: "+why)
+	plan.Receipts = append(plan.Receipts, Receipting{Original: m, Cause: m.ID, Handover: m.Handover, Receipt: &r, From: by.Party, AsReceiver: true})
+	return plan
+}
+
+// AddUnreceipted adds to the end of a parked message that its sender, who waits for a receipt,
+// is told that none comes, and why. patient is the message's, nil where it could not be read.
+func AddUnreceipted(s *Snapshot, plan *Plan, m ledger.Message, patient *fhir.Node, why string) {
+	t := s.alertAbout(m.Handover, s.orOperator(m.Sender), 0)
+	t.Event = handover.EventAttentionResolved
+	if patient != nil {
+		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
+	}
+	m.Detail = why
+	t.ParkedMessage = &m
+	plan.Tellings = append(plan.Tellings, t)
 }
 
 // ClosedDelivery ends a parked delivery with a named person's reason.

@@ -139,13 +139,41 @@ func (g *Desk) parkedMessage(ctx context.Context, c access.Caller, id handover.M
 	return m, nil
 }
 
-// CloseMessage ends a parked message with a named person's reason.
+// CloseMessage ends a parked message with a named person's reason. A sender that waits for a
+// receipt is told that none comes, unless the person is its own.
 func (g *Desk) CloseMessage(ctx context.Context, c access.Caller, id handover.MessageID, why string) error {
 	m, err := g.parkedMessage(ctx, c, id)
 	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
-	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ClosedMessage(s, person(c), m, why) })
+	tell := func(*act.Snapshot, *act.Plan) {}
+	if c.Party != m.Sender && m.Sender != "" && g.intake.Receipts(m) {
+		patient := g.intake.Patient(ctx, m)
+		tell = func(s *act.Snapshot, plan *act.Plan) { act.AddUnreceipted(s, plan, m, patient, why) }
+	}
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan {
+		plan := act.ClosedMessage(s, person(c), m, why)
+		tell(s, plan)
+		return plan
+	})
+}
+
+// ReceiptMessage ends a parked message with the receipt of its receiver, as a named person of
+// the receiver gives it: nobody else speaks in its name (invariant 11).
+func (g *Desk) ReceiptMessage(ctx context.Context, c access.Caller, id handover.MessageID, positive bool, why string) error {
+	m, err := g.k.Ledger.Message(ctx, id)
+	if err != nil {
+		return kernel.NotFound(err)
+	}
+	switch {
+	case !c.IsOperator() || c.Party == "" || !g.intake.IsFor(m, c.Party):
+		return &handover.Fault{Kind: handover.FaultForbidden, Op: "desk.ReceiptMessage", Text: "a receipt is given by a person of the message's receiver"}
+	case m.Disposition != ledger.DispositionParked:
+		return &handover.Fault{Kind: handover.FaultConflict, Op: "desk.ReceiptMessage", Text: "the message is not parked"}
+	case why == "":
+		return said(why)
+	}
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ReceiptedByPerson(s, person(c), m, positive, why) })
 }
 
 // said refuses an act without its reason.

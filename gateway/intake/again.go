@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"stafett/adapters"
@@ -74,4 +75,22 @@ func (g *Intake) Patient(ctx context.Context, m ledger.Message) *fhir.Node {
 		return nil
 	}
 	return t.content.Resource(act.NamePatient)
+}
+
+// Receipts reports whether the sender of a stored message waits for a receipt that is a message
+// of its own.
+func (g *Intake) Receipts(m ledger.Message) bool {
+	codec := g.k.Codec(m.Wire)
+	return codec != nil && !codec.FastReceipt() && m.Type != codec.ReceiptType()
+}
+
+// IsFor reports whether a stored message names p as its receiver, on a wire where receipts are
+// messages of their own.
+func (g *Intake) IsFor(m ledger.Message, p handover.PartyID) bool {
+	var env adapters.Envelope
+	if !g.Receipts(m) || json.Unmarshal(m.Envelope, &env) != nil {
+		return false
+	}
+	to, _, ok := g.partyAt(env.Receiver)
+	return ok && to.ID == p && p != m.Sender
 }

@@ -97,6 +97,8 @@ var (
 		"Alert from the handover gateway, step %d. Message %s to %s is not delivered and must be followed up (%s)."}
 	parkedMessage = words{"Varsel fra overføringsportalen, trinn %d. Meldingen %s er satt til side og må behandles av en person: %s (%s).",
 		"Alert from the handover gateway, step %d. Message %s is set aside and a person must deal with it: %s (%s)."}
+	closedMessage = words{"Meldingen %s er avsluttet av en person i overføringsportalen uten kvittering fra mottakeren: %s",
+		"Message %s was ended by a person at the handover gateway, without a receipt of its receiver: %s"}
 
 	overdue = words{"En frist er passert uten at overføringen er kommet videre.", "A deadline has passed and the handover has not moved."}
 )

@@ -15,6 +15,9 @@ func (o *outgoing) text() string {
 	case o.ParkedDelivery != nil:
 		d := o.ParkedDelivery
 		return o.say(parkedDelivery, o.Number, d.ExternalID, o.name(d.Receiver), d.Error)
+	case o.ParkedMessage != nil && o.Event == handover.EventAttentionResolved:
+		m := o.ParkedMessage
+		return o.say(closedMessage, m.ExternalID, m.Detail)
 	case o.ParkedMessage != nil:
 		m := o.ParkedMessage
 		return o.say(parkedMessage, o.Number, m.ID, m.Reason, m.Detail)
