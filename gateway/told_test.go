@@ -461,3 +461,36 @@ func TestTold_WhatCouldNotBeToldIsMadeAnew(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestInvariant6_AFHIRWriteReachesAPartyThatSpeaksKITH: the request whole, and what the institution
+// writes later: its findings in words, a document as it is, a text word for word.
+func TestInvariant6_AFHIRWriteReachesAPartyThatSpeaksKITH(t *testing.T) {
+	b := newBench(t, func(b *bench) {
+		b.edit = strings.NewReplacer(`wire: fhir, url: "http://127.0.0.1:8082/", takes: ["*"]`, `wire: kith, url: "http://127.0.0.1:8082/", takes: [DIALOG_HELSEFAGLIG]`,
+			`wire: fhir, url: "http://127.0.0.1:8083/", takes: ["*"]`, `wire: kith, url: "http://127.0.0.1:8083/", takes: ["*"]`)
+	})
+	r := b.refer()
+	b.deliver()
+	told := func(p handover.PartyID, says ...string) {
+		t.Helper()
+		var all string
+		for _, o := range b.out.to(p) {
+			all += plain(o.Raw)
+		}
+		for _, s := range says {
+			if !strings.Contains(all, s) {
+				t.Errorf("%s is not told %q: %s", p, s, all)
+			}
+		}
+	}
+	told(institusjon, "har sendt en henvisning", "61.10", "Plan")
+	b.mustPost(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"Gangfunksjon"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"valueQuantity":{"value":1.10,"unit":"m/s"}}`)
+	b.mustPost(asInstitusjon, `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/`+r.patient+`"},"context":{"related":[{"reference":"ServiceRequest/`+r.request+`"}]},"content":[{"attachment":{"contentType":"application/pdf","title":"Epikrise","data":"JVBERi0xLjQgZXBpa3Jpc2UgZnJhIG9zcw=="}}]}`)
+	b.mustPost(asInstitusjon, `{"resourceType":"Communication","status":"completed","basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"payload":[{"contentString":"Hun trenger rullator."}],"note":[{"text":"fra fysioterapeut"}]}`)
+	b.deliver()
+	told(kommune, "1.10 m/s", "%PDF-1.4 epikrise fra oss", "Hun trenger rullator.", "Merknad: fra fysioterapeut")
+	if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+		t.Errorf("parked: %d messages, %+v", len(ms), ds)
+	}
+	b.balanced()
+}

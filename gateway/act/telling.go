@@ -25,7 +25,7 @@ func (d *decision) planTelling(e handover.Effect) {
 		d.plan.Tellings = append(d.plan.Tellings, d.takingBack(t)...)
 	default:
 		t.Anew = d.planCorrected(t)
-		t.Changes = d.worthSaying(t.Event, what.changes)
+		t.Changes = d.worthSaying(t, what.changes)
 		d.plan.Tellings = append(d.plan.Tellings, t)
 	}
 }
@@ -88,7 +88,7 @@ func hears(h handover.Handover) bool {
 // planAgain tells content that differs: in full by the latest notice of the stay, where the wire
 // has one, and what has changed in words.
 func (d *decision) planAgain(t Telling, what knowledge) {
-	t.Changes = d.worthSaying(t.Event, what.changes)
+	t.Changes = d.worthSaying(t, what.changes)
 	if d.actor.Role == handover.RoleSender {
 		t.Anew = d.planCorrected(t)
 		if standing := d.s.standing(d.before.ID, t.To); len(standing) > 0 {
@@ -131,8 +131,8 @@ func (d *decision) planCorrected(t Telling) (anew bool) {
 	}
 	t.Anew = true
 	for i, notice := range standing {
-		last := i == len(standing)-1
-		if notice.Event != t.Event && !(last && slices.Contains(contentOnly, t.Event)) {
+		told := notice.Event == t.Event || i == len(standing)-1 && slices.Contains(contentOnly, t.Event)
+		if ended := noticeEndedBy[notice.Event] == t.Event; !told && !ended {
 			d.planNotice(t, notice.Event)
 		}
 	}
@@ -162,10 +162,11 @@ func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
 	return d.s.Parse(r)
 }
 
-// worthSaying are the changes that a message says in words: what is new of the handover as such
-// stands in the message itself, where the event has one.
-func (d *decision) worthSaying(event handover.EventName, all []Change) []Change {
-	if d.next.State == d.before.State && (slices.Contains(contentOnly, event) || noticeEndedBy[event] != "") {
+// worthSaying are the changes that a message says in words: all where it repeats what was told;
+// else what is new stands in the message itself.
+func (d *decision) worthSaying(t Telling, all []Change) []Change {
+	repeats := slices.ContainsFunc(d.s.standing(d.before.ID, t.To), func(n ledger.Delivery) bool { return n.Event == t.Event })
+	if repeats || slices.Contains(contentOnly, t.Event) {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "") })

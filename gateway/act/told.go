@@ -240,7 +240,7 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 		var rendered [][]line
 		for _, r := range all {
 			n := nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]
-			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", n))
+			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", withoutName(n)))
 		}
 		out = append(out, numbered(rendered)...)
 	}
@@ -295,6 +295,21 @@ func codeOf(n *fhir.Node) string {
 	return n.Str("content", "attachment", "title")
 }
 
+// withoutName is n without the code that names it, and without a status that says nothing.
+func withoutName(n *fhir.Node) *fhir.Node {
+	n = n.Clone()
+	if at := slices.IndexFunc(coded, func(element string) bool { return n.Get(element) != nil }); at >= 0 {
+		n.Delete(coded[at])
+	}
+	if slices.Contains(ordinary, n.Str("status")) {
+		n.Delete("status")
+	}
+	return n
+}
+
+// ordinary are the states of a resource that holds.
+var ordinary = []string{"final", "current", "active", "completed"}
+
 func nameOf(n *fhir.Node) string {
 	for _, element := range coded {
 		c := n.At(element)
@@ -328,7 +343,11 @@ func linesOf(what, before string, n *fhir.Node) []line {
 	for _, list := range []struct{ element, by string }{{"identifier", "system"}, {"extension", "url"}} {
 		for _, item := range n.Each(list.element) {
 			one := fhir.Obj("resourceType", n.ResourceType(), list.element, []*fhir.Node{item})
-			out = append(out, leaves(what, before, "|"+item.Str(list.by), one)...)
+			found := leaves(what, before, "|"+item.Str(list.by), one)
+			if name := numberLabels[item.Str(list.by)]; name != "" && len(found) > 0 {
+				found[0].label = name
+			}
+			out = append(out, found...)
 		}
 		n.Delete(list.element)
 	}
@@ -340,6 +359,9 @@ func linesOf(what, before string, n *fhir.Node) []line {
 	}
 	return out
 }
+
+// numberLabels name the national numbers.
+var numberLabels = map[string]string{fhir.SystemFNR: "Fødselsnummer", fhir.SystemDNR: "D-nummer", fhir.SystemFHN: "Felles hjelpenummer"}
 
 // leaves are the values below n, at their places; which tells items apart whose order says
 // nothing.

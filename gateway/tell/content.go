@@ -174,6 +174,7 @@ func (o *outgoing) asItStands() account.Canonical {
 // addSaid adds what the act itself says beside the handover as it stands: of its message, or
 // what it writes. Nothing of it stays behind (invariant 6).
 func (o *outgoing) addSaid(c *account.Canonical) {
+	c.Resources = slices.DeleteFunc(c.Resources, o.knownRequest)
 	own := map[string]bool{act.NamePatient: true, act.NameTask: true, "encounter": true, "unit": true, "practitioner": true}
 	for _, r := range o.Content.Resources {
 		if !own[r.Name] {
@@ -199,6 +200,14 @@ func (o *outgoing) addSaid(c *account.Canonical) {
 		counts[family]++
 		c.Resources = append(c.Resources, account.Named{Name: fmt.Sprintf("%s-%d", family, counts[family]), Resource: n})
 	}
+}
+
+// knownRequest reports a request or a plan that was told before: each is told when it is made,
+// and when it is written anew.
+func (o *outgoing) knownRequest(r account.Named) bool {
+	typ, id := r.Resource.ResourceType(), r.Resource.ID()
+	asked := typ == "ServiceRequest" || typ == "CarePlan"
+	return asked && o.Event != handover.EventRequested && !slices.ContainsFunc(o.Written, func(w ledger.ResourceWrite) bool { return w.Type == typ && w.ID == id })
 }
 
 // notSaid are the types of what a handover refers to itself.

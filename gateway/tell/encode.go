@@ -111,19 +111,48 @@ func (o *outgoing) cancels() bool {
 	return !o.codec.Notice(o.typ) && (o.TakesBack != "" || o.codec.Cancels(o.Event))
 }
 
-// thread is the message that this one follows, and the first one of them: of its type to the
-// same receiver, where it is no notice (HITS 1218:2019).
+// thread is the message that this one follows, and the first one of its conversation (HITS
+// 1218:2019): of its type to the same receiver; of a text the receiver's own message that it
+// answers, else the latest notice that it was sent. What is told anew follows nothing.
 func (o *outgoing) thread() (parent, first string) {
-	if o.codec.Notice(o.typ) || o.Anew {
+	notice := o.codec.Notice(o.typ)
+	if o.Anew || notice && o.Purpose != ledger.PurposeTell {
 		return "", ""
 	}
+	if own := o.answered(); notice && own != "" {
+		return own, own
+	}
 	earlier, _ := o.s.Sent.Get(o.Handover.ID)
+	typ := o.typ
 	for _, e := range earlier {
-		if e.Receiver == o.party.ID && e.Type == o.typ && e.ExternalID != "" {
+		switch {
+		case e.Receiver != o.party.ID || e.ExternalID == "" || e.Wire != o.service.Wire || o.codec.Notice(e.Type):
+		case notice && e.Type != typ:
+			typ, parent, first = e.Type, e.ExternalID, e.ExternalID
+		case e.Type == typ:
 			parent, first = e.ExternalID, cmp.Or(first, e.ExternalID)
 		}
 	}
 	return parent, first
+}
+
+// answered is the receiver's own message that the act's message answers, by way of what was made
+// of it; empty for none.
+func (o *outgoing) answered() string {
+	ref := o.Content.Header.Parent
+	if ref == "" {
+		return ""
+	}
+	sent, _ := o.s.Sent.Get(o.Handover.ID)
+	for _, d := range sent {
+		if d.ExternalID != ref || d.Message == "" {
+			continue
+		}
+		if m, found := o.s.Messages.Get(d.Message); found && m.Sender == o.party.ID {
+			return m.ExternalID
+		}
+	}
+	return ""
 }
 
 func (t *Teller) addressOf(dir *directory.Directory, id handover.PartyID) account.Address {

@@ -14,6 +14,7 @@ package tell
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"stafett/adapters"
@@ -80,6 +81,9 @@ func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling
 	if served && o.national() && len(telling.Changes) > 0 {
 		defer t.addChanges(s, u, telling)
 	}
+	if !served && o.toldInFull(u) {
+		return
+	}
 	d := t.delivery(&o)
 	if !served {
 		s.ParkDelivery(&d, s.ResponsibleIn(o.Handover, d), "no service of the receiver takes this message")
@@ -102,6 +106,14 @@ func (t *Teller) addTelling(s *act.Snapshot, u *ledger.Unit, telling act.Telling
 func (o *outgoing) national() bool {
 	codec, ok := o.rules.(adapters.Codec)
 	return ok && !codec.Notice(o.typ)
+}
+
+// toldInFull reports whether the party is told all of it by a notice of this act already, so that
+// it can do without words.
+func (o *outgoing) toldInFull(u *ledger.Unit) bool {
+	return len(o.Changes) > 0 && slices.ContainsFunc(u.Deliveries, func(d ledger.Delivery) bool {
+		return d.Receiver == o.To && d.Told == o.Told && len(d.Raw) > 0
+	})
 }
 
 // addChanges adds the text that says what has changed.

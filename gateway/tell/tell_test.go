@@ -266,13 +266,29 @@ func TestTelling_RefersToWhatItFollows(t *testing.T) {
 	r := newRoom(t)
 	r.stored(stay())
 	r.s.Sent.Put("h1", []ledger.Delivery{
-		{Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "first-to-it"}, {Receiver: municipality, Type: "LOG_INNLAGT", ExternalID: "last-to-it"},
-		{Receiver: municipality, Type: "LOG_UTSKREVET", ExternalID: "another-type"}, {Receiver: another, Type: "LOG_INNLAGT", ExternalID: "to-another"}}, true)
+		{Receiver: municipality, Wire: handover.WireKITH, Type: "LOG_INNLAGT", ExternalID: "first-to-it"}, {Receiver: municipality, Wire: handover.WireKITH, Type: "LOG_INNLAGT", ExternalID: "last-to-it"},
+		{Receiver: municipality, Wire: handover.WireKITH, Type: "LOG_UTSKREVET", ExternalID: "another-type"}, {Receiver: another, Wire: handover.WireKITH, Type: "LOG_INNLAGT", ExternalID: "to-another"}}, true)
 	for _, event := range []handover.EventName{handover.EventVoided, handover.EventAdmitted} {
 		raw := string(r.made(telling(stay(), hospital, event)).Raw)
 		if !strings.Contains(raw, "<RefToParent>last-to-it</RefToParent><RefToConversation>first-to-it<") || strings.Contains(raw, "to-another") || strings.Contains(raw, "another-type") {
 			t.Errorf("%s: %s", event, raw)
 		}
+	}
+	if raw := string(r.made(telling(stay(), hospital, handover.EventUpdated)).Raw); !strings.Contains(raw, "<RefToParent>another-type</RefToParent><RefToConversation>another-type<") {
+		t.Errorf("words follow the latest notice: %s", raw)
+	}
+}
+
+// TestTelling_AnAnswerRefersToTheReceiversOwnMessage: not to what was made of it.
+func TestTelling_AnAnswerRefersToTheReceiversOwnMessage(t *testing.T) {
+	r := newRoom(t, `wire: hl7v2, url: "mllp://127.0.0.1:2575"`, `wire: kith, url: "http://127.0.0.1:8089/"`)
+	r.stored(stay())
+	r.s.Sent.Put("h1", []ledger.Delivery{{Receiver: municipality, Wire: handover.WireKITH, Type: "LOG_UTSKRIVNINGSKLAR", ExternalID: "ours", Message: "m1"}}, true)
+	r.s.Messages.Put("m1", ledger.Message{ID: "m1", Sender: hospital, ExternalID: "theirs"}, true)
+	answer := telling(stay(), municipality, handover.EventAccepted)
+	answer.Content.Header.Parent = "ours"
+	if raw := string(r.made(answer).Raw); !strings.Contains(raw, "<RefToParent>theirs</RefToParent><RefToConversation>theirs<") {
+		t.Error(raw)
 	}
 }
 
@@ -281,7 +297,7 @@ func TestTelling_TakesBackAsItWasTold(t *testing.T) {
 	for notice, typ := range map[handover.EventName]string{handover.EventAdmitted: "LOG_INNLAGT", handover.EventReady: "LOG_UTSKRIVNINGSKLAR", handover.EventDischarged: "LOG_UTSKREVET"} {
 		r := newRoom(t)
 		r.stored(stay())
-		r.s.Sent.Put("h1", []ledger.Delivery{{Receiver: municipality, Type: typ, ExternalID: "told"}}, true)
+		r.s.Sent.Put("h1", []ledger.Delivery{{Receiver: municipality, Wire: handover.WireKITH, Type: typ, ExternalID: "told"}}, true)
 		back := telling(stay(), hospital, handover.EventVoided)
 		was := back.Scene
 		back.TakesBack, back.Was = notice, &was
