@@ -76,8 +76,8 @@ func startApp(ctx context.Context, cfg Config, log *slog.Logger) (_ *app, err er
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range in.directory.Warnings() {
-		log.Warn("directory", "file", w.File, "line", w.Line, "text", w.Text)
+	for _, w := range in.warnings {
+		log.Warn("configuration", "text", w)
 	}
 	a.dir, a.auth, a.senders = in.directory, in.callers, in.wires.senders
 	store, err := in.openStore(ctx, cfg.Ledger)

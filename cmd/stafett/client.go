@@ -64,6 +64,14 @@ func (c *client) print(cmd *cobra.Command, v any, readable func(out io.Writer)) 
 	return nil
 }
 
+// counted is a number of things, in words: 1 message, 2 messages.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -57,7 +57,7 @@ func eachCommand(cmd *cobra.Command, path []string, f func(cmd *cobra.Command, p
 func TestCommands_AMistypedWordIsAMistake(t *testing.T) {
 	for typed, meant := range map[string]string{
 		"ledger blance": "balance", "ledger verfy": "verify", "events tial": "tail", "parked lst": "list", "handover lst": "list",
-		"config chek": "check", "parked nonsense": "corrected, history, list",
+		"config chek": "check", "parked nonsense": "history, list",
 	} {
 		out, code := run(t, strings.Fields(typed)...)
 		if code != 1 || !strings.Contains(out, "there is no command") || !strings.Contains(out, meant) {
@@ -136,6 +136,7 @@ func TestConfig_EveryMistypedKeyIsFound(t *testing.T) {
 		"    overlay: svarlinje-1": {"    overlay: svarlinje-9", `there is no overlay "svarlinje-9"; the mappings have svarlinje-1`},
 		"    party: nordvik":       {"    party: norvik", `"norvik-sykehus" is no party of the directory; did you mean nordvik-sykehus?`},
 		"operatorContact: nordvik": {"operatorContact: nordvyk", `"nordvyk-sykehus" is no party of the directory; did you mean nordvik-sykehus?`},
+		"[LOG_INNLAGT, ":           {"[LOG_INLAGT, ", `takes "LOG_INLAGT", which is no message of kith; did you mean LOG_INNLAGT?`},
 		"log: info":                {"log: info\n---\nlog: debug", "second document"},
 		"watch: 1s\n":              {"watch: 1s\nwatch: 2s\n", `"watch" already defined`},
 		"{workingDays: 10}":        {"{workingDays: 10, after: 2h}", "policy answerReferral: set exactly one of after and workingDays"},
@@ -152,6 +153,25 @@ func TestConfig_EveryMistypedKeyIsFound(t *testing.T) {
 			if out, code := run(t, append(strings.Fields(command), "--config", file)...); code != 1 || !strings.Contains(out, c.want) {
 				t.Errorf("%s, %s: exit %d without %q:\n%s", command, strings.TrimSpace(c.wrong), code, c.want, out)
 			}
+		}
+	}
+}
+
+// TestConfig_WhatASendCouldNotUseIsAWarning: it is read at each send, and may come later.
+func TestConfig_WhatASendCouldNotUseIsAWarning(t *testing.T) {
+	path, _ := example(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(whole), "# token: env:STAFETT_TOKEN_AT_FJORDBY", "token: env:STAFETT_NO_SUCH_TOKEN\n        caFile: file:/nowhere/ca.pem", 1)
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := run(t, "config", "check", "--config", path)
+	for _, want := range []string{"can be used", "warning: service sykepleietjeneste of fjordby-kommune", "env:STAFETT_NO_SUCH_TOKEN", "/nowhere/ca.pem"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, without %q: %s", code, want, out)
 		}
 	}
 }

@@ -52,9 +52,7 @@ func checkFile(path string) checked {
 	if err == nil {
 		var in *installation
 		if in, err = inspect(cfg); in != nil {
-			for _, w := range in.directory.Warnings() {
-				v.Warnings = append(v.Warnings, w.String())
-			}
+			v.Warnings = in.warnings
 		}
 	}
 	if err != nil {

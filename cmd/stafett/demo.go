@@ -15,6 +15,7 @@ import (
 	"stafett/demo"
 	"stafett/directory"
 	"stafett/handover"
+	"stafett/ledger"
 )
 
 func demoCommand() *cobra.Command {
@@ -116,10 +117,17 @@ func playDemo(ctx context.Context, out io.Writer, a *app, parties *demo.Parties,
 	if err != nil {
 		return err
 	}
+	unheard, err := a.ledger.Unheard(ctx, ledger.ParkedFilter{Limit: 1})
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(out)
 	printBalance(out, api.BalanceOf(b))
 	if !b.Holds() || v.Finding != nil {
 		return fmt.Errorf("the record is not whole: %+v", v.Finding)
+	}
+	if unheard.Total > 0 {
+		return fmt.Errorf("%d messages were heard by nobody", unheard.Total)
 	}
 	fmt.Fprintf(out, "the chain of %d entries is whole, %d events published in order\n", v.Entries, v.Events)
 	return nil
@@ -157,7 +165,7 @@ The gateway goes on serving. Try, in another terminal:
     go run ./cmd/stafett ledger message ID
 
   proof that nothing is missing
-    go run ./cmd/stafett ledger balance && go run ./cmd/stafett ledger verify
+    go run ./cmd/stafett ledger balance && go run ./cmd/stafett ledger verify && go run ./cmd/stafett ledger unheard
 
 Ctrl-C ends it.
 `, tokens.Municipality, base, a.bus.ClientURL(), demo.MunicipalityID, nats, base, tokens.Operator)

@@ -287,6 +287,15 @@ func TestDocs_MetricsAreTheOnesThatAreServed(t *testing.T) {
 	}
 }
 
+func TestDocs_EveryReasonOfTheUnheardIsDescribed(t *testing.T) {
+	text := documents(t)["docs/operations.md"]
+	for _, why := range handover.UnheardReasons() {
+		if !strings.Contains(text, "`"+string(why)+"`") {
+			t.Errorf("docs/operations.md does not say what %s means", why)
+		}
+	}
+}
+
 // docCommand is a call of our own command line, in a code block or between backquotes.
 var docCommand = regexp.MustCompile("(?m)(?:^|`|\\| |\\./cmd/)stafett ((?:[a-z]+)(?: [a-z]+(?:-[a-z]+)*)?)((?: --[a-z]+| [^`\n#]*)*)")
 

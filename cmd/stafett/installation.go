@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
+	"strings"
 
 	"stafett/access"
+	"stafett/adapters"
 	"stafett/directory"
 	"stafett/ephemeral"
 	"stafett/events"
@@ -25,6 +29,8 @@ type installation struct {
 	events    events.Config
 	postgres  string // the connection string; empty for SQLite
 	redis     string
+	// warnings are what keeps nobody from starting and may be a mistake.
+	warnings []string
 }
 
 // inspect reads what cfg refers to. Its error holds every problem that was found.
@@ -36,7 +42,9 @@ func inspect(cfg Config) (*installation, error) {
 	errs := []error{err}
 	say := func(err error) { errs = append(errs, err) }
 	say(agreedOverlays(in.directory, in.mappings))
+	say(in.typesKnown())
 	say(cfg.partiesKnown(in.directory))
+	in.warn()
 	operators := make([]access.Operator, 0, len(cfg.Operators))
 	for _, o := range cfg.Operators {
 		operators = append(operators, access.Operator{Person: o.Person, Party: o.Party, Token: o.Token, TokenSHA256: o.TokenSHA256})
@@ -74,6 +82,74 @@ func loadDirectory(cfg Config, known []directory.Wire) (*directory.Directory, er
 		return directory.ParseNode(cfg.file, &cfg.Parties, known...)
 	}
 	return directory.Load(cfg.Directory, known...)
+}
+
+// typesKnown refuses a service that takes a message type which its wire does not have: no
+// message would ever go there.
+func (in *installation) typesKnown() error {
+	codecs := map[handover.Wire]adapters.Codec{}
+	for _, r := range in.wires.rules {
+		if c, ok := r.(adapters.Codec); ok {
+			codecs[r.Wire()] = c
+		}
+	}
+	var errs []error
+	for _, p := range in.directory.Parties() {
+		for _, s := range p.Services {
+			for _, typ := range s.Takes {
+				if c := codecs[s.Wire]; c != nil && typ != "*" && c.TypeCode(typ) == adapters.TypeUnreadable {
+					errs = append(errs, fmt.Errorf("directory: line %d: service %s of %s takes %q, which is no message of %s%s",
+						s.Line, s.Name, p.ID, typ, s.Wire, meant(typ, in.typesOf(s.Wire))))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// typesOf are the message types of a wire that a mapping reads.
+func (in *installation) typesOf(w handover.Wire) (types []string) {
+	for _, m := range in.mappings.Programs() {
+		if m.Wire == w && !slices.Contains(types, m.Type) {
+			types = append(types, m.Type)
+		}
+	}
+	slices.Sort(types)
+	return types
+}
+
+// warn looks at what is read anew at each send, and may be put right without a start.
+func (in *installation) warn() {
+	for _, w := range in.directory.Warnings() {
+		in.warnings = append(in.warnings, w.String())
+	}
+	for _, p := range in.directory.Parties() {
+		for _, s := range p.Services {
+			err := errors.Join(resolvable(s.Token, directory.ResolveSecret), readable(s.CAFile), readable(s.CertFile), readable(s.KeyFile))
+			if err != nil {
+				in.warnings = append(in.warnings, fmt.Sprintf("service %s of %s: nothing can be sent to it: %s",
+					s.Name, p.ID, strings.ReplaceAll(err.Error(), "\n", "; ")))
+			}
+		}
+	}
+}
+
+func resolvable(ref string, resolve func(string) (string, error)) error {
+	if ref == "" {
+		return nil
+	}
+	_, err := resolve(ref)
+	return err
+}
+
+func readable(ref string) error {
+	return resolvable(ref, func(ref string) (string, error) {
+		path, err := directory.ResolveFile(ref)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return path, err
+	})
 }
 
 // partiesKnown refuses a configuration that names a party which the directory does not have.

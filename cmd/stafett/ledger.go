@@ -162,7 +162,7 @@ func printUnheard(out io.Writer, list []api.UnheardMessage) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.ID, m.Sender, m.Wire, m.Type, m.Why)
 	}
 	w.Flush()
-	fmt.Fprintf(out, "%d messages were heard by nobody\n", len(list))
+	fmt.Fprintln(out, counted(len(list), "message", "messages"), "heard by nobody")
 }
 
 func ledgerReindex(c *client) *cobra.Command {

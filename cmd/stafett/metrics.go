@@ -55,11 +55,11 @@ func newReceivers() receivers {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"receiver"}, more...))
 	}
 	return receivers{
-		pending:  gauge("stafett_receiver_pending", "Deliveries that are to be sent to a receiver, each minute."),
-		oldest:   gauge("stafett_receiver_oldest_pending_seconds", "Age of the oldest delivery that is to be sent, 0 for none, each minute."),
-		awaiting: gauge("stafett_receiver_awaiting_receipt", "Deliveries whose receipt has not come, each minute."),
-		parked:   gauge("stafett_receiver_parked", "Deliveries that wait for a named person, each minute."),
-		receipt:  gauge("stafett_receiver_last_receipt_timestamp_seconds", "When a receiver last receipted, each minute."),
+		pending:  gauge("stafett_receiver_pending", "Deliveries that are to be sent to a receiver, at least each minute."),
+		oldest:   gauge("stafett_receiver_oldest_pending_seconds", "Age of the oldest delivery that is to be sent, 0 for none, at least each minute."),
+		awaiting: gauge("stafett_receiver_awaiting_receipt", "Deliveries whose receipt has not come, at least each minute."),
+		parked:   gauge("stafett_receiver_parked", "Deliveries that wait for a named person, at least each minute."),
+		receipt:  gauge("stafett_receiver_last_receipt_timestamp_seconds", "When a receiver last receipted, at least each minute."),
 		failing:  gauge("stafett_receiver_failing_since_timestamp_seconds", "Since when sends to a receiver's service fail, 0 while they do not.", "service"),
 	}
 }
@@ -94,7 +94,7 @@ func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func newMetrics() *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(), receivers: newReceivers(),
-		unheard:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_unheard", Help: "Applied messages whose content reached nobody, each minute."}),
+		unheard:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_unheard", Help: "Applied messages whose content reached nobody, at least each minute."}),
 		taken:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_messages_total", Help: "Messages taken, by wire and disposition; unanswered ones have none."}, []string{"wire", "disposition"}),
 		took:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stafett_intake_seconds", Help: "From the last byte to the end of intake.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"wire"}),
 		delivered:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_deliveries_total", Help: "Deliveries that ended or were parked, by wire and state."}, []string{"wire", "state"}),
@@ -108,7 +108,7 @@ func newMetrics() *metrics {
 		repaired:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stafett_event_streams_repaired_total", Help: "Streams that were rebuilt from the ledger."}),
 		lag:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag", Help: "Events that the stream does not hold yet."}),
 		lagAge:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_event_lag_seconds", Help: "Age of the oldest event that the stream does not hold."}),
-		balance:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, each minute."}, []string{"disposition"}),
+		balance:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stafett_balance", Help: "Messages in the ledger by how they ended, at least each minute."}, []string{"disposition"}),
 		sharedAway: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stafett_redis_away", Help: "1 while Redis is configured and out of reach, so that callers' rates are counted in this process alone."}),
 		requests:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stafett_http_requests_total", Help: "HTTP requests by route and status."}, []string{"route", "status"}),
 	}
@@ -156,10 +156,9 @@ func (m *metrics) ReadingStopped() { m.stopped.Inc() }
 
 // watch reads what must be asked for: the relay's lag, and what the ledger sums up.
 func (m *metrics) watch(ctx context.Context, record ledger.Record, r *events.Relay) {
-	second, minute := time.NewTicker(time.Second), time.NewTicker(time.Minute)
+	second, sums := time.NewTicker(time.Second), time.NewTimer(0)
 	defer second.Stop()
-	defer minute.Stop()
-	m.sumUp(ctx, record)
+	defer sums.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -173,10 +172,18 @@ func (m *metrics) watch(ctx context.Context, record ledger.Record, r *events.Rel
 				}
 				m.lagAge.Set(age)
 			}
-		case <-minute.C:
+		case <-sums.C:
+			start := time.Now()
 			m.sumUp(ctx, record)
+			sums.Reset(pauseAfter(time.Since(start)))
 		}
 	}
+}
+
+// pauseAfter lets the sums, which read all messages and deliveries, take no more than a
+// hundredth of the time; they are never older than a minute and a little.
+func pauseAfter(took time.Duration) time.Duration {
+	return min(max(100*took, 5*time.Second), time.Minute)
 }
 
 // sumUp reads the sums of the ledger. What cannot be read now keeps its former value.

@@ -540,7 +540,7 @@ func TestCommands_AgainstARunningGateway(t *testing.T) {
 	}
 	b.proves(parked+": now closed", "parked", "close", parked, "--why", "sent by telephone")
 	b.proves("sent by telephone, by Oda Operatør", "parked", "history")
-	b.proves("0 messages were heard by nobody", "ledger", "unheard")
+	b.proves("0 messages heard by nobody", "ledger", "unheard")
 	b.proves("Oda Operatør", "ledger", "message", parked)
 
 	b.deliveryCommands(s, p)

@@ -36,6 +36,10 @@ type parkedLists struct {
 	Deliveries api.List[api.ParkedDelivery] `json:"deliveries"`
 }
 
+func (v parkedLists) counted() string {
+	return counted(len(v.Messages.Items), "message", "messages") + " and " + counted(len(v.Deliveries.Items), "delivery", "deliveries")
+}
+
 // parkedLists reads both lists to their ends.
 func (c *client) parkedLists(ctx context.Context, ended string) (v parkedLists, err error) {
 	q := func() url.Values { return url.Values{"ended": {ended}} }
@@ -70,7 +74,7 @@ func printParked(out io.Writer, v parkedLists) {
 		fmt.Fprintln(out, "nothing is parked")
 		return
 	}
-	fmt.Fprintf(out, "%d messages and %d deliveries wait for a person\n", len(v.Messages.Items), len(v.Deliveries.Items))
+	fmt.Fprintln(out, v.counted(), "parked")
 }
 
 func parkedHistory(c *client) *cobra.Command {
@@ -93,7 +97,7 @@ func printEnded(out io.Writer, v parkedLists) {
 		fmt.Fprintf(w, "delivery\t%s\tto %s\t%s\t%s\t%s\n", d.ID, d.Receiver, d.Type, d.State, d.Ended)
 	}
 	w.Flush()
-	fmt.Fprintf(out, "%d messages and %d deliveries were ended by a person\n", len(v.Messages.Items), len(v.Deliveries.Items))
+	fmt.Fprintln(out, v.counted(), "ended by a person")
 }
 
 func parkedShow(c *client) *cobra.Command {
@@ -192,7 +196,7 @@ func printHandovers(out io.Writer, list []desk.HandoverView) {
 		fmt.Fprintln(w)
 	}
 	w.Flush()
-	fmt.Fprintf(out, "%d handovers\n", len(list))
+	fmt.Fprintln(out, counted(len(list), "handover", "handovers"))
 }
 
 func handoverAnswer(c *client) *cobra.Command {

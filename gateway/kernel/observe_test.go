@@ -1,9 +1,12 @@
 package kernel_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,8 +56,10 @@ func TestObserve_WhatIsCounted(t *testing.T) {
 	group := ledger.NewGroup(s, ledger.GroupOptions{})
 	t.Cleanup(func() { group.Close() })
 	var got counts
+	var log bytes.Buffer
 	k, err := kernel.New(t.Context(), kernel.Options{Ledger: group, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
-		Rules: []adapters.Rules{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}}, OperatorContact: "fjellheim-sykehus", Observe: &got})
+		Rules: []adapters.Rules{&hl7v2.Codec{}, kith.Codec{}, fhirbundle.Wire{}}, OperatorContact: "fjellheim-sykehus", Observe: &got,
+		Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,5 +100,18 @@ func TestObserve_WhatIsCounted(t *testing.T) {
 				t.Errorf("counted %q, want %q", got, tt.want)
 			}
 		})
+	}
+	if n := strings.Count(log.String(), `msg=escalated handover=h to=`); n != 3 {
+		t.Errorf("%d of 3 alerts are logged:\n%s", n, &log)
+	}
+	log.Reset()
+	if _, err := k.Do(t.Context(), "", nil, func(s *act.Snapshot) (*act.Plan, error) {
+		return &act.Plan{Unit: ledger.Unit{Audit: []ledger.Audit{{At: s.Now, Action: ledger.AuditOperated, Party: "dalvik-kommune", Person: "Kari Nordmann",
+			Delivery: "d", Outcome: "closed"}}}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if said := log.String(); !strings.Contains(said, `msg="a person acted" delivery=d act=closed party=dalvik-kommune`) || strings.Contains(said, "Kari") {
+		t.Errorf("a person's act is logged as %s", said)
 	}
 }
