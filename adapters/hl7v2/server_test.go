@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -509,3 +510,24 @@ func (o *observer) ConnectionOpened()                                    {}
 func (o *observer) ConnectionClosed(r CloseReason)                       { o.reasons() <- r }
 func (o *observer) MessageAnswered(adapters.Outcome, int, time.Duration) {}
 func (o *observer) ReadingStopped()                                      {}
+
+// Waiting for the carriage return that does not come leaves a TLS connection whole.
+func TestServer_EndWithoutReturn_OverTLS(t *testing.T) {
+	r := adaptertest.NewRecorder(&Codec{})
+	address := run(t, &Server{Intake: r, Party: fjellheim, TLS: testServerTLS(t, tls.NoClientCert)})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(ctx, conn)
+	t.Cleanup(func() { _ = conn.Close() })
+	for i := range 3 {
+		c.write(t, []byte{startBlock}, numberedAdmission(i), []byte{endBlock})
+		c.want(t, adaptertest.ReplyPositive)
+	}
+	if len(r.Taken()) != 3 {
+		t.Errorf("%d messages were taken", len(r.Taken()))
+	}
+}

@@ -92,6 +92,9 @@ var facts = map[string]string{
 	"admittedAt": "instant", "readyAt": "instant", "dischargedAt": "instant", "diedAt": "instant", "occurredAt": "instant",
 }
 
+// Unreadable is the value of a fact whose place has a value that says neither yes nor no.
+const Unreadable = "unreadable"
+
 // FactNames lists the names of facts, sorted.
 func FactNames() []string { return slices.Sorted(maps.Keys(facts)) }
 

@@ -13,6 +13,7 @@ import (
 
 	"stafett/conformance"
 	"stafett/fhir"
+	"stafett/mappings/account"
 	"stafett/message"
 )
 
@@ -343,16 +344,13 @@ func restricts(_ *time.Location, _ string) (string, Verdict, string) {
 	return "true", Partly, "what is restricted has no place of its own"
 }
 
-// Unreadable is the value of a fact whose place has a value that says neither yes nor no.
-const Unreadable = "unreadable"
-
-// stated reads a fact that a policy decides on: true, false or Unreadable.
+// stated reads a fact that a policy decides on: true, false or account.Unreadable.
 func stated(args []string) Converter {
 	known := yesNo(args).To
 	to := func(zone *time.Location, v string) (string, Verdict, string) {
 		out, how, reason := known(zone, v)
 		if how != Converted {
-			return Unreadable, Partly, reason
+			return account.Unreadable, Partly, reason
 		}
 		return out, how, reason
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"stafett/fhir"
+	"stafett/mappings/account"
 )
 
 // A law draws wire values of a converter's domain: from(to(x)) == x for each.
@@ -298,7 +299,7 @@ func TestFlagsThatCannotBeRead(t *testing.T) {
 	for _, c := range []struct{ conv, in, out string }{
 		{"protects", "Y", "true"}, {"protects", "J", "true"}, {"protects", "1", "true"}, {"protects", "True", "true"}, {"protects", "kode 6", "true"},
 		{"protects", "N", "false"}, {"protects", "0", "false"}, {"protects", "false", "false"},
-		{"stated", "J", "true"}, {"stated", "N", "false"}, {"stated", "Y", Unreadable}, {"stated", "kanskje", Unreadable},
+		{"stated", "J", "true"}, {"stated", "N", "false"}, {"stated", "Y", account.Unreadable}, {"stated", "kanskje", account.Unreadable},
 		{"restricts", "ALL", "true"},
 	} {
 		args := map[string][]string{"protects": {"Y", "N"}, "stated": {"J", "N"}}
