@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"stafett/ledger/sqlite"
 	"stafett/mappings"
 	"stafett/mappings/account"
+	"stafett/mappings/language"
 	"stafett/message"
 )
 
@@ -104,6 +106,9 @@ type bench struct {
 	// kithCodec is KITH's.
 	kithCodec kith.Codec
 	edit      *strings.Replacer
+	// mappings stand in the place of the embedded ones, operator in that of the hospital.
+	mappings *language.Set
+	operator handover.PartyID
 }
 
 func newBench(t testing.TB, set ...func(*bench)) *bench {
@@ -149,10 +154,13 @@ func (b *bench) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if b.mappings != nil {
+		set = b.mappings
+	}
 	b.g, err = gateway.New(t.Context(), gateway.Options{
 		Options: kernel.Options{Ledger: b.store, Directory: dir, Mappings: set, Policy: handover.DefaultPolicy(),
 			Rules: []adapters.Rules{hl7, b.kithCodec, fhirbundle.Wire{}},
-			Self:  account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: sykehus, Clock: b.now},
+			Self:  account.Address{HER: "80009", Name: "Stafett"}, OperatorContact: cmp.Or(b.operator, sykehus), Clock: b.now},
 		Senders: map[handover.Wire]adapters.Sender{handover.WireHL7v2: b.out, handover.WireKITH: b.out, handover.WireFHIR: b.out},
 		Owner:   "test"})
 	if err != nil {

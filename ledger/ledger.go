@@ -31,7 +31,8 @@ import (
 var (
 	// ErrConflict: a version or a precondition was not as expected; decide again.
 	ErrConflict = errors.New("ledger: version conflict")
-	// ErrRepeat: a message of this sender, external id and digest is stored already.
+	// ErrRepeat: a message of this sender, external id and digest is stored already, and was
+	// not refused.
 	ErrRepeat = errors.New("ledger: message repeated")
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("ledger: not found")

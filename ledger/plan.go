@@ -136,7 +136,7 @@ func (p *plan) insertMessage(m *Message) error {
 	if p.w.messages[row.ID] != nil {
 		return fmt.Errorf("ledger: message id exists: %w", ErrConflict)
 	}
-	if row.Disposition != DispositionRepeated && row.ExternalID != "" {
+	if row.once() {
 		key := repeatOf(&row.Message)
 		if p.w.repeats[key] {
 			return ErrRepeat

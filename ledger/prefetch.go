@@ -56,7 +56,7 @@ func prefetch(tx Tx, units []Unit, locks Locks) (*work, error) {
 func (w *work) mention(u *Unit) {
 	if m := u.Message; m != nil {
 		w.messages[handover.MessageID(cleanText(string(m.ID)))] = nil
-		if m.Disposition != DispositionRepeated && m.ExternalID != "" {
+		if m.once() {
 			w.repeats[repeatOf(m)] = false
 		}
 	}
@@ -89,6 +89,12 @@ func (w *work) mention(u *Unit) {
 			w.erase[ResourceKey{e.Type, e.ID}] = nil
 		}
 	}
+}
+
+// once reports whether a message may be stored only once: not what repeats another, nor what
+// was refused, whose bytes are judged anew.
+func (m *Message) once() bool {
+	return m.Disposition != DispositionRepeated && m.Disposition != DispositionRefused && m.ExternalID != ""
 }
 
 func repeatOf(m *Message) repeatKey {
@@ -124,7 +130,7 @@ func (w *work) readMessages(tx Tx) error {
 
 func (w *work) readRepeats(tx Tx) error {
 	return lookUp(tx, `SELECT pos FROM message WHERE sender = ? AND external_id = ? AND digest = ?
-		AND disposition <> 'repeated' AND external_id <> ''`, w.repeats,
+		AND disposition NOT IN ('repeated', 'refused') AND external_id <> ''`, w.repeats,
 		func(k repeatKey) []any { return columnsOf(string(k.sender), k.externalID, string(k.digest)) },
 		func(k repeatKey, r Row) error {
 			var pos int64

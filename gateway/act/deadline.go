@@ -2,6 +2,7 @@ package act
 
 import (
 	"slices"
+	"strings"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -55,7 +56,8 @@ func (s *Snapshot) escalateDelivery(d ledger.Delivery) *Plan {
 	return plan
 }
 
-// OverdueMessage alerts the next contact about a parked message. patient is the message's,
+// OverdueMessage alerts the next contact about a parked message: of its sender, or of the
+// operator where it is parked for our own fault. patient is the message's,
 // nil where its sender is not known or it could not be read: a sender's wire may take no
 // notice without one.
 func OverdueMessage(s *Snapshot, m ledger.Message, patient *fhir.Node) *Plan {
@@ -66,8 +68,10 @@ func OverdueMessage(s *Snapshot, m ledger.Message, patient *fhir.Node) *Plan {
 	if s.attended(m.Handover, m.Sender) {
 		return plan
 	}
-	t := s.alertAbout(m.Handover, s.orOperator(m.Sender), step)
-	if patient != nil {
+	at, _, _ := strings.Cut(m.Contact, "/")
+	to := s.orOperator(handover.PartyID(at))
+	t := s.alertAbout(m.Handover, to, step)
+	if patient != nil && to == m.Sender {
 		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
 	}
 	t.ParkedMessage = &m

@@ -16,6 +16,9 @@ func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) 
 	row := in.Row
 	if !refused {
 		s.park(&row, f)
+		if in.Ours {
+			row.Contact = s.Contact(s.Operator)
+		}
 		return in.alone(s, row, ledger.AuditParked, string(f.Kind))
 	}
 	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
@@ -59,14 +62,35 @@ func Repeat(s *Snapshot, row ledger.Message) (*Plan, ledger.Message, bool) {
 	return Incoming{Row: row}.alone(s, row, ledger.AuditReceived, "repeated"), first, true
 }
 
-// FirstOf is the message that row repeats: of the same sender, id and digest.
+// FirstOf is the message that row repeats: of the same sender, id and digest. A refusal is no
+// first answer: those bytes are judged anew, unless a receipt told it, which is final for its
+// id (HIS 80415:2012: a new message gets a new MsgId).
 func (s *Snapshot) FirstOf(row ledger.Message) (ledger.Message, bool) {
 	all, _ := s.First.Get(External{row.Sender, row.ExternalID})
-	i := slices.IndexFunc(all, func(m ledger.Message) bool { return m.Digest == row.Digest })
+	i := slices.IndexFunc(all, func(m ledger.Message) bool {
+		return m.Digest == row.Digest && m.ID != row.ID && (m.Disposition != ledger.DispositionRefused || s.receiptedRefusal(m))
+	})
 	if i < 0 {
 		return ledger.Message{}, false
 	}
 	return all[i], true
+}
+
+// receiptedRefusal reports whether a receipt tells the sender of a refused message about it.
+func (s *Snapshot) receiptedRefusal(m ledger.Message) bool {
+	caused, _ := s.Caused.Get(m.ID)
+	return slices.ContainsFunc(caused, func(d ledger.Delivery) bool {
+		return d.Purpose == ledger.PurposeRefusal && d.State != ledger.DeliveryClosed && (!d.State.Parked() || !d.SentAt.IsZero())
+	})
+}
+
+// Repeats reports whether a message, whose refusal would be told by a receipt, was taken before.
+func (in Incoming) Repeats(s *Snapshot) bool {
+	if in.Again || !in.ReceiptOwed || in.Row.Sender == "" || in.Row.ExternalID == "" {
+		return false
+	}
+	_, repeats := s.FirstOf(in.Row)
+	return repeats
 }
 
 // SetAside is the plan of a waiting message whose next try panicked: counted, and parked

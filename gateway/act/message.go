@@ -32,18 +32,28 @@ type Incoming struct {
 	References []string
 	// RefusesIllegal says that the wire refuses what the handover's state does not allow.
 	RefusesIllegal bool
+	// Ours says that what is wrong with it is our own mapping's or code's fault.
+	Ours bool
 	// Copies are the parties that the message names for a copy. ReceiptOwed says that its
 	// sender waits for a receipt by its receiver; Unread that nothing here reads it.
 	Copies              []handover.PartyID
 	ReceiptOwed, Unread bool
 }
 
-// waitAgain is how soon a message that waits for another is tried again, at the latest.
-const waitAgain = time.Minute
+// A message that waits for another is tried again when that one comes, and at the latest after
+// as long as it has waited already, between waitAgain and waitAgainMax: another process may have
+// taken what it waits for.
+const (
+	waitAgain    = time.Minute
+	waitAgainMax = time.Hour
+)
 
 // Message decides what a message means for its handover. A *handover.Fault says that it
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
+	if in.Repeats(s) {
+		return nil, ledger.ErrRepeat
+	}
 	if in.Unread {
 		return in.passedOn(s), nil
 	}
@@ -139,7 +149,7 @@ func (in Incoming) decided(d *decision) *Plan {
 	line.Detail = d.verdict
 	plan.addAudit(d.s.Now, line)
 	if d.actor.Role == handover.RoleSender {
-		plan.Arrived = in.stay(d.s)
+		plan.Arrived = in.meeting(d.s)
 	}
 	return &plan
 }
@@ -181,23 +191,40 @@ func (in Incoming) alone(s *Snapshot, row ledger.Message, action ledger.AuditAct
 }
 
 // wait keeps a message that arrived before the one it follows (a cancellation before its
-// original): it is tried again when that one arrives and every minute, and parked after 96 h.
+// original): it is tried again when that one arrives, and parked after 96 h. Its beginning to wait is
+// audited, and its end; not each try between.
 func (in Incoming) wait(s *Snapshot) (*Plan, error) {
 	longest := s.Policy.CancellationWaiting.After
 	if in.ReceiptOwed {
 		// Its sender is told before its own limit for a receipt, which is the same 96 h.
 		longest = longest * 3 / 4
 	}
-	if s.Now.Sub(in.Row.ReceivedAt) >= longest {
+	waited := s.Now.Sub(in.Row.ReceivedAt)
+	if waited >= longest {
 		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.wait", Text: "the message that it follows did not arrive in time"}
 	}
 	row := in.Row
 	row.Handover = ""
 	ended(&row, "waits for the message that it follows")
-	row.Disposition, row.Deadline = ledger.DispositionMoving, s.Now.Add(waitAgain)
-	plan := in.alone(s, row, ledger.AuditReceived, "waiting")
-	plan.Waits = in.stay(s)
+	row.Disposition, row.Deadline = ledger.DispositionMoving, s.Now.Add(min(max(waited, waitAgain), waitAgainMax, longest-waited))
+	plan := &Plan{Waits: in.meeting(s)}
+	in.addRow(plan, row)
+	if in.Row.Disposition != ledger.DispositionMoving {
+		plan.addAudit(s.Now, in.audit(row, ledger.AuditReceived, "waiting"))
+	}
 	return plan, nil
+}
+
+// meeting is where a message that waits and the one that it waits for meet: their stay, else
+// their patient. Empty for neither.
+func (in Incoming) meeting(s *Snapshot) string {
+	if stay := in.stay(s); stay != "" {
+		return stay
+	}
+	if persons := s.Identity.persons(in.patient()); len(persons) > 0 {
+		return persons[0]
+	}
+	return ""
 }
 
 // parkOn keeps a message that was read but that h, or what the message says of its person and

@@ -22,8 +22,8 @@ type Plan struct {
 	// Unheard says why content of the act's message reaches nobody; empty when it reaches somebody
 	// or is known.
 	Unheard handover.Unheard
-	// Waits is the stay whose earlier message the act's message waits for, Arrived the stay
-	// that messages may have waited for; empty for none.
+	// Waits is the stay, or the patient, whose earlier message the act's message waits for,
+	// Arrived the one that messages may have waited for; empty for none.
 	Waits, Arrived string
 	// Stored are the versions of the unit's resources, in their order, once it is committed.
 	Stored []ledger.Stored

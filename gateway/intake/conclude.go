@@ -35,16 +35,21 @@ func (g *Intake) conclude(ctx context.Context, t *taking, err error) adapters.An
 }
 
 // keep commits a refused or parked message. One that was answered positively before is
-// never refused afterwards.
+// never refused afterwards, nor one that fails by our own fault.
 func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapters.Answer, error) {
-	refused := !t.again && (t.codec == nil || t.checked || t.codec.Refuses(f.Kind))
+	refused := !t.again && !t.ours && (t.codec == nil || t.checked || t.codec.Refuses(f.Kind))
 	if !refused {
 		t.answer()
 	} else if t.codec != nil {
 		t.row.Answer = t.codec.Answer(t.env, t.row.ID, f, t.now)
 	}
 	in, receipted := t.incoming(), g.serves(t.env.Receiver)
-	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Kept(s, in, f, refused, receipted), nil })
+	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
+		if in.Repeats(s) {
+			return nil, ledger.ErrRepeat
+		}
+		return act.Kept(s, in, f, refused, receipted), nil
+	})
 	if err != nil {
 		return adapters.Answer{}, err
 	}

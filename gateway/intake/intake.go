@@ -69,6 +69,7 @@ type taking struct {
 	rerouted handover.PartyID  // the receiver that person chose
 	verdict  act.Verdict       // what that person said of the patient
 	checked  bool              // identify: the wire's own checks found the fault
+	ours     bool              // translate, validate: the fault is our own mapping's or code's
 	copies   []handover.PartyID
 	unread   bool            // it goes on as it came, because nothing here reads it
 	unknown  *handover.Fault // identify: it is of a format that nothing here reads
@@ -157,7 +158,7 @@ func (t *taking) incoming() act.Incoming {
 	t.describe()
 	owed := t.codec != nil && !t.codec.FastReceipt() && t.env.Receipt == nil
 	in := act.Incoming{Row: t.row, Copies: t.copies, ReceiptOwed: owed, Unread: t.unread, Again: t.again, Person: t.person,
-		Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "", Verdict: t.verdict, Feed: t.feeds(), Content: t.content,
+		Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "", Verdict: t.verdict, Feed: t.feeds(), Ours: t.ours, Content: t.content,
 		RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
 	in.References = slices.DeleteFunc([]string{t.env.Parent, t.env.Conversation}, func(ref string) bool { return ref == "" })
 	return in

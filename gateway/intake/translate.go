@@ -32,6 +32,7 @@ func (g *Intake) translate(_ context.Context, t *taking) error {
 	if err == nil || errors.As(err, &f) {
 		return err
 	}
+	t.ours = true
 	return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.translate", Text: "the message could not be translated", Err: err}
 }
 
@@ -70,7 +71,8 @@ func (g *Intake) passOn(t *taking) error {
 	return &handover.Fault{Kind: handover.FaultUnsupported, Op: "intake.translate", Text: "no mapping takes this message type"}
 }
 
-// validate holds what was made against the structure of FHIR R4.
+// validate holds what was made against the structure of FHIR R4. What our mapping makes is our
+// own: where it does not hold, the operator looks, and the sender is not told that it erred.
 func (g *Intake) validate(_ context.Context, t *taking) error {
 	if n := len(t.content.Resources); n > resourcesMax {
 		t.report.Fates = nil // as large as the message itself
@@ -84,6 +86,7 @@ func (g *Intake) validate(_ context.Context, t *taking) error {
 			n.Set("status", fhir.Str(handover.StateRequested.TaskStatus()))
 		}
 		if f := conformance.FirstError(g.validator(n)); f != nil {
+			t.ours = true
 			return &handover.Fault{Kind: handover.FaultInvalid, Op: "intake.validate", Text: f.Text, Path: r.Name + ": " + f.Path, Line: f.Line, Column: f.Column}
 		}
 	}

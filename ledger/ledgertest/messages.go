@@ -27,6 +27,13 @@ func testRepeat(t *testing.T, h Harness) {
 	repeat.Message.Disposition, repeat.Message.Repeats = ledger.DispositionRepeated, "m1"
 	must(t, s, repeat)
 	refuses(t, s, ledger.ErrConflict, messageUnit("m1", "B", "id exists"))
+	refused := messageUnit("m12", "R", "refused")
+	refused.Message.Disposition = ledger.DispositionRefused
+	again := messageUnit("m13", "R", "refused")
+	again.Message.Disposition = ledger.DispositionRefused
+	must(t, s, refused, again)
+	must(t, s, messageUnit("m14", "R", "refused"))
+	refuses(t, s, ledger.ErrRepeat, messageUnit("m15", "R", "refused"))
 	plain := messageUnit("m10", "P", "plain")
 	plain.Message.Digest = ""
 	must(t, s, plain)

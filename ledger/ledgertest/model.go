@@ -64,7 +64,7 @@ func (m model) apply(u *ledger.Unit) (model, error) {
 			return m, ledger.ErrConflict
 		}
 		key := string(msg.Sender) + "|" + msg.ExternalID + "|" + string(msg.Digest)
-		if msg.Disposition != ledger.DispositionRepeated && msg.ExternalID != "" {
+		if msg.Disposition != ledger.DispositionRepeated && msg.Disposition != ledger.DispositionRefused && msg.ExternalID != "" {
 			if m.once[key] {
 				return m, ledger.ErrRepeat
 			}

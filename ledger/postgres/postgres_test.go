@@ -91,7 +91,7 @@ func TestStore(t *testing.T) {
 		Back: `CREATE TABLE v1 (rid BIGINT NOT NULL, party TEXT NOT NULL, PRIMARY KEY (rid, party));
 			INSERT INTO v1 SELECT DISTINCT rid, party FROM visibility; DROP TABLE visibility; ALTER TABLE v1 RENAME TO visibility;
 			CREATE INDEX resource_handover ON resource (handover) WHERE handover <> '';
-			ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
+			DROP INDEX message_external; ALTER TABLE head DROP COLUMN at; DROP TABLE guard; DROP INDEX message_resolved; DROP INDEX message_unheard; DROP INDEX delivery_resolved;
 			ALTER TABLE message DROP COLUMN resolved_at; ALTER TABLE message DROP COLUMN unheard;
 			ALTER TABLE delivery DROP COLUMN told; ALTER TABLE delivery DROP COLUMN resolution; ALTER TABLE delivery DROP COLUMN person;
 			UPDATE meta SET schema_version = 1`,

@@ -146,7 +146,7 @@ func TestIndexes_AreUsed(t *testing.T) {
 		"SELECT ord FROM delivery WHERE queue > 0 AND queue = 1 AND due <= 5 ORDER BY due, ord LIMIT 9",
 		"SELECT due FROM handover WHERE due > 0 ORDER BY due LIMIT 1",
 		"SELECT deadline FROM message WHERE disposition IN ('parked', 'moving') AND resolution = '' AND deadline > 0 ORDER BY deadline LIMIT 1",
-		"SELECT pos FROM message WHERE sender = 'a' AND external_id = 'b' AND digest = 'c' AND disposition <> 'repeated' AND external_id <> ''",
+		"SELECT pos FROM message WHERE sender = 'a' AND external_id = 'b' AND digest = 'c' AND disposition NOT IN ('repeated', 'refused') AND external_id <> ''",
 		"SELECT pos FROM message WHERE handover = 'a' AND handover <> '' ORDER BY pos",
 		"SELECT ord FROM delivery WHERE external_id = 'a' AND external_id <> '' AND receiver = 'b'",
 		"SELECT ord FROM delivery WHERE message = 'a' AND message <> ''",
