@@ -73,6 +73,8 @@ type EntryResult struct {
 	Created bool
 	// Fault is why an entry of a batch failed; nil when it did not.
 	Fault error
+	// Notice is what the caller should know of a write that went well; empty for nothing.
+	Notice string
 }
 
 // Version is one stored version of a resource, as read.

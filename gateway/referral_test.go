@@ -373,12 +373,13 @@ func TestReferral_KnownPatientIsShown(t *testing.T) {
 	b.deliver()
 	other := b.mustPost(asSykehus, `{"resourceType":"Observation","status":"final","code":{"text":"sykehusets egen"}}`)
 	own := b.mustPost(asKommune, `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"reference":"Patient/`+first.patient+`"},"title":"Egen"}`)
-	if b.read(asInstitusjon, "CarePlan", own) != nil {
-		t.Fatal("a resource of no handover is shown")
-	}
-	res, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[
+	b.mustRead(asInstitusjon, "CarePlan", own) // about the patient of the only open request
+	request := `{"resourceType":"Bundle","type":"transaction","entry":[
 {"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000001","resource":{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"12034800241"}]},"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=urn:oid:2.16.578.1.12.4.1.4.1|12034800241"}},
-{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000005","resource":{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"urn:uuid:00000000-0000-4000-8000-000000000001"},"focus":{"reference":"Observation/`+other+`"},"basedOn":[{"reference":"CarePlan/`+own+`"}],"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80301"}}},"request":{"method":"POST","url":"Task"}}]}`)
+{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000005","resource":{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"urn:uuid:00000000-0000-4000-8000-000000000001"},"focus":{"reference":"Observation/` + other + `"},"basedOn":[{"reference":"CarePlan/` + own + `"}],"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80301"}}},"request":{"method":"POST","url":"Task"}}]}`
+	_, err := b.writeBundle(asKommune, request)
+	isFault(t, err, handover.FaultInvalid) // the owner could not read the focus
+	res, err := b.writeBundle(asKommune, strings.Replace(request, `"focus":{"reference":"Observation/`+other+`"},`, "", 1))
 	if err != nil {
 		t.Fatal(err)
 	}

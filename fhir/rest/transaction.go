@@ -199,6 +199,11 @@ func (r *request) bundleAnswer(mode fhir.WriteMode, entries []entry) answer {
 	return answer{status: http.StatusOK, body: b.bytes()}
 }
 
+// noticeOf tells what the caller should know of a write that went well.
+func noticeOf(text string) fhir.Issue {
+	return fhir.Issue{Severity: "information", Code: "informational", Details: text}
+}
+
 // addResult adds what became of one entry. A resource that was written comes back only
 // when it is asked for; one that was read always does.
 func (r *request) addResult(b *bundle, e *entry, prefer preference) {
@@ -214,6 +219,9 @@ func (r *request) addResult(b *bundle, e *entry, prefer preference) {
 	}
 	if prefer == preferOutcome && !read {
 		outcome = fhir.OperationOutcome()
+	}
+	if res.Notice != "" {
+		outcome = fhir.OperationOutcome(noticeOf(res.Notice))
 	}
 	response := fhir.Obj("status", statusLine(res.Status), "location", location, "etag", tag,
 		"lastModified", instant(res.At), "outcome", outcome)

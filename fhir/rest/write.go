@@ -165,6 +165,9 @@ func (a *api) submit(r *request, w fhir.Write) (answer, error) {
 	if ans.status == http.StatusCreated || w.Entries[0].Method == http.MethodPost {
 		ans.location = r.url(e.Type, e.ID, e.Version)
 	}
+	if e.Notice != "" {
+		ans.header = http.Header{"X-Stafett-Notice": {e.Notice}}
+	}
 	ans.body = r.preferred(w.Entries[0].Method, e)
 	if ans.status == http.StatusNoContent && ans.body != nil {
 		ans.status = http.StatusOK
@@ -194,6 +197,9 @@ func (r *request) preferred(method string, e fhir.EntryResult) []byte {
 	case p == preferMinimal:
 		return nil
 	case p == preferOutcome:
+		if e.Notice != "" {
+			return fhir.OperationOutcome(noticeOf(e.Notice)).JSON()
+		}
 		return fhir.OperationOutcome().JSON()
 	case method == http.MethodDelete:
 		return nil

@@ -160,7 +160,7 @@ type Snapshot struct {
 	drawn  int      // of ids, by the plan that is being made
 }
 
-// Reach is a stored resource and what it refers to, near and far, as far as Author wrote it;
+// Reach is a stored resource and what it refers to, near and far, as far as Author reads it;
 // a Task is not gone through.
 type Reach struct {
 	Author handover.PartyID

@@ -12,8 +12,7 @@ import (
 const ReachMax = 200
 
 // reach calls f with the stored resources that are referred to from those given, near and
-// far, as far as author wrote them: nobody shows another party's resources, and a Task is
-// another handover's.
+// far, as far as author may show them; a Task is another handover's.
 func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.Resource, *fhir.Node)) {
 	if !v.askReach(author, from) {
 		return
@@ -28,10 +27,13 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 			}
 			seen[ref] = true
 			cur, _ := v.current(ref)
-			if cur.Deleted || cur.Author != author {
+			if !Reads(author, cur) {
 				continue
 			}
 			node := v.s.Parse(cur)
+			if cur.Author != author && !v.concerns(cur, node) {
+				continue
+			}
 			f(cur, node)
 			from = append(from, node)
 		}
@@ -40,6 +42,53 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 			return
 		}
 	}
+}
+
+// Reads reports whether a party wrote a resource, or reads it.
+func Reads(p handover.PartyID, r ledger.Resource) bool {
+	return r.Version > 0 && !r.Deleted && (r.Author == p || slices.Contains(r.Visible, p))
+}
+
+// concerns reports whether another party's resource may go on with the handover's patient: the
+// Patient itself, what is about that patient, and what is about none.
+func (v *view) concerns(r ledger.Resource, n *fhir.Node) bool {
+	about := "Patient/" + v.patientID()
+	if r.Type == "Patient" {
+		return "Patient/"+r.ID == about
+	}
+	for _, element := range aboutPatient {
+		if ref := n.Str(element, "reference"); ref != "" {
+			return ref == about
+		}
+	}
+	return slices.Contains(aboutNobody, r.Type)
+}
+
+// aboutPatient are the elements by which a resource says whom it is about.
+var aboutPatient = []string{"subject", "patient", "for", "beneficiary"}
+
+// aboutNobody are the types of resources that tell of those who give care.
+var aboutNobody = []string{"Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Endpoint"}
+
+// patientID is the id of the handover's Patient; empty for none.
+func (v *view) patientID() string {
+	task := v.taskNow
+	if task == nil {
+		stored, _ := v.s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(v.next.ID)})
+		if stored.Version == 0 || stored.Deleted {
+			return ""
+		}
+		task = v.s.Parse(stored)
+	}
+	return patientOf(task)
+}
+
+// patientOf is the id of the Patient that a Task is for; empty for none that is stored here.
+func patientOf(task *fhir.Node) string {
+	if typ, id, ok := fhir.SplitLocal(task.Str("for", "reference")); ok && typ == "Patient" {
+		return id
+	}
+	return ""
 }
 
 // askReach asks for all that reach will go through; false while it is not read.

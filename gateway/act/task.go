@@ -78,7 +78,7 @@ func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
 	d.before = handover.Handover{Kind: h.Kind, Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
-		Chain: handover.ChainID(d.s.Identity.StableID(h.Sender, "chain", w.requestKey(e))), Day: dayOf(period(task).End)}
+		Chain: w.chainOf(d.s, e, h.Sender), Day: dayOf(period(task).End)}
 	return d.decide()
 }
 
@@ -111,10 +111,39 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 		err = d.forward(&ev, e, task)
 	}
 	ev.Next = nextOf(task)
+	if err == nil {
+		err = d.s.follows(ev.Next, h, d.actor.Party)
+	}
 	if ev.Name == handover.EventUpdated && h.State == handover.StateDeclined && !ev.Next.IsZero() {
 		ev.Name = handover.EventNextNamed
 	}
 	return ev, err
+}
+
+// follows holds what is said to come next to a handover of the same chain in which the party
+// takes part.
+func (s *Snapshot) follows(next handover.Next, h handover.Handover, party handover.PartyID) error {
+	if next.Handover == "" {
+		return nil
+	}
+	after, found := s.Handovers.Get(next.Handover)
+	if !s.Complete() || found && after.Chain == h.Chain && TakesPart(party, after) {
+		return nil
+	}
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: "act.follows", Path: "Task.output", Text: "what is next is no Task of the same chain in which the caller takes part"}
+}
+
+// chainOf is the chain of a new request: that of the Task which it is part of, where the caller
+// holds that one for the same patient, else its own.
+func (w Writing) chainOf(s *Snapshot, e *Entry, sender handover.PartyID) handover.ChainID {
+	for _, ref := range LocalReferences(e.Resource.Get("partOf")) {
+		h, _ := s.Handovers.Get(handover.ID(ref.ID))
+		whole, _ := s.Resources.Get(ref)
+		if ref.Type == "Task" && h.Custodian == sender && Reads(sender, whole) && patientOf(s.Parse(whole)) == patientOf(e.Resource) {
+			return h.Chain
+		}
+	}
+	return handover.ChainID(s.Identity.StableID(sender, "chain", w.requestKey(e)))
 }
 
 // taskEventName is the event that leads from the Task's status to the new one: updated

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"cmp"
 	"slices"
 
 	"stafett/fhir"
@@ -48,7 +49,18 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cmp.Or(w.named(s, task), w.settled(s)); err != nil {
+		return nil, err
+	}
+	if task != nil {
+		if err := w.together(s, task, h); err != nil {
+			return nil, err
+		}
+	}
 	d := &decision{view: view{s: s, next: h}, message: w.Message}
+	if task != nil {
+		d.taskNow = task.Resource
+	}
 	w.planResources(d, task)
 	switch {
 	case task != nil:
@@ -136,6 +148,9 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 			return h, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "one transaction writes into one handover"}
 		}
 	}
+	if found.ID == "" {
+		found = w.ofPatient(s)
+	}
 	return found, nil
 }
 
@@ -179,6 +194,9 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: "act.decideUpdate", Text: "a copy receiver reads and does not change"}
 	}
 	d.event = handover.Event{Name: handover.EventUpdated}
+	if d.correction = w.corrects(); d.correction.Number {
+		d.event.Attention = handover.AttentionChainsMeet
+	}
 	return d.decide()
 }
 

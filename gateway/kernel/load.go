@@ -96,12 +96,12 @@ func (k *Kernel) reach(ctx context.Context, s *act.Snapshot) error {
 	return nil
 }
 
-// next are the resources that those of keys which author wrote refer to, each once.
+// next are the resources that those of keys which author reads refer to, each once.
 func next(s *act.Snapshot, author handover.PartyID, keys []ledger.ResourceKey, seen map[ledger.ResourceKey]bool) []ledger.ResourceKey {
 	var out []ledger.ResourceKey
 	for _, key := range keys {
 		r, _ := s.Resources.Get(key)
-		if r.Deleted || r.Author != author {
+		if !act.Reads(author, r) {
 			continue
 		}
 		for _, ref := range act.LocalReferences(s.Parse(r)) {

@@ -1,0 +1,172 @@
+package act
+
+import (
+	"slices"
+
+	"stafett/fhir"
+	"stafett/handover"
+	"stafett/ledger"
+)
+
+// named holds a Task to what its owner will be able to read (invariant 10): it is for a Patient,
+// and what it names is written with it or is the caller's to read. Of an update, what it names
+// anew.
+func (w Writing) named(s *Snapshot, task *Entry) error {
+	const op = "act.named"
+	if task == nil {
+		return nil
+	}
+	same := func(element string) bool {
+		return task.Before != nil && task.Before.Get(element).Equal(task.Resource.Get(element))
+	}
+	if id := patientOf(task.Resource); !same("for") && (id == "" || !w.reads(s, ledger.ResourceKey{Type: "Patient", ID: id})) {
+		return &handover.Fault{Kind: handover.FaultPatientUnidentified, Op: op, Path: "Task.for",
+			Text: "a Task is for a Patient that is in the transaction or that the caller reads"}
+	}
+	for _, element := range task.Resource.Members {
+		for _, ref := range LocalReferences(element.Value) {
+			if !same(element.Name) && !w.reads(s, ref) {
+				return &handover.Fault{Kind: handover.FaultInvalid, Op: op, Path: "Task." + element.Name,
+					Text: "names a resource that is neither in the transaction nor the caller's to read, so the owner could not read it"}
+			}
+		}
+	}
+	return nil
+}
+
+// reads reports whether the write stores a resource, or its party reads what is stored.
+func (w Writing) reads(s *Snapshot, key ledger.ResourceKey) bool {
+	at := slices.IndexFunc(w.Entries, func(e Entry) bool { return e.Type == key.Type && e.ID == key.ID })
+	if at >= 0 && w.Entries[at].Method != "DELETE" {
+		return true
+	}
+	r, _ := s.Resources.Get(key)
+	return at < 0 && Reads(w.Party, r) || !s.Complete()
+}
+
+// settled holds the write to what an open handover names: it is not deleted, nor made
+// another person's, behind its holder's back (invariant 10).
+func (w Writing) settled(s *Snapshot) error {
+	for i := range w.Entries {
+		e := &w.Entries[i]
+		if e.Type == "Task" || e.Before == nil || e.Matched || !s.isHeld(e.Current) {
+			continue
+		}
+		switch {
+		case e.deletes():
+			return held(e, "an open handover holds this resource: it is withdrawn with the Task, or changed, but not deleted")
+		case e.writes() && turns(e):
+			return held(e, "an open handover holds this resource: it cannot become another patient's")
+		}
+	}
+	return nil
+}
+
+func held(e *Entry, text string) error {
+	return &handover.Fault{Kind: handover.FaultConflict, Op: "act.settled", Path: e.Type, Text: text}
+}
+
+// isHeld reports whether a resource is part of an open handover.
+func (s *Snapshot) isHeld(r ledger.Resource) bool {
+	return slices.ContainsFunc(r.Grants, func(g ledger.Grant) bool {
+		h, found := s.Handovers.Get(g.Handover)
+		return g.Handover != "" && found && h.State.Open()
+	})
+}
+
+// turns reports whether a change makes a resource another patient's.
+func turns(e *Entry) bool {
+	if e.Type == "Patient" {
+		was, is := personOf(e.Before), personOf(e.Resource)
+		return !isSame(was, is, true) && was.differs(is)
+	}
+	return slices.ContainsFunc(aboutPatient, func(element string) bool {
+		was, is := e.Before.Str(element, "reference"), e.Resource.Str(element, "reference")
+		return was != "" && was != is
+	})
+}
+
+// differs reports whether two have a mark that is another one, not only one that is new.
+func (p person) differs(o person) bool {
+	other := func(a, b []string) bool { return len(a) > 0 && len(b) > 0 && !meet(a, b) }
+	return contradicts(p.national, o.national) || p.birthDate != "" && o.birthDate != "" && p.birthDate != o.birthDate ||
+		other(p.families, o.families) || other(p.givens, o.givens)
+}
+
+// together holds a write with a Task to that Task's handover: what is written is shown to its
+// parties. A new request may carry what is about its own patient, whichever handover that
+// came of.
+func (w Writing) together(s *Snapshot, task *Entry, h handover.Handover) error {
+	for _, e := range w.which((*Entry).writes) {
+		other := e.handover(s, w.Party)
+		switch {
+		case e == task, e.Type == "Patient", other.ID == "", other.ID == h.ID, s.within(e, h):
+		case task.Current.Version == 0 && about(e.Resource, patientOf(task.Resource)):
+		default:
+			return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.together", Path: e.Type, Text: "one transaction writes into one handover"}
+		}
+	}
+	return nil
+}
+
+// within reports whether an entry's resource, or one that it refers to, is part of h.
+func (s *Snapshot) within(e *Entry, h handover.Handover) bool {
+	in := func(r ledger.Resource) bool {
+		return slices.ContainsFunc(r.Grants, func(g ledger.Grant) bool { return g.Handover == h.ID })
+	}
+	return in(e.Current) || slices.ContainsFunc(slices.DeleteFunc(LocalReferences(e.Resource), isPatient), func(ref ledger.ResourceKey) bool {
+		r, _ := s.Resources.Get(ref)
+		return in(r)
+	})
+}
+
+// about reports whether a resource is about a patient, or about none.
+func about(n *fhir.Node, patient string) bool {
+	for _, element := range aboutPatient {
+		if ref := n.Str(element, "reference"); ref != "" {
+			return ref == "Patient/"+patient
+		}
+	}
+	return true
+}
+
+// OfPatient reports whether a resource says of itself that it is about a patient.
+func OfPatient(n *fhir.Node) bool {
+	return slices.ContainsFunc(aboutPatient, func(element string) bool { return n.Str(element, "reference") != "" })
+}
+
+// ofPatient is the only open handover in which the writer has the patient that an entry is
+// about; zero for none.
+func (w Writing) ofPatient(s *Snapshot) handover.Handover {
+	open := map[handover.ID]handover.Handover{}
+	for _, e := range w.which((*Entry).writes) {
+		for _, ref := range LocalReferences(e.Resource) {
+			r, _ := s.Resources.Get(ref)
+			for _, g := range r.Grants {
+				if h, _ := s.Handovers.Get(g.Handover); isPatient(ref) && g.Handover != "" && h.State.Open() && TakesPart(w.Party, h) {
+					open[h.ID] = h
+				}
+			}
+		}
+	}
+	if len(open) == 1 {
+		for _, h := range open {
+			return h
+		}
+	}
+	return handover.Handover{}
+}
+
+// corrects is what a write corrects of the patient of a handover.
+func (w Writing) corrects() Correction {
+	var out Correction
+	for _, e := range w.which((*Entry).writes) {
+		if e.Type != "Patient" || e.Before == nil {
+			continue
+		}
+		was, is := personOf(e.Before), personOf(e.Resource)
+		out.Number = out.Number || contradicts(was.national, is.national)
+		out.Name = out.Name || was.named(is)
+	}
+	return out
+}

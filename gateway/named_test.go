@@ -1,0 +1,164 @@
+package gateway_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"stafett/access"
+	"stafett/fhir"
+	"stafett/handover"
+)
+
+// ask is a referral of a stored patient, by its reference.
+func ask(patient, owner string) string {
+	return `{"resourceType":"Bundle","type":"transaction","entry":[
+{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000002","resource":{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"reference":"` + patient + `"}},"request":{"method":"POST","url":"ServiceRequest"}},
+{"resource":{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"` + patient + `"},"focus":{"reference":"urn:uuid:00000000-0000-4000-8000-000000000002"},"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"` + owner + `"}}},"request":{"method":"POST","url":"Task"}}]}`
+}
+
+const somePatient = `{"resourceType":"Patient","identifier":[{"system":"urn:test","value":"1"}],"name":[{"family":"Prøvesen","given":["Gøril"]}],"birthDate":"1950-01-01"}`
+
+// TestInvariant10_TaskIsForAReadablePatient: whose owner could not read the patient is refused.
+func TestInvariant10_TaskIsForAReadablePatient(t *testing.T) {
+	b := newBench(t)
+	own, others := b.mustPost(asKommune, somePatient), b.mustPost(asSykehus, somePatient)
+	for name, patient := range map[string]string{"dangling": "Patient/nobody", "another party's": "Patient/" + others, "elsewhere": "https://other.test/fhir/Patient/1"} {
+		_, err := b.writeBundle(asKommune, ask(patient, "80301"))
+		isFault(t, err, handover.FaultPatientUnidentified)
+		if n := len(b.all()); n != 0 {
+			t.Errorf("%s: %d handovers", name, n)
+		}
+	}
+	_, err := b.writeBundle(asKommune, strings.Replace(ask("Patient/"+own, "80301"), `"for":{"reference":"Patient/`+own+`"},`, "", 1))
+	isFault(t, err, handover.FaultPatientUnidentified)
+	r, err := b.writeBundle(asKommune, ask("Patient/"+own, "80301"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	b.mustRead(asInstitusjon, "Patient", own)
+	if inBundle(b.lastBundle(institusjon), "Patient", own) == nil || r.Entries[1].ID == "" {
+		t.Error("the delivery lacks the patient")
+	}
+	b.balanced()
+}
+
+// TestInvariant10_ReceivedPatientIsReferredOn: the next party reads the patient that somebody
+// else wrote, and nothing of other patients.
+func TestInvariant10_ReceivedPatientIsReferredOn(t *testing.T) {
+	b := newBench(t)
+	patient := b.mustPost(asInstitusjon, somePatient)
+	if _, err := b.writeBundle(asInstitusjon, ask("Patient/"+patient, "80002")); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	r, err := b.writeBundle(asKommune, ask("Patient/"+patient, "80401"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	fjordgloett := access.Caller{Kind: access.CallerParty, Party: "fjordgloett-rehabilitering"}
+	b.mustRead(fjordgloett, "Task", r.Entries[1].ID)
+	b.mustRead(fjordgloett, "Patient", patient)
+	if inBundle(b.lastBundle(fjordgloett.Party), "Patient", patient) == nil {
+		t.Error("the delivery lacks the patient")
+	}
+	b.balanced()
+}
+
+// TestInvariant10_HeldResourcesStay: what an open handover holds is not deleted and does not
+// become another patient's; a correction is told.
+func TestInvariant10_HeldResourcesStay(t *testing.T) {
+	b := newBench(t)
+	patient := b.mustPost(asKommune, somePatient)
+	r, err := b.writeBundle(asKommune, ask("Patient/"+patient, "80301"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	remove := func(typ, id string) error {
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Entries: []fhir.WriteEntry{{Method: http.MethodDelete, Type: typ, ID: id}}})
+		return err
+	}
+	isFault(t, remove("Patient", patient), handover.FaultConflict)
+	isFault(t, remove("ServiceRequest", r.Entries[0].ID), handover.FaultConflict)
+	put := func(typ, id string, change func(*fhir.Node)) error {
+		n := b.mustRead(asKommune, typ, id)
+		change(n)
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Raw: n.JSON(), Entries: []fhir.WriteEntry{{Method: http.MethodPut, Type: typ, ID: id, Resource: n}}})
+		return err
+	}
+	isFault(t, put("Patient", patient, func(n *fhir.Node) {
+		n.Set("name", fhir.Arr(fhir.Obj("family", "Annen")))
+		n.Set("birthDate", fhir.Str("1970-01-01"))
+		n.Delete("identifier")
+	}), handover.FaultConflict)
+	isFault(t, put("ServiceRequest", r.Entries[0].ID, func(n *fhir.Node) { n.Set("subject", fhir.Obj("reference", "Patient/"+b.mustPost(asKommune, somePatient))) }), handover.FaultConflict)
+	told := len(b.out.to(institusjon))
+	if err := put("Patient", patient, func(n *fhir.Node) { n.Set("name", fhir.Arr(fhir.Obj("family", "Prøvesen-Nord"))) }); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	if len(b.out.to(institusjon)) == told {
+		t.Error("a corrected name is not told")
+	}
+	b.mustChange(asKommune, r.Entries[1].ID, status("cancelled", ""))
+	b.deliver()
+	if err := remove("ServiceRequest", r.Entries[0].ID); err != nil {
+		t.Errorf("after the end: %v", err)
+	}
+	b.balanced()
+}
+
+// TestConditionalCreate_OneOfMany: of concurrent creates under one condition one is stored.
+func TestConditionalCreate_OneOfMany(t *testing.T) {
+	b := newBench(t)
+	for round := range 5 {
+		query := fmt.Sprintf("identifier=urn:round|%d", round)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		created, ids := 0, map[string]bool{}
+		for range 24 {
+			wg.Go(func() {
+				n := parse(t, fmt.Sprintf(`{"resourceType":"Patient","identifier":[{"system":"urn:round","value":"%d"}]}`, round))
+				r, err := b.g.FHIR.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Raw: n.JSON(), Entries: []fhir.WriteEntry{{Method: http.MethodPost, Type: "Patient", IfNoneExist: query, Resource: n}}})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ids[r.Entries[0].ID] = true
+				if r.Entries[0].Created {
+					created++
+				}
+			})
+		}
+		wg.Wait()
+		if created != 1 || len(ids) != 1 {
+			t.Fatalf("round %d: %d created, %d ids", round, created, len(ids))
+		}
+	}
+}
+
+// TestWrite_WhatNobodyElseReadsIsSaid: a resource about a patient of no open handover.
+func TestWrite_WhatNobodyElseReadsIsSaid(t *testing.T) {
+	b := newBench(t)
+	patient := b.mustPost(asKommune, somePatient)
+	observation := `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + patient + `"}}`
+	r, err := b.post(asKommune, observation)
+	if err != nil || r.Entries[0].Notice == "" {
+		t.Fatalf("%+v, %v", r.Entries, err)
+	}
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+patient, "80301")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = b.post(asKommune, observation); err != nil || r.Entries[0].Notice != "" {
+		t.Fatalf("%+v, %v", r.Entries, err)
+	}
+	b.mustRead(asInstitusjon, "Observation", r.Entries[0].ID)
+	b.balanced()
+}
