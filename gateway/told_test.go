@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stafett/adapters"
+	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -594,4 +595,33 @@ func TestInvariant6_TheLastWordIsTold(t *testing.T) {
 		}
 		b.balanced()
 	}
+}
+
+// TestTold_WhatTheReceiverAddsToWhatItFinished: its last report is told, and the handover stays as
+// it ended; what its sender writes afterwards is not told to one who has the patient no more.
+func TestTold_WhatTheReceiverAddsToWhatItFinished(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	for _, status := range []string{"accepted", "in-progress", "completed"} {
+		b.mustChange(asInstitusjon, r.task, func(n *fhir.Node) {
+			n.Set("status", fhir.Str(status))
+			n.Append("output", parse(t, `{"type":{"coding":[{"system":"urn:stafett:next","code":"next"}]},"valueCode":"home"}`))
+		})
+	}
+	b.deliver()
+	before := len(b.out.to(kommune))
+	id := b.mustPost(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"Gangfunksjon"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"valueQuantity":{"value":1.30}}`)
+	b.deliver()
+	if len(b.out.to(kommune)) != before+1 || inBundle(b.lastBundle(kommune), "Observation", id) == nil {
+		t.Errorf("the last report is told %d times", len(b.out.to(kommune))-before)
+	}
+	before = len(b.out.to(institusjon))
+	b.mustPost(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"Vekt"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"valueQuantity":{"value":60}}`)
+	b.deliver()
+	if n := len(b.out.to(institusjon)); n != before {
+		t.Errorf("the institution is told %d times", n-before)
+	}
+	b.stateOf(r.task, handover.StateCompleted, institusjon)
+	b.balanced()
 }

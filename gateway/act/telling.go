@@ -70,11 +70,13 @@ func (d *decision) planDifferences() {
 		what := d.toldTo(p)
 		switch {
 		case !what.differs:
-		case !hears(d.next):
+		case !d.hears():
 			d.plan.Unheard = handover.UnheardClosed
 		default:
-			d.reason = handover.ReasonUpdated
-			d.planEvent(handover.Effect{Event: handover.EventUpdated})
+			if !slices.Contains(contentOnly, d.event.Name) {
+				d.reason = handover.ReasonUpdated
+				d.planEvent(handover.Effect{Event: handover.EventUpdated})
+			}
 			t := d.telling(p, handover.EventUpdated)
 			t.Told = what.digest
 			d.planAgain(t, what)
@@ -103,10 +105,14 @@ func (d *decision) listeners() []handover.PartyID {
 	return append([]handover.PartyID{h.Receiver}, h.Copies...)
 }
 
-// hears reports whether the parties of a handover are still told what its content becomes: also
-// after the end, while its receiver has the patient.
-func hears(h handover.Handover) bool {
-	return h.State.Open() || h.State == handover.StateDeclined || h.State == handover.StateCompleted && h.Next.Handover == ""
+// hears reports whether what the actor says is still told: after the end, while the receiver has
+// the patient, and what the receiver adds to what it has finished.
+func (d *decision) hears() bool {
+	h := d.next
+	if h.State != handover.StateCompleted {
+		return h.State.Open() || h.State == handover.StateDeclined
+	}
+	return d.actor.Role == handover.RoleReceiver || h.Next.None == handover.NoneReceived
 }
 
 // planAgain tells content that differs: in full by the latest notice of the stay, where the wire
