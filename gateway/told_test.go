@@ -569,7 +569,7 @@ func (b *bench) lastTold(finding string) (person, value string) {
 // TestInvariant6_TheLastWordIsTold: over random stays with corrections, what the municipality was
 // told last of the person and of an infection is what the hospital said last.
 func TestInvariant6_TheLastWordIsTold(t *testing.T) {
-	runs := 8
+	runs := 5
 	if os.Getenv("STAFETT_TEST_SLOW") != "" {
 		runs = 200
 	}
