@@ -2,6 +2,9 @@ package gateway_test
 
 import (
 	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"stafett/adapters"
+	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -492,5 +496,132 @@ func TestInvariant6_AFHIRWriteReachesAPartyThatSpeaksKITH(t *testing.T) {
 	if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
 		t.Errorf("parked: %d messages, %+v", len(ms), ds)
 	}
+	b.balanced()
+}
+
+// ward is what a hospital says of a stay: what is true of the patient now, and what may be said next.
+type ward struct {
+	r                    *rand.Rand
+	name, nr, mrsa, unit string
+	state, left          string // of the stay: none, in, ready, out; and before it was out
+	sent                 int
+}
+
+// mayBeSaid are the triggers that fit each state of a stay.
+var mayBeSaid = map[string][]string{"none": {"A01", "A16"}, "in": {"A01", "A16", "A08", "A02", "A11", "A03"},
+	"ready": {"A16", "A25", "A08", "A02", "A11", "A03"}, "out": {"A13", "A08", "A03"}}
+
+// next is the ward's next message, with a correction now and then.
+func (w *ward) next() (trigger, raw string) {
+	one := func(of ...string) string { return of[w.r.IntN(len(of))] }
+	trigger = one(mayBeSaid[w.state]...)
+	switch w.r.IntN(6) {
+	case 0:
+		w.name = one("MYRVANG", "MYRVANG-LUND", "LUND")
+	case 1:
+		w.mrsa = one("positiv", "negativ")
+	case 2:
+		w.unit = one("SLAG", "REHAB")
+	case 3:
+		w.nr = one(solveig, "30095100186")
+	}
+	switch {
+	case trigger == "A01" && w.state == "none", trigger == "A25":
+		w.state = "in"
+	case trigger == "A16":
+		w.state = "ready"
+	case trigger == "A03" && w.state != "out":
+		w.state, w.left = "out", w.state
+	case trigger == "A13":
+		w.state = w.left
+	case trigger == "A11":
+		w.state = "none"
+	}
+	w.sent++
+	raw = edited(trigger, fmt.Sprintf("w%d", w.sent), "MYRVANG^SOLVEIG", w.name+"^SOLVEIG", solveig, w.nr, "SLAG^201", w.unit+"^201")
+	if w.mrsa != "" {
+		raw += infection(w.mrsa)
+	}
+	return trigger, raw
+}
+
+// lastTold is what the municipality was told last, of the person and of a finding, in messages
+// that take nothing back.
+func (b *bench) lastTold(finding string) (person, value string) {
+	b.t.Helper()
+	result := regexp.MustCompile(finding + `[^\n]*\n  Resultat: (\w+)`)
+	for _, o := range b.out.to(kommune) {
+		text := plain(o.Raw)
+		if o.Type == "APPREC" || strings.Contains(text, "Varsel") || strings.Contains(text, `Forsendelsesstatus V="C"`) {
+			continue
+		}
+		person = between(o.Raw, "<FamilyName>", "<") + " " + between(o.Raw, "<Ident><Id>", "<")
+		if i := strings.Index(text, "<Patient>"); i > 0 {
+			person = between(o.Raw, "<FamilyName>", "<") + " " + between([]byte(text[i:]), "<Ident><Id>", "<")
+		}
+		if found := result.FindStringSubmatch(text); found != nil {
+			value = found[1]
+		}
+	}
+	return person, value
+}
+
+// TestInvariant6_TheLastWordIsTold: over random stays with corrections, what the municipality was
+// told last of the person and of an infection is what the hospital said last.
+func TestInvariant6_TheLastWordIsTold(t *testing.T) {
+	runs := 5
+	if os.Getenv("STAFETT_TEST_SLOW") != "" {
+		runs = 200
+	}
+	for seed := range runs {
+		b := newBench(t)
+		w := &ward{r: rand.New(rand.NewPCG(uint64(seed), 6)), name: "MYRVANG", nr: solveig, unit: "SLAG", state: "none"}
+		var said []string
+		for range 10 {
+			trigger, m := w.next()
+			said = append(said, strings.Join([]string{trigger, w.name, w.nr, w.unit, w.mrsa}, " "))
+			b.must(b.hl7(m))
+			b.receiptAll()
+			if trigger == "A11" {
+				continue // taken back as it was told
+			}
+			person, mrsa := b.lastTold("MRSA")
+			if person != w.name+" "+w.nr || mrsa != w.mrsa {
+				t.Fatalf("seed %d: %s\ntold of %q, MRSA %q", seed, strings.Join(said, "\n"), person, mrsa)
+			}
+		}
+		if ms, ds := b.parked(asOperator); len(ms)+len(ds) > 0 {
+			t.Errorf("seed %d: parked %d messages, %+v\n%s", seed, len(ms), ds, strings.Join(said, "\n"))
+		}
+		b.balanced()
+	}
+}
+
+// TestTold_WhatTheReceiverAddsToWhatItFinished: its last report is told, and the handover stays as
+// it ended; what its sender writes afterwards is not told to one who has the patient no more.
+func TestTold_WhatTheReceiverAddsToWhatItFinished(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	for _, status := range []string{"accepted", "in-progress", "completed"} {
+		b.mustChange(asInstitusjon, r.task, func(n *fhir.Node) {
+			n.Set("status", fhir.Str(status))
+			n.Append("output", parse(t, `{"type":{"coding":[{"system":"urn:stafett:next","code":"next"}]},"valueCode":"home"}`))
+		})
+	}
+	b.deliver()
+	before := len(b.out.to(kommune))
+	id := b.mustPost(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"Gangfunksjon"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"valueQuantity":{"value":1.30}}`)
+	b.deliver()
+	if len(b.out.to(kommune)) != before+1 || inBundle(b.lastBundle(kommune), "Observation", id) == nil {
+		t.Errorf("the last report is told %d times", len(b.out.to(kommune))-before)
+	}
+	before = len(b.out.to(institusjon))
+	b.mustPost(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"Vekt"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}],"valueQuantity":{"value":60}}`)
+	b.deliver()
+	if n := len(b.out.to(institusjon)); n != before {
+		t.Errorf("the institution is told %d times", n-before)
+	}
+	b.stateOf(r.task, handover.StateCompleted, institusjon)
 	b.balanced()
 }

@@ -15,6 +15,8 @@
 //   - deadline: when the present state must have ended; passing it escalates.
 //   - attention: a mark on an open handover or a message, for a named person to resolve.
 //   - disposition: how a received message ended.
+//   - told: what a receiver was last sent of a handover, by digest of its content.
+//   - notice: a message about a stay that holds until another takes it back.
 //
 // # Files
 //

@@ -23,12 +23,36 @@ func (d *decision) planTelling(e handover.Effect) {
 		d.planAgain(t, what)
 	case t.Event == handover.EventVoided:
 		d.plan.Tellings = append(d.plan.Tellings, d.takingBack(t)...)
+	case t.Event == handover.EventDischargeCancelled:
+		d.planDischargeCancelled(t, what)
 	default:
 		t.Anew = d.planCorrected(t)
 		t.Changes = d.worthSaying(t, what.changes)
 		d.plan.Tellings = append(d.plan.Tellings, t)
 	}
 }
+
+// planDischargeCancelled takes the discharge back as it was told. What its message says anew is
+// told by a message that holds.
+func (d *decision) planDischargeCancelled(t Telling, what knowledge) {
+	if slices.ContainsFunc(d.s.standing(d.before.ID, t.To), isDischarge) {
+		was := d.sceneBefore()
+		t.TakesBack, t.Was = handover.EventDischarged, &was
+	}
+	what.changes = slices.DeleteFunc(what.changes, func(c Change) bool { return c.After == "" })
+	if len(what.changes) == 0 {
+		d.plan.Tellings = append(d.plan.Tellings, t)
+		return
+	}
+	told := t.Told
+	t.Told = ""
+	d.plan.Tellings = append(d.plan.Tellings, t)
+	again := d.telling(t.To, handover.EventUpdated)
+	again.Told = told
+	d.planAgain(again, what)
+}
+
+func isDischarge(d ledger.Delivery) bool { return d.Event == handover.EventDischarged }
 
 // planDifferences tells those whom the event tells nothing, of content that they were not told
 // (invariant 6). It is the one place where content alone makes somebody be told.
@@ -46,11 +70,13 @@ func (d *decision) planDifferences() {
 		what := d.toldTo(p)
 		switch {
 		case !what.differs:
-		case !hears(d.next):
+		case !d.hears():
 			d.plan.Unheard = handover.UnheardClosed
 		default:
-			d.reason = handover.ReasonUpdated
-			d.planEvent(handover.Effect{Event: handover.EventUpdated})
+			if !slices.Contains(contentOnly, d.event.Name) {
+				d.reason = handover.ReasonUpdated
+				d.planEvent(handover.Effect{Event: handover.EventUpdated})
+			}
 			t := d.telling(p, handover.EventUpdated)
 			t.Told = what.digest
 			d.planAgain(t, what)
@@ -79,10 +105,14 @@ func (d *decision) listeners() []handover.PartyID {
 	return append([]handover.PartyID{h.Receiver}, h.Copies...)
 }
 
-// hears reports whether the parties of a handover are still told what its content becomes: also
-// after the end, while its receiver has the patient.
-func hears(h handover.Handover) bool {
-	return h.State.Open() || h.State == handover.StateDeclined || h.State == handover.StateCompleted && h.Next.Handover == ""
+// hears reports whether what the actor says is still told: after the end, while the receiver has
+// the patient, and what the receiver adds to what it has finished.
+func (d *decision) hears() bool {
+	h := d.next
+	if h.State != handover.StateCompleted {
+		return h.State.Open() || h.State == handover.StateDeclined
+	}
+	return d.actor.Role == handover.RoleReceiver || h.Next.None == handover.NoneReceived
 }
 
 // planAgain tells content that differs: in full by the latest notice of the stay, where the wire
@@ -91,7 +121,8 @@ func (d *decision) planAgain(t Telling, what knowledge) {
 	t.Changes = d.worthSaying(t, what.changes)
 	if d.actor.Role == handover.RoleSender {
 		t.Anew = d.planCorrected(t)
-		if standing := d.s.standing(d.before.ID, t.To); len(standing) > 0 {
+		standing := slices.DeleteFunc(d.s.standing(d.before.ID, t.To), d.ends)
+		if len(standing) > 0 {
 			d.planNotice(t, standing[len(standing)-1].Event)
 		}
 	}
@@ -125,18 +156,27 @@ func (d *decision) planCorrected(t Telling) (anew bool) {
 	standing := d.s.standing(d.before.ID, t.To)
 	was := d.sceneBefore()
 	for _, notice := range slices.Backward(standing) {
+		if d.event.Name == handover.EventDischargeCancelled && isDischarge(notice) {
+			continue // the event takes it back itself
+		}
 		back := t
 		back.Event, back.TakesBack, back.Was, back.National, back.Changes = handover.EventUpdated, notice.Event, &was, true, nil
 		d.plan.Tellings = append(d.plan.Tellings, back)
 	}
 	t.Anew = true
+	standing = slices.DeleteFunc(standing, d.ends)
 	for i, notice := range standing {
 		told := notice.Event == t.Event || i == len(standing)-1 && slices.Contains(contentOnly, t.Event)
-		if ended := noticeEndedBy[notice.Event] == t.Event; !told && !ended {
+		if !told {
 			d.planNotice(t, notice.Event)
 		}
 	}
 	return true
+}
+
+// ends reports whether the event of the act ends a notice.
+func (d *decision) ends(notice ledger.Delivery) bool {
+	return noticeEndedBy[notice.Event] == d.event.Name
 }
 
 // numberCorrected reports whether the patient's national number is another than before.

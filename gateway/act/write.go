@@ -65,7 +65,7 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 	switch {
 	case task != nil:
 		err = w.decideTask(d, task, h)
-	case h.State.Open() && len(d.written) > 0:
+	case len(d.written) > 0 && (h.State.Open() || w.addsTo(h)):
 		err = w.decideUpdate(d, h)
 	}
 	if err == nil {
@@ -75,6 +75,12 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 	d.plan.Unit.Guards = append(d.plan.Unit.Guards, w.Guards...)
 	d.plan.Handover = d.next
 	return &d.plan, err
+}
+
+// addsTo reports whether the writer is the receiver of a handover that it has finished, and adds
+// to it, as with its last report.
+func (w Writing) addsTo(h handover.Handover) bool {
+	return h.State == handover.StateCompleted && w.Party == h.Receiver
 }
 
 // which are the entries of which is holds.

@@ -8,6 +8,7 @@ import (
 
 	"stafett/adapters"
 	"stafett/directory"
+	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/mappings/account"
@@ -31,6 +32,9 @@ func (t *Teller) fix(d *ledger.Delivery, o *outgoing) error {
 		o.Scene = *o.Was
 	}
 	o.content = o.contentFor()
+	if o.cancels() && o.TakesBack == handover.EventDischarged {
+		undischarge(o.content.Resource("encounter"))
+	}
 	if o.unreadable != nil {
 		return AsFault("tell.fix", o.unreadable)
 	}
@@ -41,6 +45,21 @@ func (t *Teller) fix(d *ledger.Delivery, o *outgoing) error {
 	}
 	d.Raw, d.Digest, d.Report = raw, message.DigestOf(raw), report
 	return nil
+}
+
+// undischarge makes the end of a stay that of a discharge that did not happen.
+func undischarge(stay *fhir.Node) {
+	end := stay.Str("period", "end")
+	if end == "" {
+		return
+	}
+	stay.Get("period").Delete("end")
+	cancelled := fhir.Obj("url", "urn:stafett:cancelled-discharge", "valueDateTime", end)
+	if known := stay.Get("extension"); known != nil {
+		known.Items = append(known.Items, cancelled)
+		return
+	}
+	stay.Set("extension", fhir.Arr(cancelled))
 }
 
 // encode writes content in the service's format; what has no place there is attached as a
