@@ -77,6 +77,10 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 	if !in.ReceiptOwed || to == in.Row.Sender || h.ID == "" || d.opened != nil || slices.ContainsFunc(plan.Tellings, tells) {
 		return
 	}
+	if !TakesPart(to, h) {
+		AddUnreceipted(d.s, plan, in.Row, in.Content.Resource(NamePatient), "the receiver has said that it is the wrong one, and is told nothing more")
+		return
+	}
 	earlier := d.s.lastTold(h.ID, to, d.event.Name)
 	said, _ := d.s.Messages.Get(earlier.Message)
 	if earlier.State == ledger.DeliveryReceipted && said.Sender == in.Row.Sender && sameSaid(said, in.Row) {
