@@ -60,8 +60,7 @@ func (in Incoming) copied(d *decision, plan *Plan) {
 		case d.s.TakesAsItIs(p, in.Row):
 			plan.Passings = append(plan.Passings, Passing{Message: in.Row, To: p})
 		default:
-			t := Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: p, From: in.Row.Sender, Event: d.event.Name}
-			plan.Tellings = append(plan.Tellings, t)
+			plan.Tellings = append(plan.Tellings, d.telling(p, d.event.Name))
 		}
 	}
 }
@@ -77,8 +76,8 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 	if !in.ReceiptOwed || to == in.Row.Sender || h.ID == "" || d.opened != nil || slices.ContainsFunc(plan.Tellings, tells) {
 		return
 	}
-	if !TakesPart(to, h) {
-		AddUnreceipted(d.s, plan, in.Row, in.Content.Resource(NamePatient), "the receiver has said that it is the wrong one, and is told nothing more")
+	if plan.Unheard != "" || !TakesPart(to, h) {
+		AddUnreceipted(d.s, plan, in.Row, in.Content.Resource(NamePatient), "the handover is closed, or its receiver was the wrong one: it is told nothing more")
 		return
 	}
 	earlier := d.s.lastTold(h.ID, to, d.event.Name)
@@ -88,11 +87,11 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 			Receipt: &message.Receipt{Positive: true}, From: to, AsReceiver: true})
 		return
 	}
-	scene := d.scene()
-	if scene.Task == nil {
-		scene.Task = d.s.Current(ledger.ResourceKey{Type: "Task", ID: string(h.ID)}, to)
+	t := d.telling(to, d.event.Name)
+	if t.Task == nil {
+		t.Task = d.s.Current(ledger.ResourceKey{Type: "Task", ID: string(h.ID)}, to)
 	}
-	plan.Tellings = append(plan.Tellings, Telling{Scene: scene, Purpose: ledger.PurposeTell, To: to, From: in.Row.Sender, Event: d.event.Name})
+	plan.Tellings = append(plan.Tellings, t)
 }
 
 // lastTold is the last delivery by which a party was told an event of a handover.
