@@ -360,6 +360,31 @@ func hospitalReceipt(out adapters.Outgoing, status string) string {
 	return strings.NewReplacer("Dalvik kommune", "Fjellheim sykehus", "Fjellheim sykehus", "Dalvik kommune", "80001", "80002", "80002", "80001").Replace(appRec(out, status))
 }
 
+// TestKITH_AnswersToWhatWasPassedOn: the answer to a question that nothing here read goes on too.
+func TestKITH_AnswersToWhatWasPassedOn(t *testing.T) {
+	b := newBench(t, withKITHHospital)
+	b.out.answer = accepts
+	b.must(b.kith(ofKind("DIALOG_FORESPORSEL", "q1", uuidOf("none"))))
+	b.deliver()
+	if n := len(b.ofType(sykehus, "DIALOG_FORESPORSEL")); n != 1 {
+		t.Fatalf("%d sent on", n)
+	}
+	swap := strings.NewReplacer("<Id>80001</Id>", "<Id>80002</Id>", "<Id>80002</Id>", "<Id>80001</Id>",
+		`<Type V="DIALOG_NOTAT" DN="Notat"/>`, `<Type V="DIALOG_HELSEFAGLIG" DN="Helsefaglig dialog"/>`)
+	answer := func(id, ref string) ledger.Message {
+		a := b.must(b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(swap.Replace(notat(id, ref, "Ja, hun bruker rullator.")))}))
+		b.deliver()
+		return b.message(a.Message)
+	}
+	if m := answer("a1", uuidOf("q1")); m.Disposition != ledger.DispositionApplied || len(b.ofType(kommune, "DIALOG_HELSEFAGLIG")) != 1 {
+		t.Fatalf("%s for %s: %s", m.Disposition, m.Reason, m.Detail)
+	}
+	if m := answer("a2", uuidOf("another")); m.Disposition != ledger.DispositionParked {
+		t.Fatalf("what refers to nothing known is %s", m.Disposition)
+	}
+	b.balanced()
+}
+
 // TestKITH_PassedOnIsItsSenders: what was passed on and is not receipted is its sender's to follow up.
 func TestKITH_PassedOnIsItsSenders(t *testing.T) {
 	b, klar := ready(t, withKITHHospital)

@@ -50,6 +50,15 @@ func (in Incoming) passedOn(s *Snapshot) *Plan {
 	return plan
 }
 
+// followsPassed reports whether the message answers one that was passed on to its sender
+// unread: the conversation is the parties' own.
+func (in Incoming) followsPassed(s *Snapshot) bool {
+	return slices.ContainsFunc(in.References, func(ref string) bool {
+		d, found := s.Answered.Get(External{in.Row.Sender, ref})
+		return found && d.Handover == "" && d.Purpose == ledger.PurposeTell && d.Receiver == in.Row.Sender
+	})
+}
+
 // copied sends a message that acts on a handover to whom it names for a copy, where they are
 // not told with the handover's own parties: as it came where they take that, else in words.
 func (in Incoming) copied(d *decision, plan *Plan) {
