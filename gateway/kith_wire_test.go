@@ -75,15 +75,16 @@ func TestKITH_SpellingsOfOneThing(t *testing.T) {
 			ref := between([]byte(s), "<RefToParent>", "<")
 			return strings.ReplaceAll(s, ref, "{"+strings.ToUpper(ref)+"}")
 		},
-		"midnight as 24":      spelled("<GenDate>2026-03-02T11:00:00<", "<GenDate>2026-03-01T24:00:00<"),
-		"encoding utf8":       spelled(`encoding="UTF-8"`, `encoding='utf8'`),
-		"byte order mark":     func(s string) string { return "\uFEFF" + s },
-		"Latin-1":             declared(charmap.ISO8859_1, "iso-8859-1"),
-		"Latin-1, spelled":    declared(charmap.ISO8859_1, "ISO8859-1"),
-		"Latin-1, by name":    declared(charmap.ISO8859_1, "latin1"),
-		"Latin-9":             declared(charmap.ISO8859_15, "ISO-8859-15"),
-		"Windows-1252":        declared(charmap.Windows1252, "windows-1252"),
-		"production, spelled": spelled(`<MIGversion>`, `<MIGversion>`, `</MsgId>`, `</MsgId><ProcessingStatus V="P" DN="Produksjon"/>`),
+		"national number, spaced": spelled("<Id>"+solveig+"</Id>", "<Id>120348 00241</Id>", "<DateOfBirth>1948-03-12</DateOfBirth>", ""),
+		"midnight as 24":          spelled("<GenDate>2026-03-02T11:00:00<", "<GenDate>2026-03-01T24:00:00<"),
+		"encoding utf8":           spelled(`encoding="UTF-8"`, `encoding='utf8'`),
+		"byte order mark":         func(s string) string { return "\uFEFF" + s },
+		"Latin-1":                 declared(charmap.ISO8859_1, "iso-8859-1"),
+		"Latin-1, spelled":        declared(charmap.ISO8859_1, "ISO8859-1"),
+		"Latin-1, by name":        declared(charmap.ISO8859_1, "latin1"),
+		"Latin-9":                 declared(charmap.ISO8859_15, "ISO-8859-15"),
+		"Windows-1252":            declared(charmap.Windows1252, "windows-1252"),
+		"production, spelled":     spelled(`<MIGversion>`, `<MIGversion>`, `</MsgId>`, `</MsgId><ProcessingStatus V="P" DN="Produksjon"/>`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, klar := ready(t, func(b *bench) {
@@ -359,13 +360,44 @@ func hospitalReceipt(out adapters.Outgoing, status string) string {
 	return strings.NewReplacer("Dalvik kommune", "Fjellheim sykehus", "Fjellheim sykehus", "Dalvik kommune", "80001", "80002", "80002", "80001").Replace(appRec(out, status))
 }
 
+// TestKITH_AnswersToWhatWasPassedOn: the answer to a question that nothing here read goes on too.
+func TestKITH_AnswersToWhatWasPassedOn(t *testing.T) {
+	b := newBench(t, withKITHHospital)
+	b.out.answer = accepts
+	b.must(b.kith(ofKind("DIALOG_FORESPORSEL", "q1", uuidOf("none"))))
+	b.deliver()
+	if n := len(b.ofType(sykehus, "DIALOG_FORESPORSEL")); n != 1 {
+		t.Fatalf("%d sent on", n)
+	}
+	swap := strings.NewReplacer("<Id>80001</Id>", "<Id>80002</Id>", "<Id>80002</Id>", "<Id>80001</Id>",
+		`<Type V="DIALOG_NOTAT" DN="Notat"/>`, `<Type V="DIALOG_HELSEFAGLIG" DN="Helsefaglig dialog"/>`)
+	answer := func(id, ref string) ledger.Message {
+		a := b.must(b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(swap.Replace(notat(id, ref, "Ja, hun bruker rullator.")))}))
+		b.deliver()
+		return b.message(a.Message)
+	}
+	if m := answer("a1", uuidOf("q1")); m.Disposition != ledger.DispositionApplied || len(b.ofType(kommune, "DIALOG_HELSEFAGLIG")) != 1 {
+		t.Fatalf("%s for %s: %s", m.Disposition, m.Reason, m.Detail)
+	}
+	if m := answer("a2", uuidOf("another")); m.Disposition != ledger.DispositionParked {
+		t.Fatalf("what refers to nothing known is %s", m.Disposition)
+	}
+	b.balanced()
+}
+
 // TestKITH_PassedOnIsItsSenders: what was passed on and is not receipted is its sender's to follow up.
 func TestKITH_PassedOnIsItsSenders(t *testing.T) {
 	b, klar := ready(t, withKITHHospital)
 	b.out.answer = accepts
 	b.must(b.kith(ofKind("IPLOS_TILBAKEMELDING", "n1", klar.ID)))
 	b.deliver()
-	b.pass(97 * time.Hour)
+	b.pass(25 * time.Hour)
+	b.watch()
+	b.deliver()
+	if told := b.ofType(kommune, "DIALOG_HELSEFAGLIG"); len(told) != 1 || !strings.Contains(string(told[0].Raw), uuidOf("n1")) {
+		t.Fatalf("its sender is told %d times that it has no receipt", len(told))
+	}
+	b.pass(72 * time.Hour)
 	b.watch()
 	_, ds := b.parked(access.Caller{Kind: access.CallerOperator, Person: "Kari", Party: kommune})
 	if len(ds) != 1 || ds[0].Type != "IPLOS_TILBAKEMELDING" {
@@ -475,6 +507,21 @@ func TestKITH_ContradictingReceipts(t *testing.T) {
 		t.Errorf("%s %q", d.State, d.Error)
 	}
 	b.balanced()
+
+	b, klar = ready(t)
+	b.must(b.kith(appRec(klar, "2")))
+	b.deliver()
+	told := len(b.ofType(sykehus, "MDM^T02"))
+	b.must(b.kith(appRec(klar, "1")))
+	b.state(handover.StateReceived, sykehus)
+	b.deliver()
+	if n := len(b.ofType(sykehus, "MDM^T02")); n == told {
+		t.Error("nobody is told that a refused message was receipted")
+	}
+	if d := b.told(kommune, "LOG_UTSKRIVNINGSKLAR"); d.State != ledger.DeliveryReceipted || !strings.Contains(d.Error, "contradicting") {
+		t.Errorf("%s %q", d.State, d.Error)
+	}
+	b.balanced()
 }
 
 // TestKITH_TestMessages: what its sender marks as a test is not acted on in production, and its
@@ -542,6 +589,39 @@ func TestKITH_APersonReceipts(t *testing.T) {
 	told := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
 	if len(told) != 1 || !strings.Contains(string(told[0].Raw), "Ukjent forløp") || !strings.Contains(string(told[0].Raw), uuidOf("n1")) {
 		t.Fatalf("%d told of the end: %s", len(told), told)
+	}
+	b.balanced()
+}
+
+// TestKITH_WrongReceiverIsToldNoMore: a receiver that was the wrong one is told nothing more, and
+// its sender that no receipt comes.
+func TestKITH_WrongReceiverIsToldNoMore(t *testing.T) {
+	b := newBench(t, withKITHHospital)
+	send := func(name, id, ref string) {
+		raw, err := os.ReadFile("../adapters/kith/testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit := strings.NewReplacer("<Id>80101</Id>", "<Id>80102</Id>", "<Id>80004</Id>", "<Id>89998</Id>", between(raw, "<MsgId>", "<"), id,
+			"</MsgId>", "</MsgId>"+ref)
+		b.must(b.g.Take(t.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: sykehus, Raw: []byte(edit.Replace(string(raw)))}))
+		b.deliver()
+	}
+	send("log_utskrivningsklar.xml", uuidOf("klar"), "")
+	h := b.handover()
+	b.mustChange(asKommune, string(h.ID), status("rejected", "misaddressed"))
+	b.deliver()
+	before := len(b.out.to(kommune))
+	send("log_utskrevet.xml", uuidOf("utskrevet"), "<ConversationRef><RefToParent>"+uuidOf("klar")+"</RefToParent><RefToConversation>"+uuidOf("klar")+"</RefToConversation></ConversationRef>")
+	for _, o := range b.out.to(kommune)[before:] {
+		if strings.HasPrefix(o.Type, "LOG_") {
+			t.Errorf("the wrong receiver was told %s", o.Type)
+		}
+	}
+	for _, o := range b.ofType(sykehus, "APPREC") {
+		if strings.Contains(string(o.Raw), uuidOf("utskrevet")) {
+			t.Error("a receipt of nobody")
+		}
 	}
 	b.balanced()
 }

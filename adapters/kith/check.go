@@ -130,10 +130,11 @@ func identifiedInMessage(patient *message.Node) bool {
 }
 
 // numberIdentifies reports whether a number of the type (Volven 8116) identifies a person
-// nationally. Its check digits must be right; the date in it is looked at only to tell
-// H-numbers apart, because synthetic populations shift the month.
+// nationally. Its check digits must be right, however its digits are grouped; the date in it is
+// looked at only to tell H-numbers apart, because synthetic populations shift the month.
 func numberIdentifies(kind, number string) bool {
-	switch kind {
+	number = strings.Join(strings.Fields(number), "")
+	switch strings.ToUpper(strings.TrimSpace(kind)) {
 	case "FNR", "DNR":
 		return PersonCheckDigitsValid(number) && !HNRValid(number)
 	case "FHN":

@@ -167,3 +167,16 @@ func TestCheckLeavesReceiptsAlone(t *testing.T) {
 		t.Error(fault)
 	}
 }
+
+// TestCheckOfTestMessages: what is marked as a test is taken in a test installation only.
+func TestCheckOfTestMessages(t *testing.T) {
+	for status, test := range map[string]bool{"D": true, "T": true, " t": true, "P": false, "": false} {
+		m, env := mustEnvelope(t, altered(t, "log_innlagt.xml", "</MsgId>", `</MsgId><ProcessingStatus V="`+status+`"/>`))
+		if f := (Codec{}).Check(m, env); (f != nil) != test || f != nil && f.Kind != handover.FaultForbidden {
+			t.Errorf("%q in production: %v", status, f)
+		}
+		if f := (Codec{Test: true}).Check(m, env); f != nil {
+			t.Errorf("%q in a test installation: %v", status, f)
+		}
+	}
+}

@@ -545,3 +545,32 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// TestReadKeepsTheHeadOfWhatIsGarbled: beside a fault of the encoding stands what shows whom to tell.
+func TestReadKeepsTheHeadOfWhatIsGarbled(t *testing.T) {
+	for name, raw := range map[string]string{
+		"UTF-8 under Latin-1":  "<?xml version='1.0' encoding='ISO-8859-1'?><a><b>Bærum</b></a>",
+		"UTF-8 under UTF-16":   "<?xml version='1.0' encoding='utf-16'?><a><b>Bærum</b></a>",
+		"Latin-1 under UTF-8":  "<?xml version='1.0'?><a><b>B\xe6rum</b></a>",
+		"mixed":                "<?xml version='1.0' encoding='latin1'?><a><c>\xe6</c><b>B\u00e6rum</b></a>",
+		"control character":    "<a><b>Bærum</b>\x01</a>",
+		"white space in front": "\r\n<?xml version='1.0'?><a><b>Bærum</b></a>",
+	} {
+		m, err := Read([]byte(raw), message.Limits{})
+		if f := handover.FaultOf(err); f == nil || f.Kind != handover.FaultMalformed {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m.Root == nil || !strings.HasPrefix(m.Root.Text("b"), "B") {
+			t.Errorf("%s: nothing is read beside the fault", name)
+		}
+	}
+	for name, raw := range map[string]string{
+		"Latin-9":      "<?xml version='1.0' encoding='ISO-8859-15'?><a><b>B\xe6rum \xa4</b></a>",
+		"Windows-1252": "<?xml version='1.0' encoding='cp1252'?><a><b>B\xe6rum \x80</b></a>",
+	} {
+		if m, err := Read([]byte(raw), message.Limits{}); err != nil || m.Root.Text("b") != "Bærum €" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -62,7 +62,7 @@ func Message(s *Snapshot, in Incoming) (*Plan, error) {
 	switch {
 	case err == nil:
 		return in.decided(d), nil
-	case errors.Is(err, errNoHandover) && in.passes(&s.Settings):
+	case (errors.Is(err, errNoHandover) || kindOf(err) == handover.FaultAmbiguous && in.followsPassed(s)) && in.passes(&s.Settings):
 		return in.passedOn(s), nil
 	case errors.Is(err, errNoHandover) && in.ReceiptOwed:
 		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.Message", Text: "the message begins no handover, and no service of its receiver takes it as it is"}

@@ -50,6 +50,15 @@ func (in Incoming) passedOn(s *Snapshot) *Plan {
 	return plan
 }
 
+// followsPassed reports whether the message answers one that was passed on to its sender
+// unread: the conversation is the parties' own.
+func (in Incoming) followsPassed(s *Snapshot) bool {
+	return slices.ContainsFunc(in.References, func(ref string) bool {
+		d, found := s.Answered.Get(External{in.Row.Sender, ref})
+		return found && d.Handover == "" && d.Purpose == ledger.PurposeTell && d.Receiver == in.Row.Sender
+	})
+}
+
 // copied sends a message that acts on a handover to whom it names for a copy, where they are
 // not told with the handover's own parties: as it came where they take that, else in words.
 func (in Incoming) copied(d *decision, plan *Plan) {
@@ -60,8 +69,7 @@ func (in Incoming) copied(d *decision, plan *Plan) {
 		case d.s.TakesAsItIs(p, in.Row):
 			plan.Passings = append(plan.Passings, Passing{Message: in.Row, To: p})
 		default:
-			t := Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: p, From: in.Row.Sender, Event: d.event.Name}
-			plan.Tellings = append(plan.Tellings, t)
+			plan.Tellings = append(plan.Tellings, d.telling(p, d.event.Name))
 		}
 	}
 }
@@ -77,6 +85,10 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 	if !in.ReceiptOwed || to == in.Row.Sender || h.ID == "" || d.opened != nil || slices.ContainsFunc(plan.Tellings, tells) {
 		return
 	}
+	if plan.Unheard != "" || !TakesPart(to, h) {
+		AddUnreceipted(d.s, plan, in.Row, in.Content.Resource(NamePatient), "the handover is closed, or its receiver was the wrong one: it is told nothing more")
+		return
+	}
 	earlier := d.s.lastTold(h.ID, to, d.event.Name)
 	said, _ := d.s.Messages.Get(earlier.Message)
 	if earlier.State == ledger.DeliveryReceipted && said.Sender == in.Row.Sender && sameSaid(said, in.Row) {
@@ -84,11 +96,11 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 			Receipt: &message.Receipt{Positive: true}, From: to, AsReceiver: true})
 		return
 	}
-	scene := d.scene()
-	if scene.Task == nil {
-		scene.Task = d.s.Current(ledger.ResourceKey{Type: "Task", ID: string(h.ID)}, to)
+	t := d.telling(to, d.event.Name)
+	if t.Task == nil {
+		t.Task = d.s.Current(ledger.ResourceKey{Type: "Task", ID: string(h.ID)}, to)
 	}
-	plan.Tellings = append(plan.Tellings, Telling{Scene: scene, Purpose: ledger.PurposeTell, To: to, From: in.Row.Sender, Event: d.event.Name})
+	plan.Tellings = append(plan.Tellings, t)
 }
 
 // lastTold is the last delivery by which a party was told an event of a handover.

@@ -264,6 +264,13 @@ func (s *Snapshot) unreceipted(d ledger.Delivery) *Plan {
 		return deliveryAlone(d)
 	}
 	d.WarnAt = time.Time{}
+	if d.Handover == "" && d.Purpose == ledger.PurposeTell {
+		// No handover can be marked: its sender is told before its own limit for a receipt.
+		d.Error = cmp.Or(d.Error, "no receipt so far")
+		plan := deliveryAlone(d)
+		plan.Tellings = append(plan.Tellings, s.alertOfDelivery(d))
+		return plan
+	}
 	return s.delivered(d, handover.EventUnreachable)
 }
 
