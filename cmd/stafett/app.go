@@ -135,7 +135,7 @@ func (a *app) openEvents(ctx context.Context, cfg events.Config) (err error) {
 func (a *app) eventsWait(party handover.PartyID, err error) {
 	key := "events " + string(party)
 	if err == nil {
-		if out, was := a.outages.Ended(key); was {
+		if out, _ := a.outages.Ended(key, time.Now()); out.Told {
 			a.log.Info("events go out again", "party", party, "since", out.Since, "failures", out.Failures)
 		}
 		return
@@ -328,7 +328,7 @@ func (a *app) readyz(c *gin.Context) {
 		c.String(http.StatusServiceUnavailable, "the ledger cannot commit\n")
 		return
 	}
-	if out, was := a.outages.Ended("ready"); was {
+	if out, _ := a.outages.Ended("ready", time.Now()); out.Told {
 		a.log.Info("ready again", "since", out.Since)
 	}
 	said := "ready"

@@ -18,8 +18,11 @@ func (g *Deliverer) report(d ledger.Delivery, fault *handover.Fault, now time.Ti
 	key := string(d.Receiver) + "|" + d.Service
 	switch {
 	case fault == nil:
-		if out, was := g.outages.Ended(key); was {
+		out, was := g.outages.Ended(key, now)
+		if was {
 			g.k.Observe.Failing(d.Receiver, d.Service, time.Time{})
+		}
+		if out.Told {
 			g.k.Log.Info("a receiver answers again", "receiver", d.Receiver, "service", d.Service,
 				"since", out.Since, "failures", out.Failures)
 		}
