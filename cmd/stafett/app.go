@@ -360,8 +360,8 @@ func (a *app) run() {
 
 // reconciled reports what a comparison of streams and ledger found and mended.
 func (a *app) reconciled(r events.Report, err error) {
+	a.outages.Tell(a.log, "comparing the event streams with the ledger", err, time.Now())
 	if err != nil {
-		a.log.Warn("the event streams could not be compared with the ledger", "cause", err.Error())
 		return
 	}
 	a.metrics.repaired.Add(float64(len(r.Rebuilt)))

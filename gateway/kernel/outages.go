@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -64,4 +65,17 @@ func (o *Outages) Ended(key string, now time.Time) (out Outage, was bool) {
 	}
 	one.ended = now
 	return *one, true
+}
+
+// Tell logs, when it is to be told, that what fails, or with a nil error that it works again.
+func (o *Outages) Tell(log *slog.Logger, what string, err error, now time.Time) {
+	if err == nil {
+		if out, _ := o.Ended(what, now); out.Told {
+			log.Info(what+" works again", "since", out.Since, "failures", out.Failures)
+		}
+		return
+	}
+	if out, tell := o.Failed(what, err.Error(), now); tell {
+		log.Error(what+" fails", "since", out.Since, "failures", out.Failures, "cause", err.Error())
+	}
 }
