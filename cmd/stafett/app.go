@@ -135,7 +135,7 @@ func (a *app) openEvents(ctx context.Context, cfg events.Config) (err error) {
 func (a *app) eventsWait(party handover.PartyID, err error) {
 	key := "events " + string(party)
 	if err == nil {
-		if out, was := a.outages.Ended(key); was {
+		if out, _ := a.outages.Ended(key, time.Now()); out.Told {
 			a.log.Info("events go out again", "party", party, "since", out.Since, "failures", out.Failures)
 		}
 		return
@@ -328,7 +328,7 @@ func (a *app) readyz(c *gin.Context) {
 		c.String(http.StatusServiceUnavailable, "the ledger cannot commit\n")
 		return
 	}
-	if out, was := a.outages.Ended("ready"); was {
+	if out, _ := a.outages.Ended("ready", time.Now()); out.Told {
 		a.log.Info("ready again", "since", out.Since)
 	}
 	said := "ready"
@@ -360,8 +360,8 @@ func (a *app) run() {
 
 // reconciled reports what a comparison of streams and ledger found and mended.
 func (a *app) reconciled(r events.Report, err error) {
+	a.outages.Tell(a.log, "comparing the event streams with the ledger", err, time.Now())
 	if err != nil {
-		a.log.Warn("the event streams could not be compared with the ledger", "cause", err.Error())
 		return
 	}
 	a.metrics.repaired.Add(float64(len(r.Rebuilt)))

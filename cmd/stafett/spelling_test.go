@@ -183,6 +183,8 @@ func TestPrivacy_NothingOfASendersSpelling(t *testing.T) {
 			logged("HL7: " + what)
 		}
 	}
+	b.answeredWith(p, person.Family)
+	logged("an answer with an element that no format has")
 	b.refusedInWords(p, person.Family)
 	logged("a negative receipt")
 	resp, err := http.Get("http://" + a.httpAddr + "/metrics")
@@ -231,6 +233,32 @@ func TestPrivacy_NothingOfASendersSpelling(t *testing.T) {
 		var list json.RawMessage
 		b.get(path, b.operator, &list)
 		mustNotReveal(t, path, list)
+	}
+}
+
+// answeredWith has the municipality answer with an element of that name, which goes along to
+// the hospital.
+func (b *blackbox) answeredWith(p *wireParties, name string) {
+	b.t.Helper()
+	s := &senders{blackbox: b, ctx: b.t.Context()}
+	notices := make(chan arrived, 8)
+	p.municipality.set(func(a arrived) {
+		if a.typ == "LOG_UTSKRIVNINGSKLAR" {
+			notices <- a
+		}
+	})
+	s.hl7(bench.Message(2, 2))
+	select {
+	case notice := <-notices:
+		before, id := p.hospital.count("MDM"), uuid.NewString()
+		answer := strings.Replace(string(note(b.t, id, "Vi har plass.", notice.raw)), "</MsgInfo>", "<"+name+">verdi</"+name+"></MsgInfo>", 1)
+		s.kith(id, []byte(answer))
+		b.until(20*time.Second, "the hospital is told", func() bool { return p.hospital.count("MDM") > before })
+	case <-time.After(20 * time.Second):
+		b.t.Fatal("no notice arrived")
+	}
+	for _, err := range s.failures() {
+		b.t.Error(err)
 	}
 }
 

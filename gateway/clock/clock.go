@@ -33,8 +33,8 @@ func (g *Clock) Watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := g.WatchOnce(ctx); err != nil && ctx.Err() == nil {
-			g.k.Log.Error("the watch could not finish its pass", "cause", err.Error())
+		if err := g.WatchOnce(ctx); ctx.Err() == nil {
+			g.k.Outages.Tell(g.k.Log, "the watch over deadlines", err, g.k.Now())
 		}
 		select {
 		case <-ctx.Done():

@@ -69,7 +69,6 @@ type Deliverer struct {
 	owner    string // this process, in leases
 	wake     chan struct{}
 	breakers breakers
-	outages  kernel.Outages
 }
 
 // New makes a deliverer that the kernel wakes. owner names this process in leases; empty
@@ -144,10 +143,10 @@ func (g *Deliverer) claim(ctx context.Context, slots chan struct{}, sends *sync.
 		return false
 	}
 	ds, err := g.k.Ledger.ClaimDeliveries(ctx, g.owner, g.k.Now(), g.opts.Lease, free)
+	if ctx.Err() == nil {
+		g.k.Outages.Tell(g.k.Log, "claiming deliveries", err, g.k.Now())
+	}
 	if err != nil {
-		if ctx.Err() == nil {
-			g.k.Log.Error("deliveries could not be claimed", "cause", err.Error())
-		}
 		return false
 	}
 	for _, d := range ds {

@@ -15,16 +15,19 @@ import (
 // report tells what became of an attempt: once when a receiver's service begins to fail,
 // once when it answers again, and each message that it takes for bad.
 func (g *Deliverer) report(d ledger.Delivery, fault *handover.Fault, now time.Time) {
-	key := string(d.Receiver) + "|" + d.Service
+	key := "send to " + string(d.Receiver) + "|" + d.Service
 	switch {
 	case fault == nil:
-		if out, was := g.outages.Ended(key); was {
+		out, was := g.k.Outages.Ended(key, now)
+		if was {
 			g.k.Observe.Failing(d.Receiver, d.Service, time.Time{})
+		}
+		if out.Told {
 			g.k.Log.Info("a receiver answers again", "receiver", d.Receiver, "service", d.Service,
 				"since", out.Since, "failures", out.Failures)
 		}
 	case fault.Kind.Temporary():
-		out, tell := g.outages.Failed(key, cause(fault), now)
+		out, tell := g.k.Outages.Failed(key, cause(fault), now)
 		g.k.Observe.Failing(d.Receiver, d.Service, out.Since)
 		if tell {
 			g.k.Log.Warn("sends to a receiver fail", "receiver", d.Receiver, "service", d.Service, "wire", d.Wire,

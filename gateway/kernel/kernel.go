@@ -92,6 +92,8 @@ type Kernel struct {
 	Self     account.Address
 	Log      *slog.Logger
 	Observe  Observer
+	// Outages are of the loops.
+	Outages Outages
 	// Ledger is for what a door lists or searches; acts read through their snapshot.
 	Ledger  ledger.Record
 	group   *ledger.Group

@@ -32,13 +32,22 @@ func TestOutages_AreToldOncePerChange(t *testing.T) {
 	if told != 4 {
 		t.Errorf("an hour later: told %d times", told)
 	}
-	if out, was := o.Ended("a"); !was || !out.Since.Equal(start) || out.Failures != 89 {
+	if out, was := o.Ended("a", start.Add(105*time.Minute)); !was || !out.Told || !out.Since.Equal(start) || out.Failures != 89 {
 		t.Errorf("ended %t: %+v", was, out)
 	}
-	if _, was := o.Ended("a"); was {
+	if _, was := o.Ended("a", start.Add(105*time.Minute)); was {
 		t.Error("it ended twice")
 	}
-	fail(106*time.Minute, "a", "no answer")
+	for i := range 20 {
+		fail(106*time.Minute+time.Duration(i)*time.Minute, "a", "no answer")
+		if out, was := o.Ended("a", start.Add(106*time.Minute+time.Duration(i)*time.Minute)); !was || out.Told {
+			t.Errorf("what comes and goes: ended %t, told %t", was, out.Told)
+		}
+	}
+	if told != 4 {
+		t.Errorf("what comes and goes was told %d times", told-4)
+	}
+	fail(140*time.Minute, "a", "no answer")
 	if told != 5 {
 		t.Errorf("begun anew: told %d times", told)
 	}

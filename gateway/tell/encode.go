@@ -90,7 +90,7 @@ func (t *Teller) encode(o *outgoing) (raw, report []byte, err error) {
 	if raw, err = o.codec.Encode(tree); err != nil {
 		return nil, nil, AsFault(op, err)
 	}
-	report, err = json.Marshal(rep)
+	report, err = json.Marshal(engine.Shown(rep))
 	return raw, report, err
 }
 
