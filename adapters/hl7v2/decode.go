@@ -21,12 +21,15 @@ const (
 	ToleratedLineFeedInValue = "line-feed-in-value"
 	// ToleratedCharset: the bytes are not in the set that MSH-18 names, and say which.
 	ToleratedCharset = "other-character-set"
+	// ToleratedStart: a byte order mark or line ends before the MSH segment.
+	ToleratedStart = "before-header"
 	// ToleratedSeparatorInText: a text with separators that were not escaped (2.5 section 2.7).
 	ToleratedSeparatorInText = "separator-in-text"
 )
 
 // Decode parses ER7. Line is the number of the segment, Column the byte offset in it + 1;
-// Start and End are offsets in raw, whatever the character set. A *handover.Fault of kind
+// Start and End are offsets in raw, whatever the character set, or in Decoded where something
+// stands before the header. A *handover.Fault of kind
 // malformed, too-large or unsupported (MSH-18) says where; with it the message holds the
 // segments read so far, or is nil where there is no readable MSH. A limit that is not
 // positive is that of message.DefaultLimits.
@@ -35,12 +38,29 @@ func (c *Codec) Decode(raw []byte, limits message.Limits) (*message.Message, err
 	if len(raw) > limits.Bytes {
 		return c.header(raw), tooLarge("the message has more bytes than are taken", 0, 0)
 	}
-	p := parser{codec: c, raw: raw, limits: limits, stack: make([]*message.Node, 0, 64)}
+	start := beforeHeader(raw)
+	p := parser{codec: c, raw: raw[start:], limits: limits, stack: make([]*message.Node, 0, 64)}
 	m, fault := p.message()
+	if m != nil && start > 0 {
+		m.Raw, m.Decoded = raw, raw[start:]
+		p.tolerate(ToleratedStart)
+	}
 	if fault != nil {
 		return m, fault
 	}
 	return m, nil
+}
+
+// byteOrderMark is what some editors write before UTF-8.
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+// beforeHeader is how many bytes stand before what should be the MSH segment.
+func beforeHeader(raw []byte) int {
+	rest := bytes.TrimLeft(bytes.TrimPrefix(raw, byteOrderMark), "\r\n")
+	if !bytes.HasPrefix(rest, []byte("MSH")) {
+		return 0
+	}
+	return len(raw) - len(rest)
 }
 
 func withDefaults(l message.Limits) message.Limits {
@@ -68,7 +88,8 @@ const headerBytes = 4 << 10
 // header decodes the MSH segment alone, of a message that is refused unread. It returns
 // nil where none is readable.
 func (c *Codec) header(raw []byte) *message.Message {
-	head := raw[:min(len(raw), headerBytes)]
+	head := raw[beforeHeader(raw):]
+	head = head[:min(len(head), headerBytes)]
 	end := bytes.IndexAny(head, "\r\n")
 	if end < 0 {
 		return nil

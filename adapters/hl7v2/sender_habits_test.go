@@ -114,3 +114,16 @@ func TestInvariant9_SecondPatientIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A byte order mark and line ends before the header are passed over.
+func TestDecode_WhatStandsBeforeTheHeader(t *testing.T) {
+	for _, before := range []string{"\xEF\xBB\xBF", "\r\n", "\xEF\xBB\xBF\r"} {
+		m := decode(t, append([]byte(before), admission...))
+		if got := m.Root.Text("PID", "5", "1"); got != "MYRVANG" || string(m.Verbatim(m.Root.At("NK1", "3"))) != "SPO" {
+			t.Errorf("%q: PID-5.1 = %q", before, got)
+		}
+		if !slices.Equal(m.Tolerated, []string{ToleratedStart}) {
+			t.Errorf("%q: tolerated %v", before, m.Tolerated)
+		}
+	}
+}
