@@ -71,6 +71,9 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 	case in.returns(s, h):
 		return in.readmit(s, p, h)
 	default:
+		if in.samePlace(s, h) {
+			p.event.Residence = ""
+		}
 		p.correction, err = in.belongs(s, h)
 		return p, err
 	}
@@ -231,11 +234,18 @@ func (in Incoming) addressed(h handover.Handover) bool {
 // moved reports whether the message names another place of residence than the one before,
 // and its route leads to another receiver.
 func (in Incoming) moved(s *Snapshot, h handover.Handover) bool {
-	if in.residence() == "" || in.residence() == h.Facts.Residence || in.Receiver != "" {
+	if in.residence() == "" || in.residence() == h.Facts.Residence || in.Receiver != "" || in.samePlace(s, h) {
 		return false
 	}
 	to, routed := in.route(s)
 	return to != h.Receiver && (routed || h.Facts.Residence != "")
+}
+
+// samePlace reports whether the message leaves out the municipality of a place that is known by
+// its postal code: what it leaves out still holds.
+func (in Incoming) samePlace(s *Snapshot, h handover.Handover) bool {
+	f := in.Content.Facts
+	return f["kommunenummer"] == "" && h.Sender == in.Row.Sender && f["postalCode"] == s.patientOf(h).Str("address", "postalCode")
 }
 
 // movesTo reports whether a named person sent a message of h's sender to another receiver.
