@@ -124,6 +124,29 @@ func TestInvariant9_ANamedPersonSaysWhose(t *testing.T) {
 	b.balanced()
 }
 
+// TestInvariant9_AnotherStayIsItsPatients: what a named person says is about another stay goes to
+// the only one that its patient has.
+func TestInvariant9_AnotherStayIsItsPatients(t *testing.T) {
+	b := newBench(t)
+	ref := b.ready("V1")
+	other := func(s string) string { return about(s, ingrid, "Strand", "Ingrid", "1965-10-05") }
+	b.must(b.hl7(other(adt{trigger: "A16", id: "M2", visit: "V2"}.String())))
+	b.receiptAll()
+	a := b.must(b.kith(other(notat("n1", ref, yes))))
+	if m := b.message(a.Message); m.Disposition != ledger.DispositionParked {
+		t.Fatalf("%s", m.Disposition)
+	}
+	m, err := b.g.Rule(t.Context(), forKommune, a.Message, desk.VerdictAnotherStay)
+	if err != nil || m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s, %v", m.Disposition, err)
+	}
+	if h := b.inState(handover.StateAccepted); m.Handover != h.ID || h.Custodian != kommune {
+		t.Errorf("%+v", h)
+	}
+	b.inState(handover.StateReceived)
+	b.balanced()
+}
+
 // TestInvariant9_11_AddressedToAnother: an answer that is addressed to somebody else, or to its
 // own sender, is no answer to this hospital.
 func TestInvariant9_11_AddressedToAnother(t *testing.T) {

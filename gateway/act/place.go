@@ -98,14 +98,11 @@ func (in Incoming) readmit(s *Snapshot, p placed, ended handover.Handover) (plac
 // find finds the message's handover: by conversation, else stay number, else the patient with
 // exactly one open chain. A zero Handover means none.
 func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
-	if in.Verdict == VerdictAnotherStay {
-		return handover.Handover{}, nil
+	if h, ok := in.referred(s); ok && in.Verdict != VerdictAnotherStay {
+		return h, nil
 	}
-	for _, ref := range in.References {
-		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
-		if h, ok := pick(in.own(hs)); ok {
-			return h, nil
-		}
+	if in.stay(s) != "" && in.Verdict == VerdictAnotherStay {
+		return handover.Handover{}, nil
 	}
 	if in.stay(s) != "" {
 		// A stay that is not known yet is a new one, whatever else the patient has.
@@ -113,6 +110,17 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 		return h, nil
 	}
 	return in.findByPatient(s)
+}
+
+// referred is the handover of the conversation that the message refers to.
+func (in Incoming) referred(s *Snapshot) (handover.Handover, bool) {
+	for _, ref := range in.References {
+		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
+		if h, ok := pick(in.own(hs)); ok {
+			return h, true
+		}
+	}
+	return handover.Handover{}, false
 }
 
 // own keeps the handovers that the sender takes part in.
@@ -153,10 +161,15 @@ func (in Incoming) underStay(s *Snapshot) []handover.Handover {
 	return all
 }
 
-// findByPatient is the patient's only open chain between the sender and the addressee.
+// findByPatient is the patient's only open chain between the sender and the addressee; not the
+// one that the message refers to, where a named person said that it is about another stay.
 func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 	open := map[handover.ChainID]handover.Handover{}
+	wrong, refers := in.referred(s)
 	for _, h := range in.openOfPatient(s) {
+		if in.Verdict == VerdictAnotherStay && refers && h.Chain == wrong.Chain {
+			continue
+		}
 		if in.addressed(h) && (h.Sender == in.Row.Sender || !slices.Contains(begins, in.Content.Event)) {
 			open[h.Chain] = h
 		}
