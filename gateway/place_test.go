@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,9 +124,32 @@ func TestInvariant9_ANamedPersonSaysWhose(t *testing.T) {
 	b.balanced()
 }
 
-// TestInvariant9_AddressedToAnother: an answer that is addressed to somebody else, or to its
+// TestInvariant9_AnotherStayIsItsPatients: what a named person says is about another stay goes to
+// the only one that its patient has.
+func TestInvariant9_AnotherStayIsItsPatients(t *testing.T) {
+	b := newBench(t)
+	ref := b.ready("V1")
+	other := func(s string) string { return about(s, ingrid, "Strand", "Ingrid", "1965-10-05") }
+	b.must(b.hl7(other(adt{trigger: "A16", id: "M2", visit: "V2"}.String())))
+	b.receiptAll()
+	a := b.must(b.kith(other(notat("n1", ref, yes))))
+	if m := b.message(a.Message); m.Disposition != ledger.DispositionParked {
+		t.Fatalf("%s", m.Disposition)
+	}
+	m, err := b.g.Rule(t.Context(), forKommune, a.Message, desk.VerdictAnotherStay)
+	if err != nil || m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s, %v", m.Disposition, err)
+	}
+	if h := b.inState(handover.StateAccepted); m.Handover != h.ID || h.Custodian != kommune {
+		t.Errorf("%+v", h)
+	}
+	b.inState(handover.StateReceived)
+	b.balanced()
+}
+
+// TestInvariant9_11_AddressedToAnother: an answer that is addressed to somebody else, or to its
 // own sender, is no answer to this hospital.
-func TestInvariant9_AddressedToAnother(t *testing.T) {
+func TestInvariant9_11_AddressedToAnother(t *testing.T) {
 	for name, receiver := range map[string]string{"another party": "80003", "its own sender": "80002"} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -231,6 +255,22 @@ func TestRouteAndProtection_AreLookedAtOnEveryMessage(t *testing.T) {
 			b.balanced()
 		})
 	}
+	t.Run("what is left out says nothing", func(t *testing.T) {
+		b := newBench(t)
+		at := func(trigger, place string) string {
+			return strings.Replace(adt{trigger: trigger, id: "M" + trigger, visit: "V1"}.String(), "^9901^NO^H^^9901|", place, 1)
+		}
+		b.must(b.hl7(at("A01", "^9990^NO^H^^9901|")))
+		for i, place := range []string{"^9990^NO^H|", "^^NO^H|", "^9990^NO^H^^9901|"} {
+			a := b.must(b.hl7(strings.Replace(at([]string{"A16", "A25", "A16"}[i], place), "|MA", fmt.Sprintf("|M%dA", i), 1)))
+			if m := b.message(a.Message); m.Disposition != ledger.DispositionApplied {
+				t.Fatalf("%q: %s for %s: %s", place, m.Disposition, m.Reason, m.Detail)
+			}
+		}
+		b.state(handover.StateRequested, sykehus)
+		a := b.must(b.hl7(at("A25", "^9991^NO^H|")))
+		b.parkedOn(a.Message, handover.AttentionReceiverMayBeWrong)
+	})
 	t.Run("to another receiver", func(t *testing.T) {
 		b := newBench(t)
 		b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))

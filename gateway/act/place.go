@@ -71,6 +71,9 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 	case in.returns(s, h):
 		return in.readmit(s, p, h)
 	default:
+		if in.samePlace(s, h) {
+			p.event.Residence = ""
+		}
 		p.correction, err = in.belongs(s, h)
 		return p, err
 	}
@@ -95,14 +98,11 @@ func (in Incoming) readmit(s *Snapshot, p placed, ended handover.Handover) (plac
 // find finds the message's handover: by conversation, else stay number, else the patient with
 // exactly one open chain. A zero Handover means none.
 func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
-	if in.Verdict == VerdictAnotherStay {
-		return handover.Handover{}, nil
+	if h, ok := in.referred(s); ok && in.Verdict != VerdictAnotherStay {
+		return h, nil
 	}
-	for _, ref := range in.References {
-		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
-		if h, ok := pick(in.own(hs)); ok {
-			return h, nil
-		}
+	if in.stay(s) != "" && in.Verdict == VerdictAnotherStay {
+		return handover.Handover{}, nil
 	}
 	if in.stay(s) != "" {
 		// A stay that is not known yet is a new one, whatever else the patient has.
@@ -110,6 +110,17 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 		return h, nil
 	}
 	return in.findByPatient(s)
+}
+
+// referred is the handover of the conversation that the message refers to.
+func (in Incoming) referred(s *Snapshot) (handover.Handover, bool) {
+	for _, ref := range in.References {
+		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
+		if h, ok := pick(in.own(hs)); ok {
+			return h, true
+		}
+	}
+	return handover.Handover{}, false
 }
 
 // own keeps the handovers that the sender takes part in.
@@ -150,10 +161,15 @@ func (in Incoming) underStay(s *Snapshot) []handover.Handover {
 	return all
 }
 
-// findByPatient is the patient's only open chain between the sender and the addressee.
+// findByPatient is the patient's only open chain between the sender and the addressee; not the
+// one that the message refers to, where a named person said that it is about another stay.
 func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 	open := map[handover.ChainID]handover.Handover{}
+	wrong, refers := in.referred(s)
 	for _, h := range in.openOfPatient(s) {
+		if in.Verdict == VerdictAnotherStay && refers && h.Chain == wrong.Chain {
+			continue
+		}
 		if in.addressed(h) && (h.Sender == in.Row.Sender || !slices.Contains(begins, in.Content.Event)) {
 			open[h.Chain] = h
 		}
@@ -231,11 +247,18 @@ func (in Incoming) addressed(h handover.Handover) bool {
 // moved reports whether the message names another place of residence than the one before,
 // and its route leads to another receiver.
 func (in Incoming) moved(s *Snapshot, h handover.Handover) bool {
-	if in.residence() == "" || in.residence() == h.Facts.Residence || in.Receiver != "" {
+	if in.residence() == "" || in.residence() == h.Facts.Residence || in.Receiver != "" || in.samePlace(s, h) {
 		return false
 	}
 	to, routed := in.route(s)
 	return to != h.Receiver && (routed || h.Facts.Residence != "")
+}
+
+// samePlace reports whether the message leaves out the municipality of a place that is known by
+// its postal code: what it leaves out still holds.
+func (in Incoming) samePlace(s *Snapshot, h handover.Handover) bool {
+	f := in.Content.Facts
+	return f["kommunenummer"] == "" && h.Sender == in.Row.Sender && f["postalCode"] == s.patientOf(h).Str("address", "postalCode")
 }
 
 // movesTo reports whether a named person sent a message of h's sender to another receiver.

@@ -14,30 +14,37 @@ import (
 
 // person is what tells one patient from another (invariant 9).
 type person struct {
-	national, local  map[string]string // number by system
-	families, givens []string          // folded
-	addresses        []string          // folded
+	national, local  []number
+	families, givens []string // folded
+	addresses        []string // folded
 	birthDate, sex   string
 }
 
+// number is one that names a person within its system.
+type number struct{ system, value string }
+
 // personOf reads a Patient.
 func personOf(patient *fhir.Node) person {
-	p := person{national: map[string]string{}, local: map[string]string{}, birthDate: patient.Str("birthDate"), sex: patient.Str("gender")}
+	p := person{birthDate: patient.Str("birthDate"), sex: patient.Str("gender")}
 	for _, id := range patient.Each("identifier") {
 		system, value := id.Str("system"), compact(id.Str("value"))
 		switch {
 		case value == "":
 		case slices.Contains(nationalNumbers, system):
-			p.national[system] = value
+			p.national = append(p.national, number{system, value})
+		case system == "" && id.Str("type", "text") != "":
+			// Called a national number, and none: what is typed for whoever has none names nobody.
 		default:
-			p.local[system+"|"+id.At("type", "coding").Str("code")+"|"+id.Str("assigner", "display")] = value
+			p.local = append(p.local, number{system + "|" + id.At("type", "coding").Str("code") + "|" + id.Str("assigner", "display"), value})
 		}
 	}
 	for _, name := range patient.Each("name") {
 		if use := name.Str("use"); use == "old" || use == "nickname" {
 			continue
 		}
-		p.families = append(p.families, folded(name.Str("family")))
+		if family := folded(name.Str("family")); family != "" {
+			p.families = append(p.families, family)
+		}
 		for _, given := range name.Each("given") {
 			p.givens = append(p.givens, folded(given.Str()))
 		}
@@ -90,7 +97,7 @@ type sameness struct {
 // the sender's given names must agree too: twins share the rest.
 func isSame(known, told person, bySender bool) bool {
 	switch {
-	case shares(known.national, told.national), bySender && shares(known.local, told.local):
+	case sharesNational(known.national, told.national), bySender && shares(known.local, told.local):
 	case contradicts(known.national, told.national):
 		if !bySender || !known.bornWith(told) || !meet(known.givens, told.givens) {
 			return false
@@ -110,32 +117,30 @@ func (p person) marked(o person) bool {
 	return meet(p.givens, o.givens) || p.sex != "" && p.sex == o.sex && meet(p.addresses, o.addresses)
 }
 
-// named reports whether the name or the birth date is another one now.
+// named reports whether o says another name or birth date; what it leaves out says nothing.
 func (p person) named(o person) bool {
-	return p.birthDate != o.birthDate || !slices.Equal(p.families, o.families) || !slices.Equal(p.givens, o.givens)
+	other := func(was, is []string) bool { return len(is) > 0 && !slices.Equal(was, is) }
+	return o.birthDate != "" && p.birthDate != o.birthDate || other(p.families, o.families) || other(p.givens, o.givens)
 }
 
 // shares reports whether two have a number of one system in common.
-func shares(a, b map[string]string) bool {
-	for system, number := range a {
-		if b[system] == number {
-			return true
-		}
-	}
-	return false
+func shares(a, b []number) bool {
+	return slices.ContainsFunc(a, func(n number) bool { return slices.Contains(b, n) })
 }
 
-// contradicts reports whether two have numbers of one system, and none in common.
-func contradicts(a, b map[string]string) bool {
-	if shares(a, b) {
-		return false
-	}
-	for system := range a {
-		if b[system] != "" {
-			return true
-		}
-	}
-	return false
+// sharesNational is shares whatever the number is called: a D-number is also sent as a
+// fødselsnummer.
+func sharesNational(a, b []number) bool {
+	return slices.ContainsFunc(a, func(n number) bool {
+		return slices.ContainsFunc(b, func(o number) bool { return o.value == n.value })
+	})
+}
+
+// contradicts reports whether two have national numbers of one system, and none in common.
+func contradicts(a, b []number) bool {
+	return !sharesNational(a, b) && slices.ContainsFunc(a, func(n number) bool {
+		return slices.ContainsFunc(b, func(o number) bool { return o.system == n.system })
+	})
 }
 
 // meet reports whether two lists have a text in common that is not empty.

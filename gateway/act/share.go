@@ -126,8 +126,8 @@ func (v *view) grants() []ledger.Grant {
 	return out
 }
 
-// planShow lets the parties of the handover read a resource as the act leaves it. What they
-// read for another handover is its own matter.
+// planShow lets the parties of the handover read a resource as the act leaves it (invariant
+// 10). What they read for another handover is its own matter.
 func (v *view) planShow(cur ledger.Resource) {
 	missing := slices.DeleteFunc(v.grants(), func(g ledger.Grant) bool { return g.Party == "" || slices.Contains(cur.Grants, g) })
 	if len(missing) > 0 {
