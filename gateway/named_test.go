@@ -88,7 +88,7 @@ func TestInvariant10_HeldResourcesStay(t *testing.T) {
 	put := func(typ, id string, change func(*fhir.Node)) error {
 		n := b.mustRead(asKommune, typ, id)
 		change(n)
-		_, err := b.g.FHIR.Write(t.Context(), asKommune, fhir.Write{Mode: fhir.WriteSingle, Raw: n.JSON(), Entries: []fhir.WriteEntry{{Method: http.MethodPut, Type: typ, ID: id, Resource: n}}})
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
 		return err
 	}
 	isFault(t, put("Patient", patient, func(n *fhir.Node) {
@@ -96,7 +96,9 @@ func TestInvariant10_HeldResourcesStay(t *testing.T) {
 		n.Set("birthDate", fhir.Str("1970-01-01"))
 		n.Delete("identifier")
 	}), handover.FaultConflict)
-	isFault(t, put("ServiceRequest", r.Entries[0].ID, func(n *fhir.Node) { n.Set("subject", fhir.Obj("reference", "Patient/"+b.mustPost(asKommune, somePatient))) }), handover.FaultConflict)
+	isFault(t, put("ServiceRequest", r.Entries[0].ID, func(n *fhir.Node) {
+		n.Set("subject", fhir.Obj("reference", "Patient/"+b.mustPost(asKommune, somePatient)))
+	}), handover.FaultConflict)
 	told := len(b.out.to(institusjon))
 	if err := put("Patient", patient, func(n *fhir.Node) { n.Set("name", fhir.Arr(fhir.Obj("family", "Prøvesen-Nord"))) }); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,9 +105,10 @@ func (b *bench) found(c access.Caller, typ, query string) int {
 	return len(page.Versions)
 }
 
-// putWrite is a PUT of one resource.
+// putWrite is a PUT of one resource, against the version that n was read at.
 func putWrite(n *fhir.Node) fhir.Write {
-	return fhir.Write{Mode: fhir.WriteSingle, Raw: n.JSON(), Entries: []fhir.WriteEntry{{Method: http.MethodPut, Type: n.ResourceType(), ID: n.ID(), Resource: n}}}
+	version, _ := strconv.ParseInt(n.Str("meta", "versionId"), 10, 64)
+	return fhir.Write{Mode: fhir.WriteSingle, Raw: n.JSON(), Entries: []fhir.WriteEntry{{Method: http.MethodPut, Type: n.ResourceType(), ID: n.ID(), IfMatch: version, Resource: n}}}
 }
 
 // change reads a Task as the caller, changes it and puts it back.

@@ -554,7 +554,7 @@ func TestReferral_Refused(t *testing.T) {
 		{"two Tasks in one transaction", func(b *bench, r referral) error {
 			n := b.mustRead(asInstitusjon, "Task", r.task)
 			_, err := b.g.FHIR.Write(b.t.Context(), asInstitusjon, fhir.Write{Mode: fhir.WriteTransaction, Raw: []byte("{}"), Entries: []fhir.WriteEntry{
-				{Method: http.MethodPut, Type: "Task", ID: r.task, Resource: n},
+				putWrite(n).Entries[0],
 				{Method: http.MethodPost, Type: "Task", Resource: parse(b.t, `{"resourceType":"Task","status":"requested","intent":"order"}`)}}})
 			return err
 		}, handover.FaultUnsupported},
@@ -746,8 +746,8 @@ func TestReferral_ForwardedWithANewResource(t *testing.T) {
 	status("rejected", "forwarded")(n)
 	n.Set("owner", fhir.LogicalRef("Organization", fhir.SystemHER, "80401", ""))
 	n.Set("relevantHistory", fhir.Arr(fhir.Obj("reference", "urn:uuid:00000000-0000-4000-8000-000000000001")))
-	bundle := `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000001","resource":{"resourceType":"Provenance","recorded":"2026-03-02T10:00:00Z","target":[{"reference":"Task/` + r.task + `"}],"agent":[{"who":{"display":"x"}}]},"request":{"method":"POST","url":"Provenance"}},{"resource":` +
-		string(n.JSON()) + `,"request":{"method":"PUT","url":"Task/` + r.task + `"}}]}`
+	bundle := `{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000001","resource":{"resourceType":"Provenance","recorded":"2026-03-02T10:00:00Z","target":[{"reference":"Task/` + r.task + `"}],"agent":[{"who":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80003"}}}]},"request":{"method":"POST","url":"Provenance"}},{"resource":` +
+		string(n.JSON()) + `,"request":{"method":"PUT","url":"Task/` + r.task + `","ifMatch":"W/\"` + n.Str("meta", "versionId") + `\""}}]}`
 	if _, err := b.writeBundle(asInstitusjon, bundle); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 
 	"stafett/fhir"
 	"stafett/fhir/search"
@@ -42,18 +43,39 @@ func resourceCapability(typ string) *fhir.Node {
 	for _, p := range search.Params(typ) {
 		params = append(params, fhir.Obj("name", p.Code, "type", string(p.Kind)))
 	}
+	versioning := "versioned"
+	if typ == "Task" {
+		versioning = "versioned-update" // it is changed under If-Match
+	}
+	conditionalDelete := "single"
+	if !writable(typ, "delete") {
+		conditionalDelete = "not-supported"
+	}
 	return fhir.Obj(
 		"type", typ,
-		"interaction", codes("read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"),
-		"versioning", "versioned-update",
+		"interaction", codes(interactions(typ)...),
+		"versioning", versioning,
 		"readHistory", true,
 		"updateCreate", false,
-		"conditionalCreate", true,
+		"conditionalCreate", writable(typ, "create"),
 		"conditionalRead", "full-support",
-		"conditionalUpdate", true,
-		"conditionalDelete", "single",
+		"conditionalUpdate", writable(typ, "update"),
+		"conditionalDelete", conditionalDelete,
 		"searchParam", params,
 	)
+}
+
+// withheld are the interactions that a type is not served with: a handover is not deleted, a
+// record of what happened is not changed, and a subscription would stay dead.
+var withheld = map[string][]string{
+	"Task": {"delete"}, "AuditEvent": {"update", "delete"}, "Provenance": {"update", "delete"}, "Subscription": {"create", "update"},
+}
+
+func writable(typ, interaction string) bool { return !slices.Contains(withheld[typ], interaction) }
+
+func interactions(typ string) []string {
+	all := []string{"read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"}
+	return slices.DeleteFunc(all, func(i string) bool { return !writable(typ, i) })
 }
 
 func codes(list ...string) *fhir.Node {

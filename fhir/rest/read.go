@@ -12,12 +12,28 @@ import (
 
 // read answers GET [type]/[id] (R4 3.1.0.2).
 func (a *api) read(r *request) (answer, error) {
+	if err := r.whole(); err != nil {
+		return answer{}, err
+	}
 	v, err := a.Reader.Read(r.Context(), r.caller, r.typ, r.id)
 	return r.version(v, err)
 }
 
+// whole refuses a read of a part of a resource: it would be taken for all of it.
+func (r *request) whole() error {
+	for _, name := range []string{"_elements", "_summary"} {
+		if r.URL.Query().Has(name) {
+			return parameterFault("a resource is read whole: neither _elements nor _summary is served")
+		}
+	}
+	return nil
+}
+
 // readVersion answers GET [type]/[id]/_history/[version] (R4 3.1.0.3).
 func (a *api) readVersion(r *request) (answer, error) {
+	if err := r.whole(); err != nil {
+		return answer{}, err
+	}
 	n, err := strconv.ParseInt(r.c.Param("version"), 10, 64)
 	if err != nil || n < 1 {
 		return answer{}, &handover.Fault{Kind: handover.FaultNotFound, Op: "rest.readVersion"}

@@ -56,13 +56,22 @@ func (a *api) searchForm(r *request) (answer, error) {
 
 // searchset is the page of matches as a Bundle, with the links to itself and the next.
 func (a *api) searchset(r *request, typ string, values url.Values) ([]byte, error) {
-	q, err := search.ParseQuery(typ, r.relative(values))
+	asked := r.relative(values)
+	totalOnly := asked.Get("_count") == "0" // R4 3.1.1.5.4: how many, and none of them
+	if totalOnly {
+		asked.Del("_count")
+	}
+	q, err := search.ParseQuery(typ, asked)
 	if err != nil {
 		return nil, searchFault(err)
 	}
+	q.Total = q.Total || totalOnly
 	page, err := a.Reader.Search(r.Context(), r.caller, q)
 	if err != nil {
 		return nil, hidden(err)
+	}
+	if totalOnly {
+		page.Versions, page.Next = nil, ""
 	}
 	b := newBundle("searchset", page.Total, r.links("/"+typ, values, page.Next)...)
 	match := fhir.Obj("mode", "match")

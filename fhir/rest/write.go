@@ -10,6 +10,9 @@ import (
 
 // create answers POST [type] (R4 3.1.0.8).
 func (a *api) create(r *request) (answer, error) {
+	if r.condition() != "" {
+		return answer{}, parameterFault("a create takes no query: its condition goes in If-None-Exist")
+	}
 	return a.single(r, func(n *fhir.Node, e *fhir.WriteEntry) error {
 		e.IfNoneExist = conditionOf(r.typ, r.Header.Get("If-None-Exist"))
 		return nil
@@ -74,11 +77,15 @@ func (r *request) condition() string {
 	return values.Encode()
 }
 
-// conditionOf takes If-None-Exist with or without what stands before the query.
+// conditionOf takes If-None-Exist with or without what stands before the query: the type, or
+// the whole URL of a search.
 func conditionOf(typ, value string) string {
 	value = strings.TrimSpace(value)
-	value = strings.TrimPrefix(value, typ+"?")
-	return strings.TrimPrefix(value, "?")
+	path, query, found := strings.Cut(value, "?")
+	if found && (path == "" || path == typ || strings.HasSuffix(path, "/"+typ)) {
+		return query
+	}
+	return value
 }
 
 func (r *request) ifMatch() (int64, error) {
@@ -162,7 +169,7 @@ func (a *api) submit(r *request, w fhir.Write) (answer, error) {
 	if ans.status == 0 {
 		ans.status = statusOf(w.Entries[0].Method, e)
 	}
-	if ans.status == http.StatusCreated || w.Entries[0].Method == http.MethodPost {
+	if w.Entries[0].Method != http.MethodDelete {
 		ans.location = r.url(e.Type, e.ID, e.Version)
 	}
 	if e.Notice != "" {

@@ -105,10 +105,11 @@ func SetAside(s *Snapshot, m ledger.Message, tries int) *Plan {
 	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}}}}
 }
 
-// Refused is the plan of a FHIR write that its sender is told to mend.
-func Refused(s *Snapshot, row ledger.Message, f *handover.Fault) *Plan {
+// Refused is the plan of a FHIR write that its sender is told to mend; person is who wrote it,
+// where that was a named person.
+func Refused(s *Snapshot, row ledger.Message, person string, f *handover.Fault) *Plan {
 	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
-	return Incoming{Row: row}.alone(s, row, ledger.AuditRefused, string(f.Kind))
+	return Incoming{Row: row, Person: person}.alone(s, row, ledger.AuditRefused, string(f.Kind))
 }
 
 // AddMessage adds to the plan of a FHIR write the message that caused it.

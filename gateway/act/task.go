@@ -50,6 +50,11 @@ func ReadTask(n *fhir.Node) (fhir.Task, error) {
 // PartyOf finds the party that a logical reference names.
 func (s *Settings) PartyOf(ref *fhir.Reference) (handover.PartyID, bool) {
 	system, value := fhir.LogicalIdentifier(ref)
+	return s.PartyNamed(system, value)
+}
+
+// PartyNamed finds the party that an identifier names.
+func (s *Settings) PartyNamed(system, value string) (handover.PartyID, bool) {
 	switch fhir.PreferredSystem(system) {
 	case fhir.SystemHER:
 		p, _, ok := s.Directory.ByHER(value)

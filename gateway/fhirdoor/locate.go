@@ -256,9 +256,15 @@ func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {
 	case !exists && e.Named && e.Method == http.MethodPut:
 		// An id of the caller's choice could be a person's number, and ids are shown in events.
 		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "ids are assigned here: create with POST"}
+	case versioned(e) != nil:
+		return versioned(e)
 	case cmp.Or(e.IfMatch, e.Current.Version) != e.Current.Version:
 		return &handover.Fault{Kind: handover.FaultPrecondition, Op: op, Text: "the current version is not the one in If-Match"}
-	case e.Type == "Task":
+	}
+	if err := cmp.Or(served(e), t.stamp(s, e)); err != nil {
+		return err
+	}
+	if e.Type == "Task" {
 		return t.authoriseTask(s, e)
 	}
 	return access.MayWriteResource(t.caller, e.Current.Author, e.Type, exists)

@@ -41,6 +41,9 @@ func (g *Door) Write(ctx context.Context, c access.Caller, w fhir.Write) (result
 			result, err = fhir.WriteResult{}, &handover.Fault{Kind: handover.FaultUnknown, Op: "fhirdoor.Write", Text: "panic"}
 		}
 	}()
+	if err := readsOnly(c); err != nil {
+		return fhir.WriteResult{}, g.refuse(ctx, g.begin(c, w), handover.FaultOf(err))
+	}
 	if w.Mode == fhir.WriteBatch {
 		return g.batch(ctx, c, w)
 	}
@@ -111,7 +114,10 @@ func (g *Door) Refuse(ctx context.Context, c access.Caller, raw []byte, f *hando
 func (g *Door) refuse(ctx context.Context, t *writing, f *handover.Fault) error {
 	row := t.row
 	row.ExternalID = "" // what was refused may be sent again, mended, under its identity
-	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Refused(s, row, f), nil })
+	if t.caller.Kind != access.CallerParty {
+		row.Sender = "" // a person is not the organisation
+	}
+	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) { return act.Refused(s, row, t.caller.Person, f), nil })
 	if err != nil {
 		return kernel.FaultOf(err)
 	}

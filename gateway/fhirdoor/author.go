@@ -1,0 +1,133 @@
+package fhirdoor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"stafett/access"
+	"stafett/fhir"
+	"stafett/gateway/act"
+	"stafett/handover"
+)
+
+const opAuthor = "fhirdoor.author"
+
+// ours begins the systems and sources that only the gateway writes.
+const ours = "urn:stafett:"
+
+// readsOnly refuses a named person's write: persons act at the desk, under their own name, and
+// not in their organisation's (invariant 11).
+func readsOnly(c access.Caller) error {
+	if c.Kind == access.CallerParty {
+		return nil
+	}
+	return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Text: "a person reads here and writes nothing: what persons decide is recorded at the desk"}
+}
+
+// versioned holds a change of a Task to the version that its writer has seen: both parties
+// change it, and a stale copy would erase what the other one wrote.
+func versioned(e *act.Entry) error {
+	if e.Type == "Task" && e.Method == http.MethodPut && e.Current.Version > 0 && e.IfMatch == 0 {
+		return &handover.Fault{Kind: handover.FaultPrecondition, Op: opAuthor, Path: "Task",
+			Text: "a Task is changed under If-Match: read it, and send the version that was read"}
+	}
+	return nil
+}
+
+// served refuses the types whose promise is not kept here.
+func served(e *act.Entry) error {
+	if e.Type == "Subscription" && e.Resource != nil {
+		return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: "Subscription", Text: "subscriptions are not served yet: nothing would ever be sent"}
+	}
+	return nil
+}
+
+// stamp puts the author's own name where a resource says whose it is, and refuses a name that
+// is not the author's (invariant 11).
+func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
+	if e.Resource == nil || e.Matched {
+		return nil
+	}
+	author := t.caller.Party
+	if e.Current.Author != "" {
+		author = e.Current.Author
+	}
+	if err := stampMeta(e, author); err != nil {
+		return err
+	}
+	if e.Type == "Task" {
+		return stampTask(s, e.Resource)
+	}
+	return t.agents(s, e)
+}
+
+// stampMeta: labels of the gateway's own systems come from the gateway, and the source is the
+// author.
+func stampMeta(e *act.Entry, author handover.PartyID) error {
+	meta := e.Resource.Get("meta")
+	for _, element := range []string{"tag", "security"} {
+		for _, label := range meta.Each(element) {
+			known := slices.ContainsFunc(e.Before.At("meta").Each(element), label.Equal)
+			if strings.HasPrefix(label.Str("system"), ours) && !known {
+				return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: e.Type + ".meta." + element, Text: "a label of this system is the gateway's to give"}
+			}
+		}
+	}
+	if meta.Get("source") != nil {
+		meta.Set("source", fhir.Str(ours+"party:"+string(author)))
+	}
+	return nil
+}
+
+// stampTask names requester and owner as the directory does.
+func stampTask(s *act.Snapshot, n *fhir.Node) error {
+	task, err := act.ReadTask(n)
+	if err != nil {
+		return err
+	}
+	for element, ref := range map[string]*fhir.Reference{"requester": task.Requester, "owner": task.Owner} {
+		if id, ok := s.PartyOf(ref); ok {
+			p, _ := s.Directory.Party(id)
+			n.Get(element).Delete("reference")
+			n.Get(element).Set("display", fhir.Str(p.Name))
+		}
+	}
+	return nil
+}
+
+// agents holds the record types to the caller: nobody records what another one did.
+func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
+	var named []*fhir.Node
+	switch e.Type {
+	case "Provenance":
+		for _, agent := range e.Resource.Each("agent") {
+			named = append(named, agent.Get("who"), agent.Get("onBehalfOf"))
+		}
+	case "AuditEvent":
+		named = append(named, e.Resource.At("source", "observer"))
+		for _, agent := range e.Resource.Each("agent") {
+			named = append(named, agent.Get("who"))
+		}
+	}
+	for _, ref := range named {
+		if ref != nil && !t.isOwn(s, ref) {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + ".agent", Text: "an agent is the caller, by its identifier, or a resource of the caller's own"}
+		}
+	}
+	return nil
+}
+
+// isOwn reports whether a reference names the caller, or what the caller wrote.
+func (t *writing) isOwn(s *act.Snapshot, ref *fhir.Node) bool {
+	if key := act.LocalReferences(ref); len(key) > 0 {
+		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return e.Type == key[0].Type && e.ID == key[0].ID && e.Resource != nil }) {
+			return true
+		}
+		r, _ := s.Resources.Get(key[0])
+		return !s.Complete() || r.Author == t.caller.Party
+	}
+	id := ref.Get("identifier")
+	party, ok := s.PartyNamed(id.Str("system"), id.Str("value"))
+	return ok && party == t.caller.Party
+}
