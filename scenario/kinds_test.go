@@ -37,7 +37,7 @@ var notYet = map[string]string{}
 func init() {
 	kinds = map[string]kind{
 		"admit": {from: []string{"none"}, to: "announced", act: func(s *sequence, y *stay) error {
-			y.admitted = y.clock
+			y.admitted = y.tick()
 			o, err := s.send(y, "A01^ADT_A01", nil)
 			if err := s.tells(y, o, err, admitted); err != nil {
 				return err
@@ -46,7 +46,7 @@ func init() {
 		}},
 		"ready": {from: []string{"none", "announced"}, to: "requested", act: func(s *sequence, y *stay) error {
 			if y.state == "none" {
-				y.admitted = y.clock
+				y.admitted = y.tick()
 			}
 			if y.discharged {
 				return nil
@@ -73,6 +73,7 @@ func init() {
 				return nil
 			}
 			o, err := s.send(y, "A03^ADT_A03", map[string]string{"TO": "1", "LEFT": hl7Time(y.clock)})
+			y.left = y.clock.Add(-interval)
 			if err := s.tells(y, o, err, left); err != nil {
 				return err
 			}
@@ -81,6 +82,32 @@ func init() {
 				return fmt.Errorf("discharged without a yes, and nobody's attention (%v)", err)
 			}
 			return nil
+		}},
+		"discharge cancelled": {from: []string{"announced", "requested", "deferred"}, act: func(s *sequence, y *stay) error {
+			if !y.discharged {
+				return nil
+			}
+			o, err := s.send(y, "A13^ADT_A01", map[string]string{"LEFT": hl7Time(y.left)})
+			y.discharged = false
+			if err := s.tells(y, o, err, left+" C", admitted, readyNotice); err != nil {
+				return err
+			}
+			return s.stands(y, y.state, "received")
+		}},
+		"ready corrected": {from: []string{"requested"}, act: func(s *sequence, y *stay) error {
+			if y.discharged {
+				return nil
+			}
+			y.family = family(y.serial) + "sen"
+			y.unit = "REHAB"
+			o, err := s.send(y, "A16^ADT_A16", y.readyValues())
+			return s.tells(y, o, err, readyNotice)
+		}},
+		"stay number used again": {from: []string{"completed", "ended"}, to: "announced", act: func(s *sequence, y *stay) error {
+			if !y.replaced(s) {
+				return nil
+			}
+			return kinds["admit"].act(s, y)
 		}},
 		"discharge after yes": {from: []string{"accepted"}, to: "completed", act: func(s *sequence, y *stay) error {
 			o, err := s.send(y, "A03^ADT_A03", map[string]string{"TO": "1", "LEFT": hl7Time(y.clock)})
@@ -226,13 +253,21 @@ func (s *sequence) dies(y *stay, dead string) error {
 	if err := s.tells(y, o, err, "dead"); err != nil {
 		return err
 	}
-	return s.becomes(y, "withdrawn")
+	if err := s.becomes(y, "withdrawn"); err != nil {
+		return err
+	}
+	y.state = "ended"
+	return nil
 }
 
 // corrects sends what changed; the receiver's last word of the same thing must have it.
 func (s *sequence) corrects(y *stay, words ...string) error {
+	must := y.kinds
+	if slices.Contains(must, notReady) {
+		must = []string{notReady, admitted} // what still stands is told anew
+	}
 	o, err := s.send(y, "A08^ADT_A01", nil)
-	if err := s.tells(y, o, err, y.kinds...); err != nil {
+	if err := s.tells(y, o, err, must...); err != nil {
 		return err
 	}
 	for _, w := range words {

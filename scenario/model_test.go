@@ -30,6 +30,7 @@ type stay struct {
 	clock      time.Time
 	admitted   time.Time
 	ready      time.Time
+	left       time.Time
 	state      string // as the handover's, none before it begins
 	discharged bool
 	lastADT    string // the id of the last message that was acted on
@@ -45,13 +46,17 @@ type sequence struct {
 	w     *world
 	run   int
 	stays [2]*stay
+	ended []*stay // whose number another patient's stay has now
 	told  int
 }
+
+// persons are the patients of one sequence at most: two, and for each those that come after.
+const persons = 6
 
 func newSequence(w *world, run int) *sequence {
 	s := &sequence{w: w, run: run}
 	for slot := range s.stays {
-		serial := 2*run + slot
+		serial := persons*run + slot
 		p := newPerson(serial)
 		base := time.Now().Add(-72 * time.Hour).Truncate(time.Second)
 		s.stays[slot] = &stay{person: p, serial: serial, facility: []string{"NORDVIK", "NORDVIK2"}[slot], number: fmt.Sprintf("V%d", run),
@@ -60,12 +65,28 @@ func newSequence(w *world, run int) *sequence {
 	return s
 }
 
+// replaced puts the next patient on the stay's number, at the same facility.
+func (y *stay) replaced(s *sequence) bool {
+	if y.serial+2 >= persons*(s.run+1) {
+		return false
+	}
+	before := *y
+	s.ended = append(s.ended, &before)
+	next := newPerson(y.serial + 2)
+	*y = stay{person: next, serial: y.serial + 2, facility: y.facility, number: y.number, numbers: []string{next.number}, kommune: y.kommune,
+		unit: "SLAG", state: "none", clock: y.clock, mayKnow: map[string]bool{hospital: true}}
+	return true
+}
+
 func (y *stay) receiver() string {
 	return map[string]string{"9911": municipality, "9912": neighbour}[y.kommune]
 }
 
+// interval lies between two events of a stay.
+const interval = 7 * time.Minute
+
 func (y *stay) tick() time.Time {
-	y.clock = y.clock.Add(7 * time.Minute)
+	y.clock = y.clock.Add(interval)
 	return y.clock
 }
 
@@ -277,7 +298,7 @@ func receiptsOf(raws []string) (n int) {
 
 // strangers: nobody read of a patient who must not know of it, and no message is about two.
 func (s *sequence) strangers() error {
-	for _, y := range s.stays {
+	for _, y := range append(s.ended, s.stays[:]...) {
 		for _, p := range parties {
 			got := s.arrivals(p, y)
 			if len(got) > 0 && !y.mayKnow[p] {
@@ -329,7 +350,11 @@ func (s *sequence) play(steps []step) error {
 			}
 		}
 	}
-	return s.strangers()
+	if err := s.strangers(); err != nil {
+		return err
+	}
+	s.w.forget(s)
+	return nil
 }
 
 // script makes the n-th sequence of a seed: 3 to 12 steps that mostly follow one another.

@@ -245,21 +245,25 @@ func withCheckDigits(d string) (string, bool) {
 	return d, true
 }
 
-// numbersPerDate leaves room below what a date has; each person has room for corrections.
+// numbersPerPerson is room for corrections; dates is how many dates of birth there are. A date
+// has more than 800 numbers.
 const (
 	numbersPerPerson = 4
-	personsPerDate   = 150
+	dates            = 28 * 12 * 60
 )
 
-// newPerson is the serial-th person of this world: no two share a number or a family name.
+var givenNames = []string{"Åse", "Brynjar", "Dagny", "Eivind", "Gøril", "Håkon", "Ingunn"}
+
+// newPerson is the serial-th person of this world: no two share a number or a family name, and
+// neighbours share neither date of birth nor given name, so that none is a correction of another.
 func newPerson(serial int) person {
-	p := person{family: family(serial), given: "Åse", born: birth(serial), sex: "F"}
+	p := person{family: family(serial), given: givenNames[serial%len(givenNames)], born: birth(serial), sex: "F"}
 	p.number = p.corrected(serial, 0)
 	return p
 }
 
 func dateOf(serial int) (day, month, year int) {
-	date := serial / personsPerDate
+	date := serial % dates
 	return date%28 + 1, date/28%12 + 1, 40 + date/336%60
 }
 
@@ -271,7 +275,7 @@ func birth(serial int) string {
 // corrected is the person's n-th number.
 func (p person) corrected(serial, n int) string {
 	day, month, year := dateOf(serial)
-	return nationalNumber(day, month, year, serial%personsPerDate*numbersPerPerson+n)
+	return nationalNumber(day, month, year, serial/dates*numbersPerPerson+n)
 }
 
 func family(n int) string {
