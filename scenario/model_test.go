@@ -353,7 +353,8 @@ func (s *sequence) heard(y *stay, words ...string) error {
 func (s *sequence) receipted(party, id string) error {
 	box := s.w.boxes[party]
 	if !box.await(id, func(got []string) bool { return receiptsOf(got) > 0 }) {
-		return fmt.Errorf("the message got no AppRec")
+		o, err := s.w.inspect(id)
+		return fmt.Errorf("the message got no AppRec; it is %s, its deliveries are %v (%v)", o.State, o.Deliveries, err)
 	}
 	got, _ := box.about(id)
 	if n := receiptsOf(got); n != 1 {
