@@ -13,6 +13,7 @@ type kind struct {
 	from []string
 	to   string
 	only string
+	kith bool // also of a hospital that speaks KITH
 	act  func(*sequence, *stay) error
 }
 
@@ -36,17 +37,17 @@ var notYet = map[string]string{}
 
 func init() {
 	kinds = map[string]kind{
-		"admit": {from: []string{"none"}, to: "announced", act: func(s *sequence, y *stay) error {
-			y.admitted = y.clock
+		"admit": {from: []string{"none"}, to: "announced", kith: true, act: func(s *sequence, y *stay) error {
+			y.admitted = y.tick()
 			o, err := s.send(y, "A01^ADT_A01", nil)
 			if err := s.tells(y, o, err, admitted); err != nil {
 				return err
 			}
 			return s.becomes(y, "announced")
 		}},
-		"ready": {from: []string{"none", "announced"}, to: "requested", act: func(s *sequence, y *stay) error {
+		"ready": {from: []string{"none", "announced"}, to: "requested", kith: true, act: func(s *sequence, y *stay) error {
 			if y.state == "none" {
-				y.admitted = y.clock
+				y.admitted = y.tick()
 			}
 			if y.discharged {
 				return nil
@@ -58,7 +59,7 @@ func init() {
 			}
 			return s.becomes(y, "requested", "received")
 		}},
-		"not ready": {from: []string{"requested", "accepted", "deferred"}, to: "announced", act: func(s *sequence, y *stay) error {
+		"not ready": {from: []string{"requested", "accepted", "deferred"}, to: "announced", kith: true, act: func(s *sequence, y *stay) error {
 			if y.discharged {
 				return nil
 			}
@@ -68,11 +69,12 @@ func init() {
 			}
 			return s.becomes(y, "announced")
 		}},
-		"discharge": {from: []string{"announced", "requested", "deferred"}, act: func(s *sequence, y *stay) error {
+		"discharge": {from: []string{"announced", "requested", "deferred"}, kith: true, act: func(s *sequence, y *stay) error {
 			if y.discharged {
 				return nil
 			}
 			o, err := s.send(y, "A03^ADT_A03", map[string]string{"TO": "1", "LEFT": hl7Time(y.clock)})
+			y.left = y.clock.Add(-interval)
 			if err := s.tells(y, o, err, left); err != nil {
 				return err
 			}
@@ -82,15 +84,41 @@ func init() {
 			}
 			return nil
 		}},
-		"discharge after yes": {from: []string{"accepted"}, to: "completed", act: func(s *sequence, y *stay) error {
+		"discharge cancelled": {from: []string{"announced", "requested", "deferred"}, act: func(s *sequence, y *stay) error {
+			if !y.discharged {
+				return nil
+			}
+			o, err := s.send(y, "A13^ADT_A01", map[string]string{"LEFT": hl7Time(y.left)})
+			y.discharged = false
+			if err := s.tells(y, o, err, left+" C", admitted, readyNotice); err != nil {
+				return err
+			}
+			return s.stands(y, y.state, "received")
+		}},
+		"ready corrected": {from: []string{"requested"}, act: func(s *sequence, y *stay) error {
+			if y.discharged {
+				return nil
+			}
+			y.family = family(y.serial) + "sen"
+			y.unit = "REHAB"
+			o, err := s.send(y, "A16^ADT_A16", y.readyValues())
+			return s.tells(y, o, err, readyNotice)
+		}},
+		"stay number used again": {from: []string{"completed", "ended"}, to: "announced", kith: true, act: func(s *sequence, y *stay) error {
+			if !y.replaced(s) {
+				return nil
+			}
+			return kinds["admit"].act(s, y)
+		}},
+		"discharge after yes": {from: []string{"accepted"}, to: "completed", kith: true, act: func(s *sequence, y *stay) error {
 			o, err := s.send(y, "A03^ADT_A03", map[string]string{"TO": "1", "LEFT": hl7Time(y.clock)})
 			if err := s.tells(y, o, err, left); err != nil {
 				return err
 			}
 			return s.becomes(y, "completed", "in-progress")
 		}},
-		"void": {from: open, to: "none", act: func(s *sequence, y *stay) error {
-			if y.discharged {
+		"void": {from: open, to: "none", kith: true, act: func(s *sequence, y *stay) error {
+			if y.discharged || y.house == otherHouse && y.admission == "" {
 				return nil
 			}
 			_, before := s.read(y.receiver(), y)
@@ -144,15 +172,15 @@ func init() {
 			}
 			return nil
 		}},
-		"yes": {from: []string{"requested", "deferred"}, to: "accepted", only: municipality, act: func(s *sequence, y *stay) error {
+		"yes": {from: []string{"requested", "deferred"}, to: "accepted", only: municipality, kith: true, act: func(s *sequence, y *stay) error {
 			remark := fmt.Sprintf("men bare hvis rullestol er på plass, %s", newID())
 			return s.answers(y, answer{text: "SVAR=KAN_MOTTA;DATO=2027-01-04", remark: remark}, []string{remark}, "accepted", "in-progress", "completed")
 		}},
-		"no": {from: []string{"requested"}, to: "deferred", only: municipality, act: func(s *sequence, y *stay) error {
+		"no": {from: []string{"requested"}, to: "deferred", only: municipality, kith: true, act: func(s *sequence, y *stay) error {
 			words := "Vi har ingen ledig plass, " + newID()
 			return s.answers(y, answer{text: "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT\n" + words}, []string{words}, "deferred")
 		}},
-		"later": {from: []string{"requested"}, to: "deferred", only: municipality, act: func(s *sequence, y *stay) error {
+		"later": {from: []string{"requested"}, to: "deferred", only: municipality, kith: true, act: func(s *sequence, y *stay) error {
 			return s.answers(y, answer{text: "SVAR=KAN_IKKE_MOTTA;DATO=2027-01-05"}, []string{"2027-01-05"}, "deferred")
 		}},
 		"retraction": {from: []string{"accepted"}, only: municipality, act: func(s *sequence, y *stay) error {
@@ -162,11 +190,11 @@ func init() {
 		"yes and no": {from: []string{"requested", "deferred"}, only: municipality, act: func(s *sequence, y *stay) error {
 			return s.unclear(y, answer{text: "SVAR=KAN_MOTTA;DATO=2027-01-04", second: "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT"})
 		}},
-		"free text": {from: []string{"requested", "deferred", "accepted"}, act: func(s *sequence, y *stay) error {
+		"free text": {from: []string{"requested", "deferred", "accepted"}, kith: true, act: func(s *sequence, y *stay) error {
 			words := "Vi ringer dere, " + newID()
 			return s.unclear(y, answer{text: words}, words)
 		}},
-		"yes without an agreement": {from: []string{"requested"}, only: neighbour, act: func(s *sequence, y *stay) error {
+		"yes without an agreement": {from: []string{"requested"}, only: neighbour, kith: true, act: func(s *sequence, y *stay) error {
 			words := "SVAR=KAN_MOTTA;DATO=2027-01-04"
 			return s.unclear(y, answer{text: words}, words)
 		}},
@@ -226,13 +254,21 @@ func (s *sequence) dies(y *stay, dead string) error {
 	if err := s.tells(y, o, err, "dead"); err != nil {
 		return err
 	}
-	return s.becomes(y, "withdrawn")
+	if err := s.becomes(y, "withdrawn"); err != nil {
+		return err
+	}
+	y.state = "ended"
+	return nil
 }
 
 // corrects sends what changed; the receiver's last word of the same thing must have it.
 func (s *sequence) corrects(y *stay, words ...string) error {
+	must := y.kinds
+	if slices.Contains(must, notReady) {
+		must = []string{notReady, admitted} // what still stands is told anew
+	}
 	o, err := s.send(y, "A08^ADT_A01", nil)
-	if err := s.tells(y, o, err, y.kinds...); err != nil {
+	if err := s.tells(y, o, err, must...); err != nil {
 		return err
 	}
 	for _, w := range words {
@@ -261,7 +297,7 @@ func (s *sequence) answers(y *stay, a answer, words []string, states ...string) 
 	if err := s.heard(y, words...); err != nil {
 		return err
 	}
-	return s.receipted(y, id)
+	return s.receipted(y.receiver(), id)
 }
 
 // unclear sends a note that a person must read: custody stays where it is.

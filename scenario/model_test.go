@@ -13,7 +13,7 @@ import (
 // model's to say when it comes to it: any part of a sequence is a sequence.
 type step struct {
 	kind string
-	slot int // of the two patients
+	slot int // of the patients
 }
 
 // stay is what the model knows of one patient's stay: what the hospital last said, and what
@@ -21,6 +21,7 @@ type step struct {
 type stay struct {
 	person
 	serial     int
+	house      string // the hospital
 	facility   string
 	number     string // of the stay; both patients have the same
 	numbers    []string
@@ -30,10 +31,13 @@ type stay struct {
 	clock      time.Time
 	admitted   time.Time
 	ready      time.Time
+	left       time.Time
 	state      string // as the handover's, none before it begins
 	discharged bool
 	lastADT    string // the id of the last message that was acted on
 	lastRaw    string
+	first      string // of a hospital on KITH: the message that began the conversation
+	admission  string // and the one that told of the admission
 	corrected  int
 	withPerson bool // a named person must act first: nothing more is sent of it
 	kinds      []string
@@ -44,28 +48,54 @@ type stay struct {
 type sequence struct {
 	w     *world
 	run   int
-	stays [2]*stay
+	stays [slots]*stay
+	ended []*stay // whose number another patient's stay has now
 	told  int
 }
+
+// slots are the patients of a sequence: two with the same stay number at two facilities of
+// the hospital on HL7 v2, and one of the hospital on KITH. After each may come another.
+const (
+	slots      = 3
+	afterwards = 4
+	persons    = 2 * afterwards
+)
 
 func newSequence(w *world, run int) *sequence {
 	s := &sequence{w: w, run: run}
 	for slot := range s.stays {
-		serial := 2*run + slot
+		serial := persons*run + slot
 		p := newPerson(serial)
 		base := time.Now().Add(-72 * time.Hour).Truncate(time.Second)
-		s.stays[slot] = &stay{person: p, serial: serial, facility: []string{"NORDVIK", "NORDVIK2"}[slot], number: fmt.Sprintf("V%d", run),
-			numbers: []string{p.number}, kommune: []string{"9911", "9912"}[(run/3+slot)%2], unit: "SLAG", state: "none", clock: base, mayKnow: map[string]bool{hospital: true}}
+		house := []string{hospital, hospital, otherHouse}[slot]
+		s.stays[slot] = &stay{person: p, serial: serial, house: house, facility: []string{"NORDVIK", "NORDVIK2", ""}[slot], number: fmt.Sprintf("V%d", run),
+			numbers: []string{p.number}, kommune: []string{"9911", "9912"}[(run/3+slot)%2], unit: "SLAG", state: "none", clock: base, mayKnow: map[string]bool{house: true}}
 	}
 	return s
+}
+
+// replaced puts the next patient on the stay's number, at the same facility.
+func (y *stay) replaced(s *sequence) bool {
+	if y.serial+afterwards >= persons*(s.run+1) {
+		return false
+	}
+	before := *y
+	s.ended = append(s.ended, &before)
+	next := newPerson(y.serial + afterwards)
+	*y = stay{person: next, serial: y.serial + afterwards, house: y.house, facility: y.facility, number: y.number, numbers: []string{next.number}, kommune: y.kommune,
+		unit: "SLAG", state: "none", clock: y.clock, mayKnow: map[string]bool{y.house: true}}
+	return true
 }
 
 func (y *stay) receiver() string {
 	return map[string]string{"9911": municipality, "9912": neighbour}[y.kommune]
 }
 
+// interval lies between two events of a stay.
+const interval = 7 * time.Minute
+
 func (y *stay) tick() time.Time {
-	y.clock = y.clock.Add(7 * time.Minute)
+	y.clock = y.clock.Add(interval)
 	return y.clock
 }
 
@@ -118,6 +148,9 @@ func (s *sequence) arrivals(party string, y *stay) []string {
 
 // send sends an ADT message about a stay and waits until all that it became has ended.
 func (s *sequence) send(y *stay, trigger string, more map[string]string) (outcome, error) {
+	if y.house == otherHouse {
+		return s.sendLog(y, trigger)
+	}
 	id := newID()
 	at := y.tick()
 	values := map[string]string{"FACILITY": y.facility, "NOW": hl7Time(at), "TRIGGER": trigger, "ID": id, "AT": hl7Time(at), "NUMBER": y.person.number,
@@ -141,6 +174,67 @@ func (s *sequence) send(y *stay, trigger string, more map[string]string) (outcom
 	y.lastADT, y.lastRaw = id, raw
 	return o, err
 }
+
+// notices are what a hospital on KITH sends where the other sends a trigger.
+var notices = map[string]struct{ kind, status, element, code string }{
+	"A01^ADT_A01": {admitted, "N", "MeldingInnlagtPasient", "1"},
+	"A11^ADT_A09": {admitted, "C", "MeldingInnlagtPasient", "1"},
+	"A16^ADT_A16": {readyNotice, "N", "MeldingUtskrivningsklarPasient", "3"},
+	"A25^ADT_A21": {notReady, "N", "AvmeldingUtskrivningsklarPasient", "4"},
+	"A03^ADT_A03": {left, "N", "MeldingOmUtskrevetPasient", "2"},
+}
+
+// sendLog sends the notice that stands for a trigger, in the conversation of the stay, waits
+// until all that it became has ended, and demands its one AppRec.
+func (s *sequence) sendLog(y *stay, trigger string) (outcome, error) {
+	n, id, at := notices[trigger], newID(), y.tick()
+	to := org("Sandvik kommune", "90002", "90201")
+	if n.kind == readyNotice || n.kind == notReady {
+		to = org("Sandvik kommune", "90002", "90202")
+	}
+	if y.receiver() == neighbour {
+		to = org("Innvik kommune", "90003", "90301")
+	}
+	inside := logTime("1", y.admitted)
+	switch n.code {
+	case "2":
+		inside = logLeft + logTime("2", at)
+	case "3":
+		inside += logTime("3", y.ready)
+	case "4":
+		inside += logTime("3", y.ready) + logTime("4", at)
+	}
+	values := map[string]string{"TYPE": n.kind, "NOW": xmlTime(at), "ID": id, "REF": "", "FROM": org("Berg sykehus", "90011", "90111"), "TO": to,
+		"FAMILY": y.family, "GIVEN": y.given, "BORN": y.bornISO(), "NUMBER": y.person.number, "STATUS": n.status, "ELEMENT": n.element, "INSIDE": inside}
+	refers := y.first
+	if n.status == "C" {
+		refers = y.admission
+	}
+	if refers != "" {
+		values["REF"] = fill(logReference, map[string]string{"FIRST": refers})
+	}
+	if y.first == "" {
+		y.first = id
+	}
+	switch {
+	case n.kind == admitted && n.status == "N":
+		y.admission = id
+	case n.status == "C":
+		y.first, y.admission = "", ""
+	}
+	status, err := s.w.post("/kith", otherHouse, fill(log, values))
+	if err != nil || status != 202 {
+		return outcome{}, fmt.Errorf("%s was answered %d %w", n.kind, status, err)
+	}
+	o, err := s.w.settled(id)
+	y.lastADT = id
+	if err != nil || o.State != "delivered" {
+		return o, err
+	}
+	return o, s.receipted(otherHouse, id)
+}
+
+func (y *stay) bornISO() string { return y.born[:4] + "-" + y.born[4:6] + "-" + y.born[6:] }
 
 // tells: a message must have been acted on, and the receiver's last word must be this.
 func (s *sequence) tells(y *stay, o outcome, err error, kinds ...string) error {
@@ -174,7 +268,7 @@ func (s *sequence) stands(y *stay, states ...string) error {
 	if o.Handover == nil {
 		return fmt.Errorf("the message has no handover")
 	}
-	holder := hospital
+	holder := y.house
 	if held := []string{"accepted", "in-progress", "completed"}; slices.Contains(held, o.Handover.State) || o.Handover.State == "withdrawn" && slices.Contains(held, y.state) {
 		holder = y.receiver() // a death ends the handover where it is
 	}
@@ -214,13 +308,15 @@ func (s *sequence) writes(y *stay, a answer) (id string, o outcome, err error) {
 	to := a.to
 	switch to {
 	case "":
-		to = org("Nordvik sykehus", "90001", "90101")
+		if to = org("Nordvik sykehus", "90001", "90101"); y.house == otherHouse {
+			to = org("Berg sykehus", "90011", "90111")
+		}
 	case "itself":
 		to = from
 	}
 	now := time.Now()
 	values := map[string]string{"NOW": xmlTime(now), "ID": id, "ORIGINAL": original, "FROM": from, "TO": to, "FAMILY": about.family, "GIVEN": about.given,
-		"BORN": about.born[:4] + "-" + about.born[4:6] + "-" + about.born[6:], "SEX": "2", "NUMBER": about.person.number, "TEXT": html.EscapeString(a.text), "REMARK": "",
+		"BORN": about.bornISO(), "SEX": "2", "NUMBER": about.person.number, "TEXT": html.EscapeString(a.text), "REMARK": "",
 		"TODAY": now.Format(time.DateOnly), "SECOND": ""}
 	if a.remark != "" {
 		values["REMARK"] = "<Merknad>" + html.EscapeString(a.remark) + "</Merknad>"
@@ -244,24 +340,25 @@ func (s *sequence) writes(y *stay, a answer) (id string, o outcome, err error) {
 func (s *sequence) heard(y *stay, words ...string) error {
 	for _, w := range words {
 		there := func([]string) bool {
-			return strings.Contains(strings.Join(s.arrivals(hospital, y), "\n"), w)
+			return strings.Contains(strings.Join(s.arrivals(y.house, y), "\n"), w)
 		}
-		if !s.w.boxes[hospital].await(y.person.number, there) {
+		if !s.w.boxes[y.house].await(y.person.number, there) {
 			return fmt.Errorf("the hospital never read %q", w)
 		}
 	}
 	return nil
 }
 
-// receipted: a note ended in exactly one AppRec.
-func (s *sequence) receipted(y *stay, id string) error {
-	box := s.w.boxes[y.receiver()]
+// receipted: a message of a party ended in exactly one AppRec.
+func (s *sequence) receipted(party, id string) error {
+	box := s.w.boxes[party]
 	if !box.await(id, func(got []string) bool { return receiptsOf(got) > 0 }) {
-		return fmt.Errorf("the note got no AppRec")
+		o, err := s.w.inspect(id)
+		return fmt.Errorf("the message got no AppRec; it is %s, its deliveries are %v (%v)", o.State, o.Deliveries, err)
 	}
 	got, _ := box.about(id)
 	if n := receiptsOf(got); n != 1 {
-		return fmt.Errorf("the note got %d AppRecs", n)
+		return fmt.Errorf("the message got %d AppRecs", n)
 	}
 	return nil
 }
@@ -277,7 +374,7 @@ func receiptsOf(raws []string) (n int) {
 
 // strangers: nobody read of a patient who must not know of it, and no message is about two.
 func (s *sequence) strangers() error {
-	for _, y := range s.stays {
+	for _, y := range append(s.ended, s.stays[:]...) {
 		for _, p := range parties {
 			got := s.arrivals(p, y)
 			if len(got) > 0 && !y.mayKnow[p] {
@@ -313,15 +410,14 @@ func (s *sequence) play(steps []step) error {
 		if !known {
 			return fmt.Errorf("no kind %q", st.kind)
 		}
-		if !y.in(k.from...) || k.only != "" && k.only != y.receiver() {
+		if !y.in(k.from...) || k.only != "" && k.only != y.receiver() || y.house == otherHouse && !k.kith {
 			continue
 		}
 		s.told++
 		if err := k.act(s, y); err != nil {
 			return fmt.Errorf("step %d, %s of patient %d: %w", i+1, st.kind, st.slot, err)
 		}
-		other := s.stays[1-st.slot]
-		for _, each := range []*stay{y, other} {
+		for _, each := range s.stays {
 			if len(each.kinds) > 0 {
 				if err := s.knows(each); err != nil {
 					return fmt.Errorf("after step %d, %s of patient %d: %w", i+1, st.kind, st.slot, err)
@@ -329,22 +425,29 @@ func (s *sequence) play(steps []step) error {
 			}
 		}
 	}
-	return s.strangers()
+	if err := s.strangers(); err != nil {
+		return err
+	}
+	s.w.forget(s)
+	return nil
 }
 
 // script makes the n-th sequence of a seed: 3 to 12 steps that mostly follow one another.
 func script(seed, n uint64) []step {
 	r := rand.New(rand.NewPCG(seed, n))
-	model := [2]string{"none", "none"}
+	model := [slots]string{"none", "none", "none"}
 	var out []step
 	for range 3 + r.IntN(10) {
 		slot := 0
-		if r.IntN(4) == 0 {
+		switch r.IntN(6) {
+		case 0:
 			slot = 1
+		case 1, 2:
+			slot = 2
 		}
 		var fitting []string
 		for _, name := range names {
-			if slices.Contains(kinds[name].from, model[slot]) {
+			if slices.Contains(kinds[name].from, model[slot]) && (slot != 2 || kinds[name].kith) {
 				fitting = append(fitting, name)
 			}
 		}

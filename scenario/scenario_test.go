@@ -131,9 +131,16 @@ func (p *player) whole() {
 			p.t.Errorf("stafett %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+	for party, b := range p.w.boxes {
+		b.mu.Lock()
+		if b.late > 0 {
+			p.w.fault("%s was told of strangers %d times after their sequences had ended", party, b.late)
+		}
+		b.mu.Unlock()
+	}
 	p.w.mu.Lock()
-	for _, r := range p.w.refused {
-		p.t.Error(r)
+	for _, f := range p.w.faults {
+		p.t.Error(f)
 	}
 	p.w.mu.Unlock()
 	if err := p.w.stop(); err != nil {

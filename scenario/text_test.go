@@ -89,6 +89,30 @@ const note = `<?xml version="1.0" encoding="UTF-8"?>
 	`<Notat><TemaKodet V="1" S="2.16.578.1.12.4.1.1.9155" DN="Tilbakemelding på mottak av utskrivningsklar pasient"/>` +
 	`<TekstNotatInnhold>{{TEXT}}</TekstNotatInnhold>{{REMARK}}<DatoNotat>{{TODAY}}</DatoNotat></Notat>{{SECOND}}</Dialogmelding></Content></RefDoc></Document></MsgHead>`
 
+// log is any notice of a hospital that speaks the national set itself.
+const log = `<?xml version="1.0" encoding="UTF-8"?>
+<MsgHead xmlns="http://www.kith.no/xmlstds/msghead/2006-05-24"><MsgInfo><Type V="{{TYPE}}" DN="Melding"/><MIGversion>v1.2 2006-05-24</MIGversion><GenDate>{{NOW}}</GenDate><MsgId>{{ID}}</MsgId>{{REF}}` +
+	`<Sender>{{FROM}}</Sender><Receiver>{{TO}}</Receiver>` +
+	`<Patient><FamilyName>{{FAMILY}}</FamilyName><GivenName>{{GIVEN}}</GivenName><DateOfBirth>{{BORN}}</DateOfBirth><Sex V="2" DN="Kvinne"/>` +
+	`<Ident><Id>{{NUMBER}}</Id><TypeId V="FNR" DN="Fødselsnummer" S="2.16.578.1.12.4.1.1.8116"/></Ident><Address><StreetAdr>Storgata 1</StreetAdr><PostalCode>9990</PostalCode><City>Vik</City></Address></Patient></MsgInfo>` +
+	`<Document><RefDoc><IssueDate V="{{NOW}}"/><MsgType V="XML" DN="XML-instans"/><Content>` +
+	`<p1:Pasientlogistikk xmlns:p1="http://www.kith.no/xmlstds/po/Pasientlogistikk/2012-04-01" xmlns="http://www.kith.no/xmlstds/po/poKomponent/2012-04-01" xmlns:fk1="http://www.kith.no/xmlstds/felleskomponent1">` +
+	`<InformasjonOmForsendelsen><Forsendelsesstatus V="{{STATUS}}" DN="Status"/></InformasjonOmForsendelsen>` +
+	`<TilknyttetEnhet><Kontaktenhet><fk1:OrganisationName>Slagenheten</fk1:OrganisationName><fk1:Ident><fk1:Id>SLAG</fk1:Id><fk1:TypeId V="LAV" DN="Lokal identifikator for avdelinger" S="2.16.578.1.12.4.1.1.9051"/></fk1:Ident><fk1:TeleCom><fk1:TypeTelecom V="HP" DN="Hovedtelefon"/><fk1:TeleAddress V="tel:73000000"/></fk1:TeleCom></Kontaktenhet></TilknyttetEnhet>` +
+	`<AnsvarForRapport><AnsvarligRapport><fk1:TypeHealthcareProfessional V="SP" DN="Sykepleier"/><fk1:RoleToPatient V="9" DN="Primærkontakt" S="2.16.578.1.12.4.1.1.9034"/><fk1:FamilyName>Lie</fk1:FamilyName><fk1:GivenName>Kari</fk1:GivenName><fk1:Ident><fk1:Id>9144889</fk1:Id><fk1:TypeId V="HPR" DN="HPR-nummer" S="2.16.578.1.12.4.1.1.8116"/></fk1:Ident></AnsvarligRapport></AnsvarForRapport>` +
+	`<p1:{{ELEMENT}}>{{INSIDE}}</p1:{{ELEMENT}}></p1:Pasientlogistikk></Content></RefDoc></Document></MsgHead>`
+
+const logReference = `<ConversationRef><RefToParent>{{FIRST}}</RefToParent><RefToConversation>{{FIRST}}</RefToConversation></ConversationRef>`
+
+const logEvent = `<TidsfestetHendelse><Hendelsekode V="{{CODE}}" DN="Hendelse" S="2.16.578.1.12.4.1.1.9121"/><TidspunktForHendelse V="{{AT}}"/><Anslag>false</Anslag></TidsfestetHendelse>`
+
+const logLeft = `<UtskrevetTil><UtTil V="1" DN="Bosted" S="2.16.578.1.12.4.1.1.8408"/></UtskrevetTil>`
+
+// logTime is a time of an event, which the national set writes without a zone.
+func logTime(code string, t time.Time) string {
+	return fill(logEvent, map[string]string{"CODE": code, "AT": t.Format("2006-01-02T15:04:05")})
+}
+
 const organisation = `<Organisation><OrganisationName>{{NAME}}</OrganisationName><Ident><Id>{{HER}}</Id><TypeId V="HER" S="2.16.578.1.12.4.1.1.9051" DN="HER-id"/></Ident>` +
 	`<Organisation><OrganisationName>{{NAME}}</OrganisationName><Ident><Id>{{SERVICE}}</Id><TypeId V="HER" S="2.16.578.1.12.4.1.1.9051" DN="HER-id"/></Ident></Organisation></Organisation>`
 
@@ -245,21 +269,25 @@ func withCheckDigits(d string) (string, bool) {
 	return d, true
 }
 
-// numbersPerDate leaves room below what a date has; each person has room for corrections.
+// numbersPerPerson is room for corrections; dates is how many dates of birth there are. A date
+// has more than 800 numbers.
 const (
 	numbersPerPerson = 4
-	personsPerDate   = 150
+	dates            = 28 * 12 * 60
 )
 
-// newPerson is the serial-th person of this world: no two share a number or a family name.
+var givenNames = []string{"Åse", "Brynjar", "Dagny", "Eivind", "Gøril", "Håkon", "Ingunn"}
+
+// newPerson is the serial-th person of this world: no two share a number or a family name, and
+// neighbours share neither date of birth nor given name, so that none is a correction of another.
 func newPerson(serial int) person {
-	p := person{family: family(serial), given: "Åse", born: birth(serial), sex: "F"}
+	p := person{family: family(serial), given: givenNames[serial%len(givenNames)], born: birth(serial), sex: "F"}
 	p.number = p.corrected(serial, 0)
 	return p
 }
 
 func dateOf(serial int) (day, month, year int) {
-	date := serial / personsPerDate
+	date := serial % dates
 	return date%28 + 1, date/28%12 + 1, 40 + date/336%60
 }
 
@@ -271,7 +299,7 @@ func birth(serial int) string {
 // corrected is the person's n-th number.
 func (p person) corrected(serial, n int) string {
 	day, month, year := dateOf(serial)
-	return nationalNumber(day, month, year, serial%personsPerDate*numbersPerPerson+n)
+	return nationalNumber(day, month, year, serial/dates*numbersPerPerson+n)
 }
 
 func family(n int) string {

@@ -48,14 +48,16 @@ type world struct {
 	process    *exec.Cmd
 	receipts   sync.WaitGroup
 
-	mu      sync.Mutex
-	refused []string // receipts that the gateway did not take
+	mu     sync.Mutex
+	faults []string // receipts that the gateway did not take, strangers who were told late
 }
 
 // mailbox is what a party's system received, found by what the messages mention.
 type mailbox struct {
 	mu      sync.Mutex
 	by      map[string][]string
+	gone    map[string]bool // keys of patients whose sequence has ended: whether the party may know
+	late    int             // messages about those who are gone and must not be known
 	changed chan struct{}
 }
 
@@ -71,6 +73,12 @@ func (b *mailbox) put(raw string) (fresh bool) {
 	for i, k := range slices.Compact(keys) {
 		if i == 0 && slices.Contains(b.by[k], raw) {
 			return false
+		}
+		if may, gone := b.gone[k]; gone {
+			if !may {
+				b.late++
+			}
+			continue
 		}
 		b.by[k] = append(b.by[k], raw)
 	}
@@ -102,6 +110,33 @@ func (b *mailbox) await(key string, is func([]string) bool) bool {
 	}
 }
 
+// forget drops what is kept of a sequence that has ended, but who may hear of its patients.
+func (w *world) forget(s *sequence) {
+	for _, y := range append(s.ended, s.stays[:]...) {
+		for p, b := range w.boxes {
+			b.mu.Lock()
+			for _, key := range append([]string{family(y.serial)}, y.numbers...) {
+				for _, raw := range b.by[key] {
+					for _, other := range mentions.FindAllString(raw, -1) {
+						if len(other) == 36 {
+							delete(b.by, other)
+						}
+					}
+				}
+				delete(b.by, key)
+				b.gone[key] = y.mayKnow[p]
+			}
+			b.mu.Unlock()
+		}
+	}
+}
+
+func (w *world) fault(format string, args ...any) {
+	w.mu.Lock()
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+	w.mu.Unlock()
+}
+
 func newID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b)
@@ -121,7 +156,7 @@ func newWorld(t *testing.T) *world {
 	}
 	for _, p := range parties {
 		w.token[p] = newID()
-		w.boxes[p] = &mailbox{by: map[string][]string{}, changed: make(chan struct{})}
+		w.boxes[p] = &mailbox{by: map[string][]string{}, gone: map[string]bool{}, changed: make(chan struct{})}
 	}
 	values := map[string]string{"DIR": dir, "OPERATOR": w.token["operator"], "HOSPITAL_URL": "mllp://" + w.serveMLLP(t)}
 	for _, p := range parties {
@@ -227,9 +262,7 @@ func (w *world) takeKITH(party string) http.HandlerFunc {
 		if m := readKITH(string(raw)); fresh && m.Type != "" {
 			w.receipts.Go(func() {
 				if status, err := w.post("/kith", party, appRec(m)); err != nil || status != http.StatusAccepted {
-					w.mu.Lock()
-					w.refused = append(w.refused, fmt.Sprintf("AppRec of %s: %d %v", m.Type, status, err))
-					w.mu.Unlock()
+					w.fault("AppRec of %s: %d %v", m.Type, status, err)
 				}
 			})
 		}
