@@ -74,7 +74,7 @@ func (n *Node) Child(name string) *Node {
 		return nil
 	}
 	for _, c := range n.Children {
-		if c.Name == name {
+		if c != nil && c.Name == name {
 			return c
 		}
 	}
@@ -91,7 +91,7 @@ func (n *Node) All(name string) []*Node {
 	}
 	var out []*Node
 	for _, c := range n.Children {
-		if c.Name == name {
+		if c != nil && c.Name == name {
 			out = append(out, c)
 		}
 	}
