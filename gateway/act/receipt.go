@@ -156,11 +156,18 @@ func (p *Plan) addRelay(s *Snapshot, d ledger.Delivery, r message.Receipt, by ha
 	if len(original.Envelope) == 0 {
 		return
 	}
+	// Two receipts at one moment must see each other, or neither would be the last.
+	guard := ledger.Guard{Key: s.Identity.StableID(d.Receiver, "receipts", string(d.Message))}
+	guard.Expect, _ = s.Guards.Get(guard.Key)
 	caused, _ := s.Caused.Get(d.Message)
-	for _, other := range caused {
-		switch {
-		case other.ID == d.ID || other.Purpose != ledger.PurposeTell || other.Receiver != d.Receiver:
-		case slices.Contains(toldNo, other.State), r.Positive && !other.State.Ended():
+	others := slices.DeleteFunc(slices.Clone(caused), func(o ledger.Delivery) bool {
+		return o.ID == d.ID || o.Purpose != ledger.PurposeTell || o.Receiver != d.Receiver
+	})
+	if len(others) > 0 {
+		p.Unit.Guards = append(p.Unit.Guards, guard)
+	}
+	for _, other := range others {
+		if slices.Contains(toldNo, other.State) || r.Positive && !other.State.Ended() {
 			return
 		}
 	}

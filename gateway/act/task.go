@@ -78,13 +78,23 @@ func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 		if d.event, err = d.taskEvent(e, task, h); err != nil {
 			return err
 		}
-		return d.decide()
+		return onStatus(d.decide())
 	}
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
 	d.before = handover.Handover{Kind: h.Kind, Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
 		Chain: w.chainOf(d.s, e, h.Sender), Day: dayOf(period(task).End)}
 	return d.decide()
+}
+
+// onStatus says of an event that is not allowed which element told it.
+func onStatus(err error) error {
+	if f := handover.FaultOf(err); err != nil && f.Kind == handover.FaultIllegal && f.Path == "" {
+		told := *f
+		told.Path = "Task.status"
+		return &told
+	}
+	return err
 }
 
 // requestKey names the chain of a referral: the first request's identifier.
