@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -200,7 +201,19 @@ type kithMessage struct {
 	From, To                        address
 }
 
+// parsed keeps what was read of the messages of sequences that still run.
+var parsed sync.Map
+
 func readKITH(raw string) kithMessage {
+	if m, ok := parsed.Load(raw); ok {
+		return m.(kithMessage)
+	}
+	m := parseKITH(raw)
+	parsed.Store(raw, m)
+	return m
+}
+
+func parseKITH(raw string) kithMessage {
 	var root node
 	if xml.Unmarshal([]byte(raw), &root) != nil || root.XMLName.Local != "MsgHead" {
 		return kithMessage{}

@@ -117,6 +117,7 @@ func (w *world) forget(s *sequence) {
 			b.mu.Lock()
 			for _, key := range append([]string{family(y.serial)}, y.numbers...) {
 				for _, raw := range b.by[key] {
+					parsed.Delete(raw)
 					for _, other := range mentions.FindAllString(raw, -1) {
 						if len(other) == 36 {
 							delete(b.by, other)
