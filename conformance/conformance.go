@@ -53,6 +53,17 @@ func Validate(n *fhir.Node) []Issue {
 	return v.issues
 }
 
+// Error is every deviation of what was sent, as the cause of its refusal.
+type Error struct{ Issues []Issue }
+
+// Error tells the first deviation, without values of the resource.
+func (e *Error) Error() string {
+	if len(e.Issues) == 0 {
+		return "conformance: no deviation"
+	}
+	return "conformance: " + e.Issues[0].Path + ": " + e.Issues[0].Text
+}
+
 // FirstError is the first issue that makes a resource invalid; nil when none does.
 func FirstError(issues []Issue) *Issue {
 	for i := range issues {

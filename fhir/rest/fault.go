@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
 )
@@ -98,7 +99,28 @@ func outcomeOf(err error, correlation handover.CorrelationID) *fhir.Node {
 	if errors.As(err, &w) && len(w.issues) > 0 {
 		return issues(fhir.OperationOutcome(w.issues...), correlation)
 	}
+	var invalid *conformance.Error
+	if errors.As(err, &invalid) {
+		return fhir.OperationOutcome(deviations(err, invalid.Issues, correlation)...)
+	}
 	return fhir.OperationOutcome(issueOf(err, correlation))
+}
+
+// deviationsMax is how many deviations of one write are told.
+const deviationsMax = 20
+
+// deviations tells each deviation from R4 as an issue like that of err, whose fault is the first.
+func deviations(err error, all []conformance.Issue, correlation handover.CorrelationID) []fhir.Issue {
+	out := []fhir.Issue{issueOf(err, correlation)}
+	for _, d := range all[min(1, len(all)):min(deviationsMax, len(all))] {
+		issue := d.Outcome()
+		issue.Code = out[0].Code
+		if d.Line > 0 {
+			issue.Diagnostics = fmt.Sprintf("line %d, column %d", d.Line, d.Column)
+		}
+		out = append(out, issue)
+	}
+	return out
 }
 
 // issues adds the correlation id to an outcome.

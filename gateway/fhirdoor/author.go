@@ -120,6 +120,11 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 
 // isOwn reports whether a reference names the caller, or what the caller wrote.
 func (t *writing) isOwn(s *act.Snapshot, ref *fhir.Node) bool {
+	id := ref.Get("identifier")
+	party, known := s.PartyNamed(id.Str("system"), id.Str("value"))
+	if known && party != t.caller.Party {
+		return false
+	}
 	if key := act.LocalReferences(ref); len(key) > 0 {
 		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return e.Type == key[0].Type && e.ID == key[0].ID && e.Resource != nil }) {
 			return true
@@ -127,7 +132,5 @@ func (t *writing) isOwn(s *act.Snapshot, ref *fhir.Node) bool {
 		r, _ := s.Resources.Get(key[0])
 		return !s.Complete() || r.Author == t.caller.Party
 	}
-	id := ref.Get("identifier")
-	party, ok := s.PartyNamed(id.Str("system"), id.Str("value"))
-	return ok && party == t.caller.Party
+	return known
 }

@@ -177,23 +177,30 @@ func (g *Door) batch(ctx context.Context, c access.Caller, w fhir.Write) (fhir.W
 	return out, nil
 }
 
-// validate holds each resource against the structure of FHIR R4.
+// validate holds each resource against the structure of FHIR R4. The fault is the first
+// deviation; its cause, a *conformance.Error, names them all.
 func (g *Door) validate(w fhir.Write) error {
+	var all []conformance.Issue
 	for i, e := range w.Entries {
 		if e.Resource == nil {
 			continue
 		}
-		issue := conformance.FirstError(g.validator(e.Resource))
-		if issue == nil {
-			continue
+		for _, issue := range g.validator(e.Resource) {
+			if issue.Severity != conformance.SeverityError {
+				continue
+			}
+			if w.Mode == fhir.WriteTransaction {
+				issue.Path = fmt.Sprintf("Bundle.entry[%d].resource: %s", i, issue.Path)
+			}
+			all = append(all, issue)
 		}
-		f := &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirdoor.validate", Text: issue.Text, Path: issue.Path, Line: issue.Line, Column: issue.Column}
-		if w.Mode == fhir.WriteTransaction {
-			f.Path = fmt.Sprintf("Bundle.entry[%d].resource: %s", i, f.Path)
-		}
-		return f
 	}
-	return nil
+	if len(all) == 0 {
+		return nil
+	}
+	first := all[0]
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: "fhirdoor.validate", Text: first.Text, Path: first.Path, Line: first.Line, Column: first.Column,
+		Err: &conformance.Error{Issues: all}}
 }
 
 // answeredEntry is one entry of a first answer, enough to give it again.
