@@ -161,9 +161,9 @@ func (w *town) guards() map[string]guard {
 		"GET /fhir/:type/_history":              {path: "/fhir/Task/_history", outsider: none, reader: none, participant: 200},
 		"GET /fhir/_history":                    {outsider: none, reader: none, participant: 200},
 		"POST /fhir/:type/_search":              {path: "/fhir/Patient/_search", outsider: none, reader: none, participant: 200},
-		"PUT /fhir/:type/:id":                   {path: "/fhir/Task/" + w.discharge.handover, body: w.stolenTask(), outsider: 404, reader: 404, participant: 422},
+		"PUT /fhir/:type/:id":                   {path: "/fhir/Task/" + w.discharge.handover, body: w.stolenTask(), outsider: 404, reader: 403, participant: 412},
 		// What a caller cannot see is not there, and to delete that is done already.
-		"DELETE /fhir/:type/:id": {path: "/fhir/Task/" + w.discharge.handover, outsider: 204, reader: 204, participant: 403},
+		"DELETE /fhir/:type/:id": {path: "/fhir/Task/" + w.discharge.handover, outsider: 204, reader: 403, participant: 403},
 		"POST /fhir/:type":       {path: "/fhir/Task", body: w.forgedTask(), outsider: 403, reader: 403, participant: 403},
 		"POST /fhir":             {body: w.forgedBundle(), outsider: 403, reader: 403, participant: 403},
 	}
