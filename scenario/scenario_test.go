@@ -6,7 +6,6 @@ package scenario
 import (
 	"flag"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,7 @@ import (
 var (
 	seedFlag = flag.Uint64("scenario.seed", 0, "seed of the sequences; 0 draws one")
 	onlyFlag = flag.Int("scenario.only", -1, "the one sequence to play")
-	manyFlag = flag.Int("scenario.sequences", 0, "how many; 0: 60, or 2,000 with STAFETT_TEST_SLOW")
+	manyFlag = flag.Int("scenario.sequences", 0, "how many; 0: 60")
 	kindFlag = flag.String("scenario.kind", "", "also this kind, although it is listed as not yet right")
 )
 
@@ -40,9 +39,7 @@ func TestScenarios_EverybodyKnowsWhatTheyMust(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	if many == 0 {
-		if many = 60; os.Getenv("STAFETT_TEST_SLOW") != "" {
-			many = 2000
-		}
+		many = 60
 	}
 	if *kindFlag != "" {
 		names = append(names, *kindFlag)
