@@ -375,3 +375,28 @@ func TestHospitalByKITH_StartsByConversation(t *testing.T) {
 		})
 	}
 }
+
+// TestHospitalByKITH_ReadyTakenBack: a ready notice with status C says not ready after all.
+func TestHospitalByKITH_ReadyTakenBack(t *testing.T) {
+	b, notices := byKITH(t)
+	klar := notices["LOG_UTSKRIVNINGSKLAR"]
+	b.must(b.bySykehus(klar))
+	b.receiptAll()
+	id := between([]byte(klar), "<MsgId>", "<")
+	cancelled := strings.NewReplacer(`Forsendelsesstatus V="N"`, `Forsendelsesstatus V="C"`,
+		"<MsgId>"+id+"</MsgId>", "<MsgId>"+uuidOf("cancelled")+"</MsgId>").Replace(klar)
+	a := b.must(b.bySykehus(cancelled))
+	if m := b.message(a.Message); m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s %s", m.Disposition, m.Detail)
+	}
+	b.state(handover.StateAnnounced, sykehus)
+	b.receiptAll()
+	var told []string
+	for _, o := range b.out.to(kommune) {
+		told = append(told, o.Type+" "+between(o.Raw, `Forsendelsesstatus V="`, `"`))
+	}
+	if got := fmt.Sprint(told); got != "[LOG_UTSKRIVNINGSKLAR N LOG_AVMELDING N]" {
+		t.Errorf("the municipality was told %s", got)
+	}
+	b.balanced()
+}
