@@ -400,3 +400,21 @@ func TestHospitalByKITH_ReadyTakenBack(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestTold_WhatAMessageLeavesOutStillHolds: of the patient too.
+func TestTold_WhatAMessageLeavesOutStillHolds(t *testing.T) {
+	b := newBench(t)
+	b.ready("V1")
+	without := strings.Replace(adt{trigger: "A03", id: "M2", visit: "V1"}.String(), "Storgata 1^^Dalvik^^9901^NO^H^^9901", "", 1)
+	b.must(b.hl7(without))
+	b.receiptAll()
+	task := b.mustRead(asSykehus, "Task", string(b.handover().ID))
+	_, id, _ := strings.Cut(task.Str("for", "reference"), "/")
+	if b.mustRead(asSykehus, "Patient", id).At("address").Str("postalCode") != "9901" {
+		t.Error("the address is gone")
+	}
+	if b.leaks(kommune, "fjernet") {
+		t.Error("the municipality is told that something is gone")
+	}
+	b.balanced()
+}

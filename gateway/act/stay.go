@@ -17,11 +17,14 @@ const extensionExpectedReady = "urn:stafett:expected-ready"
 // contentOnly are the events that tell of nothing but content: who has it already is told nothing.
 var contentOnly = []handover.EventName{handover.EventMoved, handover.EventUpdated}
 
+// laidOver are the resources of a stay of which a later message says only what is new.
+var laidOver = []string{nameEncounter, NameTask, NamePatient}
+
 // onWhatIsKnown is a resource of the sender's message laid over what is stored of the stay: a
 // message of a stay says what is new, and what it leaves out still holds (HL7 v2.5 section
 // 2.5.3.3), but for what the event itself ends.
 func (d *decision) onWhatIsKnown(r account.Named) *fhir.Node {
-	if d.creates() || d.actor.Role != handover.RoleSender || r.Name != nameEncounter && r.Name != NameTask {
+	if d.creates() || d.actor.Role != handover.RoleSender || !slices.Contains(laidOver, r.Name) {
 		return r.Resource
 	}
 	cur, _ := d.current(keyOf(r.Resource))
