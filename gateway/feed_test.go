@@ -211,6 +211,25 @@ func TestMerge_FindsTheHandoverByEitherNumber(t *testing.T) {
 	b.balanced()
 }
 
+// A merge that tells of a protected address waits for a person, like any other message of the
+// stay: its receiver is told nothing.
+func TestInvariant9_MergeThatProtects(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	b.deliver()
+	before := len(b.ofType(kommune, "DIALOG_HELSEFAGLIG"))
+	merge := adt{trigger: "A40", id: "M2", extra: "MRG|52834840170^^^DNR^DNR\r"}.String()
+	m := b.message(b.must(b.hl7(strings.Replace(merge, "PD1||||||||||||N", "PD1||||||||||||Y", 1))).Message)
+	if m.Disposition != ledger.DispositionParked {
+		t.Errorf("the merge is %s: %s", m.Disposition, m.Detail)
+	}
+	b.deliver()
+	if after := len(b.ofType(kommune, "DIALOG_HELSEFAGLIG")); after != before {
+		t.Errorf("the municipality was told %d texts before, and now %d", before, after)
+	}
+	b.balanced()
+}
+
 // A fact that the policy decides on and that says neither yes nor no is a person's to read;
 // deleted, or of another system, it is none.
 func TestPolicyFact_ThatCannotBeReadIsParked(t *testing.T) {

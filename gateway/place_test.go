@@ -271,6 +271,19 @@ func TestRouteAndProtection_AreLookedAtOnEveryMessage(t *testing.T) {
 		a := b.must(b.hl7(at("A25", "^9991^NO^H|")))
 		b.parkedOn(a.Message, handover.AttentionReceiverMayBeWrong)
 	})
+	t.Run("what begins no handover is not lost at another receiver", func(t *testing.T) {
+		for _, trigger := range []string{"A08", "A03"} {
+			b := newBench(t)
+			b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+			b.receiptAll()
+			a := b.must(b.hl7(adt{trigger: trigger, id: "M2", visit: "V1", kommunenummer: "9999"}.String()))
+			if _, err := b.g.Reroute(t.Context(), forSykehus, a.Message, institusjon); err != nil {
+				t.Fatal(err)
+			}
+			b.parkedOn(a.Message, handover.AttentionReceiverMayBeWrong)
+			b.balanced()
+		}
+	})
 	t.Run("to another receiver", func(t *testing.T) {
 		b := newBench(t)
 		b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))

@@ -10,9 +10,9 @@ import (
 // Add joins to u what a further act of the same transaction changes. What both write stands
 // once, as the further act leaves it: a row is written at the version that the first of
 // them expected, and each handover, resource, delivery and message gets one new version.
-// A resource that
-// the further act shows and this one writes is shown by that write. Keys, events, audit lines, guards, hidings and erasures follow in order. A transaction inserts
-// one message: o's is taken where u has none.
+// A resource that the further act shows and this one writes is shown by that write. Keys,
+// events, audit lines, guards, hidings and erasures follow in order. A transaction inserts one
+// message: o's is taken where u has none.
 func (u *Unit) Add(o Unit) {
 	if u.Message == nil {
 		u.Message = o.Message

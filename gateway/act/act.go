@@ -8,8 +8,12 @@
 //	  telling.go  who is told, and what is taken back as it was told
 //	view.go       a handover as the act leaves it: the versions that it writes
 //	  resource.go, project.go, share.go: a message's resources, the Task, who may read what
+//	  told.go     what a party was told of it, and how that differs
 //	message.go    ← a message that was read       receipt.go  ← what became of a send
+//	  place.go, merge.go: the handover that it belongs to; same.go: whether its patient is the same
+//	  pass.go     what goes on as it came, and the receipt that is owed
 //	write.go, task.go ← a FHIR write              deadline.go ← a deadline that passed
+//	  named.go    what it may name, and what must stay as it is
 //	anew.go       ← a person has what could not be told made again
 //	person.go     ← a named person's word         kept.go     ← a message that does not pass
 //	identity.go   ids that come again, and fresh ones

@@ -18,6 +18,9 @@ func MadeAnew(s *Snapshot, by Person, d ledger.Delivery) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !TakesPart(d.Receiver, h) {
+		return nil, &handover.Fault{Kind: handover.FaultConflict, Op: "act.MadeAnew", Text: "its receiver takes no part in the handover any more: close it"}
+	}
 	from := Counterpart(h, d.Receiver)
 	a := newDecision(s, h, ActorOf(from, h), handover.Event{Name: d.Event})
 	a.next, a.message = h, d.Message

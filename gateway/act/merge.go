@@ -28,7 +28,10 @@ func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 	if slices.ContainsFunc(found, func(h handover.Handover) bool { return h.Chain != p.before.Chain }) {
 		p.event.Attention = handover.AttentionChainsMeet
 	}
-	return p, nil
+	if in.samePlace(s, p.before) {
+		p.event.Residence = ""
+	}
+	return p, in.stillFor(s, p.before)
 }
 
 // replaced are the keys of the national numbers that a Patient replaces (Patient.link).

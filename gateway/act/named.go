@@ -157,11 +157,11 @@ func (w Writing) ofPatient(s *Snapshot) handover.Handover {
 	return handover.Handover{}
 }
 
-// corrects is what a write corrects of the patient of a handover.
-func (w Writing) corrects() Correction {
+// corrects is what a write corrects of the patient of a handover, with what it writes there.
+func (w Writing) corrects(written []*fhir.Node) Correction {
 	var out Correction
 	for _, e := range w.which((*Entry).writes) {
-		if e.Type != "Patient" || e.Before == nil {
+		if e.Type != "Patient" || e.Before == nil || !slices.Contains(written, e.Resource) {
 			continue
 		}
 		was, is := personOf(e.Before), personOf(e.Resource)

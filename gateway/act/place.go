@@ -9,6 +9,7 @@ import (
 	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
+	"stafett/mappings/account"
 )
 
 // Verdict is what a named person says of a message whose patient, or whose addressee, is not
@@ -78,6 +79,10 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 		return p, err
 	}
 	err = in.start(s, &p)
+	if p.ends.State != "" && (errors.Is(err, errNoHandover) || errors.Is(err, errBeforeOriginal)) {
+		p.before = p.ends
+		return p, in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the message begins no handover at another receiver: its sender announces the stay anew")
+	}
 	p.before = handover.Handover{Kind: cmp.Or(in.Content.Kind, p.ends.Kind), Sender: p.event.Sender, Receiver: p.event.Receiver}
 	return p, err
 }
@@ -212,19 +217,26 @@ func (in Incoming) elsewhere(s *Snapshot) handover.Handover {
 // what the message says of route and protection (invariant 9).
 func (in Incoming) belongs(s *Snapshot, h handover.Handover) (Correction, error) {
 	met := s.sameAs(h, in.patient(), in.Row.Sender)
-	switch {
-	case !met.same && in.Verdict != VerdictCorrected:
+	if !met.same && in.Verdict != VerdictCorrected {
 		return Correction{}, in.doubt(handover.AttentionChainsMeet, handover.FaultAmbiguous, "the patient is not the one of the handover that the message refers to")
-	case !in.addressed(h) && in.Verdict != VerdictCorrected:
-		return Correction{}, in.doubt(handover.AttentionChainsMeet, handover.FaultAmbiguous, "the message is not addressed to the other party of the handover that it refers to")
-	case h.Sender != in.Row.Sender || !h.State.Open() || in.Rerouted:
-		return met.correction, nil
-	case in.reserved() && !h.Facts.Protected:
-		return Correction{}, in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, reservedText)
-	case in.moved(s, h):
-		return Correction{}, in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the patient's municipality is not the receiver's any more: a named person must route it")
 	}
-	return met.correction, nil
+	return met.correction, in.stillFor(s, h)
+}
+
+// stillFor holds the message to the parties of its handover: the addressee, and what the
+// message says of route and protection.
+func (in Incoming) stillFor(s *Snapshot, h handover.Handover) error {
+	switch {
+	case !in.addressed(h) && in.Verdict != VerdictCorrected:
+		return in.doubt(handover.AttentionChainsMeet, handover.FaultAmbiguous, "the message is not addressed to the other party of the handover that it refers to")
+	case h.Sender != in.Row.Sender || !h.State.Open() || in.Rerouted:
+		return nil
+	case in.reserved() && !h.Facts.Protected:
+		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, reservedText)
+	case in.moved(s, h):
+		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the patient's municipality is not the receiver's any more: a named person must route it")
+	}
+	return nil
 }
 
 func (in Incoming) doubt(why handover.AttentionReason, kind handover.FaultKind, text string) error {
@@ -448,13 +460,10 @@ func (in Incoming) policyStarts() bool {
 	return !in.Feed || known || assessed || f["unit"] != "" && slices.Contains(p.Units, f["unit"])
 }
 
-// factUnreadable is what a mapping makes of a fact that it cannot read (converter stated).
-const factUnreadable = "unreadable"
-
 // unreadableFact reports whether a fact that the policy decides on cannot be read.
 func (in Incoming) unreadableFact() bool {
 	p, f := in.Sender.StartPolicy, in.Content.Facts
-	return p.KnownRecipient && f["knownRecipient"] == factUnreadable || p.AssessedNeed && f["assessedNeed"] == factUnreadable
+	return p.KnownRecipient && f["knownRecipient"] == account.Unreadable || p.AssessedNeed && f["assessedNeed"] == account.Unreadable
 }
 
 // Ahead asks for what Message is known to ask: how the message's handover is found, and

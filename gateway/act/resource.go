@@ -46,7 +46,7 @@ func (d *decision) creates() bool { return d.before.State == "" || d.opening }
 
 // mayBegin reports whether a resource is the stay of a handover that may be new: not after
 // a try that met a conflict.
-func (s *Snapshot) mayBegin(r account.Named) bool { return r.Name == "encounter" && !s.Retry }
+func (s *Snapshot) mayBegin(r account.Named) bool { return r.Name == nameEncounter && !s.Retry }
 
 // resolve gives each resource of a translated message its id and turns the names by which
 // they refer to each other into references.
@@ -94,7 +94,7 @@ func (d *decision) salt(name string) string {
 	own := func(key string) bool {
 		return d.next.Chain == handover.ChainID(d.s.Identity.StableID(d.next.Sender, "chain", key))
 	}
-	if name != "encounter" || d.stay == "" || own(d.stay) || own(number) {
+	if name != nameEncounter || d.stay == "" || own(d.stay) || own(number) {
 		return ""
 	}
 	return "|" + string(d.next.Chain)

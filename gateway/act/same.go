@@ -143,6 +143,12 @@ func contradicts(a, b []number) bool {
 	})
 }
 
+// renumbered reports whether what was filed under one's national numbers is not found under the
+// other's, whatever the numbers are called.
+func renumbered(was, is person) bool {
+	return len(was.national) > 0 && len(is.national) > 0 && !sharesNational(was.national, is.national)
+}
+
 // meet reports whether two lists have a text in common that is not empty.
 func meet(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return s != "" && slices.Contains(b, s) })

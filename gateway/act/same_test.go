@@ -148,6 +148,25 @@ func TestInvariant9_WhoIsTheSame_Pairs(t *testing.T) {
 	}
 }
 
+// TestRenumbered: a number that is only spelled or called otherwise is filed where it was.
+func TestRenumbered(t *testing.T) {
+	of := func(system, value string) person {
+		return personOf(fhir.Obj("resourceType", "Patient", "identifier", []*fhir.Node{fhir.Obj("system", system, "value", value)}))
+	}
+	was := of(fhir.SystemDNR, "52834840170")
+	for _, c := range []struct {
+		is   person
+		want bool
+	}{
+		{of(fhir.SystemDNR, "528348 40170"), false}, {of(fhir.SystemFNR, "52834840170"), false}, {person{}, false},
+		{of(fhir.SystemFNR, "12834840187"), true},
+	} {
+		if renumbered(was, c.is) != c.want {
+			t.Errorf("%+v: %v", c.is.national, !c.want)
+		}
+	}
+}
+
 // TestFolded: how people spell one name.
 func TestFolded(t *testing.T) {
 	for a, b := range map[string]string{

@@ -52,14 +52,11 @@ func Reads(p handover.PartyID, r ledger.Resource) bool {
 // concerns reports whether another party's resource may go on with the handover's patient: the
 // Patient itself, what is about that patient, and what is about none.
 func (v *view) concerns(r ledger.Resource, n *fhir.Node) bool {
-	about := "Patient/" + v.patientID()
-	if r.Type == "Patient" {
-		return "Patient/"+r.ID == about
-	}
-	for _, element := range aboutPatient {
-		if ref := n.Str(element, "reference"); ref != "" {
-			return ref == about
-		}
+	switch {
+	case r.Type == "Patient":
+		return r.ID == v.patientID()
+	case OfPatient(n):
+		return about(n, v.patientID())
 	}
 	return slices.Contains(aboutNobody, r.Type)
 }

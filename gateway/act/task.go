@@ -78,6 +78,7 @@ func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 		if d.event, err = d.taskEvent(e, task, h); err != nil {
 			return err
 		}
+		w.correct(d)
 		return onStatus(d.decide())
 	}
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}

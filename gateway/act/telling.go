@@ -184,9 +184,7 @@ func (d *decision) numberCorrected() bool {
 	if d.correction.Number {
 		return true
 	}
-	before, after := d.patientOf(d.storedTask(false)), d.patientOf(d.taskNow)
-	old, now := d.s.Identity.persons(before), d.s.Identity.persons(after)
-	return len(old) > 0 && len(now) > 0 && !slices.ContainsFunc(old, func(p string) bool { return slices.Contains(now, p) })
+	return renumbered(personOf(d.patientOf(d.storedTask(false))), personOf(d.patientOf(d.taskNow)))
 }
 
 // patientOf is the patient whom a Task names, as the act leaves it; nil for none.

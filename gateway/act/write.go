@@ -200,10 +200,17 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: "act.decideUpdate", Text: "a copy receiver reads and does not change"}
 	}
 	d.event = handover.Event{Name: handover.EventUpdated}
-	if d.correction = w.corrects(); d.correction.Number {
+	w.correct(d)
+	return d.decide()
+}
+
+// correct has a decision know what the write corrects of its patient. Another national number
+// needs a person's eyes; only an update carries that mark.
+func (w Writing) correct(d *decision) {
+	d.correction = w.corrects(d.written)
+	if d.correction.Number && d.event.Name == handover.EventUpdated {
 		d.event.Attention = handover.AttentionChainsMeet
 	}
-	return d.decide()
 }
 
 // decideElsewhere tells the other open handovers in which the writer has what it changed, each
@@ -222,6 +229,7 @@ func (w Writing) decideElsewhere(d *decision) error {
 	for _, h := range others {
 		f := newDecision(d.s, h, ActorOf(w.Party, h), handover.Event{Name: handover.EventUpdated})
 		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
+		w.correct(f)
 		if err := f.decide(); err != nil {
 			return err
 		}

@@ -8,7 +8,8 @@
 //	attach.go    documents of the content that the format has no place for
 //	receipt.go   receipts for the sender of a message
 //	pass.go      messages that go on as they came
-//	text.go      notices and alerts in words
+//	text.go      notices in words
+//	alert.go     alerts in words: what is due, by when and of whom
 package tell
 
 import (
