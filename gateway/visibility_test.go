@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"stafett/access"
@@ -94,6 +95,37 @@ func TestInvariant10_EachHandoverIsToldOfAChange(t *testing.T) {
 		t.Errorf("Bundles before %v, after %v", before, after)
 	}
 	b.balanced()
+}
+
+// TestInvariant9_CorrectedInEachHandover: a Patient's new national number is looked at in every
+// open handover that has the Patient, also where the Task is written with it.
+func TestInvariant9_CorrectedInEachHandover(t *testing.T) {
+	for _, with := range []string{"alone", "with its Task"} {
+		b := newBench(t)
+		r := b.refer()
+		b.referAgain(r)
+		n := b.mustRead(asKommune, "Patient", r.patient)
+		n.Get("identifier").Items[0].Set("value", fhir.Str("12834800126"))
+		w := putWrite(n)
+		if with != "alone" {
+			task := b.mustRead(asKommune, "Task", r.task)
+			task.Set("description", fhir.Str("Rettet fødselsnummer"))
+			w = fhir.Write{Mode: fhir.WriteTransaction, Raw: task.JSON(), Entries: append(w.Entries, putWrite(task).Entries...)}
+		}
+		if _, err := b.g.FHIR.Write(t.Context(), asKommune, w); err != nil {
+			t.Fatal(err)
+		}
+		hs, err := b.store.Handovers(t.Context(), ledger.HandoverFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range hs.Items {
+			if !slices.ContainsFunc(h.Attentions, func(a handover.Attention) bool { return a.Reason == handover.AttentionChainsMeet }) {
+				t.Errorf("%s: nobody looks at the handover to %s", with, h.Receiver)
+			}
+		}
+		b.balanced()
+	}
 }
 
 // TestInvariant10_VersionsFromBeforeAccess: a receiver reads a resource from the version that
