@@ -21,6 +21,9 @@ func MadeAnew(s *Snapshot, by Person, d ledger.Delivery) (*Plan, error) {
 	if !TakesPart(d.Receiver, h) {
 		return nil, &handover.Fault{Kind: handover.FaultConflict, Op: "act.MadeAnew", Text: "its receiver takes no part in the handover any more: close it"}
 	}
+	if s.takenBack(d) {
+		return nil, &handover.Fault{Kind: handover.FaultConflict, Op: "act.MadeAnew", Text: "what it tells was taken back meanwhile: close it"}
+	}
 	from := Counterpart(h, d.Receiver)
 	a := newDecision(s, h, ActorOf(from, h), handover.Event{Name: d.Event})
 	a.next, a.message = h, d.Message
@@ -36,6 +39,14 @@ func MadeAnew(s *Snapshot, by Person, d ledger.Delivery) (*Plan, error) {
 	by.ended(s, &told, ledger.DeliverySuperseded, "made anew")
 	return &Plan{Handover: h, Tellings: []Telling{t}, Unit: ledger.Unit{Deliveries: []ledger.Delivery{told},
 		Audit: []ledger.Audit{by.operated(s, "made anew", ledger.Audit{Delivery: d.ID, Handover: d.Handover, Message: d.Message})}}}, nil
+}
+
+// takenBack reports whether a later message to the same receiver ends what a notice tells.
+func (s *Snapshot) takenBack(notice ledger.Delivery) bool {
+	sent, _ := s.Sent.Get(notice.Handover)
+	return noticeEndedBy[notice.Event] != "" && slices.ContainsFunc(sent, func(d ledger.Delivery) bool {
+		return d.Receiver == notice.Receiver && d.Order > notice.Order && (d.Event == noticeEndedBy[notice.Event] || d.Event == handover.EventVoided)
+	})
 }
 
 // saidBy is all that belongs to a handover of what a party wrote, as if an act wrote it now.

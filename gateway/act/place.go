@@ -253,7 +253,7 @@ func (in Incoming) addressed(h handover.Handover) bool {
 	case h.Sender, h.Receiver:
 		return true
 	}
-	return slices.Contains(h.Copies, in.Receiver)
+	return false
 }
 
 // moved reports whether the message names another place of residence than the one before,

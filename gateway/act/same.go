@@ -176,8 +176,11 @@ func (s *Snapshot) patientOf(h handover.Handover) *fhir.Node {
 // handover of nobody, contradict nothing.
 func (s *Snapshot) sameAs(h handover.Handover, told *fhir.Node, from handover.PartyID) sameness {
 	known := s.patientOf(h)
-	if known == nil || told == nil {
+	switch {
+	case told == nil:
 		return sameness{same: true}
+	case known == nil:
+		return sameness{same: h.State.Open()} // a closed one of nobody is not this patient's
 	}
 	was, is := personOf(known), personOf(told)
 	bySender := from == h.Sender

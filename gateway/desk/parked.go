@@ -233,6 +233,9 @@ func (g *Desk) Resend(ctx context.Context, c access.Caller, id handover.Delivery
 	if d.Handover == "" && d.Purpose == ledger.PurposeTell && d.State == ledger.DeliveryRefused {
 		return d, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "the receiver refused its sender's own message: another one is its sender's to send"}
 	}
+	if h, err := g.k.Ledger.Handover(ctx, d.Handover); d.Handover != "" && (err != nil || h.Facts.AccessEnded && d.Receiver == h.Receiver) {
+		return d, cmp.Or[error](err, &handover.Fault{Kind: handover.FaultConflict, Op: "desk.Resend", Text: "its receiver was the wrong one and is told nothing more: close it"})
+	}
 	var sent ledger.Delivery
 	err = g.commit(ctx, func(s *act.Snapshot) (plan *act.Plan) {
 		plan, sent = act.Resent(s, person(c), d, g.k.Rules[d.Wire].NewID)

@@ -100,7 +100,10 @@ func giver(dir *directory.Directory, env *adapters.Envelope, r act.Receipting) b
 		env.Receiver = env.Copies[at]
 	case !r.AsReceiver:
 		return false
-	case p.HER+p.OrgNumber != "" && env.Receiver.HER+env.Receiver.HERService+env.Receiver.OrgNumber != "":
+	case env.Receiver.HER+env.Receiver.HERService+env.Receiver.OrgNumber == "":
+	case p.HER+p.OrgNumber == "":
+		return false // the message named somebody else, and that is not who gave it
+	default:
 		env.Receiver = adapters.Address{HER: p.HER, OrgNumber: p.OrgNumber, Name: p.Name}
 	}
 	return true
