@@ -431,3 +431,76 @@ func TestTold_WhatAMessageLeavesOutStillHolds(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestRouteAndProtection_HoldUntilAPersonAnswers: what a later message leaves out does not take
+// back what an earlier one said of protection or residence.
+func TestRouteAndProtection_HoldUntilAPersonAnswers(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	b.receiptAll()
+	protect := b.must(b.hl7(strings.Replace(adt{trigger: "A08", id: "M2", visit: "V1"}.String(), "PD1||||||||||||N", "PD1||||||||||||Y", 1)))
+	later := b.must(b.hl7(strings.Replace(adt{trigger: "A16", id: "M3", visit: "V1"}.String(), "PD1||||||||||||N\r", "", 1)))
+	for _, a := range []adapters.Answer{protect, later} {
+		b.parkedOn(a.Message, handover.AttentionReceiverMayBeWrong)
+	}
+	if _, err := b.g.Reroute(t.Context(), forSykehus, protect.Message, kommune); err != nil {
+		t.Fatal(err)
+	}
+	if b.hasAttention(handover.AttentionReceiverMayBeWrong) {
+		t.Error("a person has answered, and it is still asked")
+	}
+	if m, err := b.g.Reprocess(t.Context(), forSykehus, later.Message); err != nil || m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s, %v", m.Disposition, err)
+	}
+	b.balanced()
+}
+
+// TestInvariant3_TwoAnswersAreNone: wherever in a message the second one stands.
+func TestInvariant3_TwoAnswersAreNone(t *testing.T) {
+	for name, text := range map[string]string{
+		"in one text":   "SVAR=KAN_MOTTA;DATO=2026-03-03\nSVAR=KAN_IKKE_MOTTA;DATO=UKJENT",
+		"in the remark": "SVAR=KAN_MOTTA;DATO=2026-03-03</TekstNotatInnhold><Merknad>SVAR=KAN_IKKE_MOTTA;DATO=UKJENT</Merknad><!--",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			note := strings.Replace(notat("n1", b.ready("V1"), text), "<!--</TekstNotatInnhold>", "", 1)
+			b.must(b.kith(note))
+			b.state(handover.StateReceived, sykehus)
+			b.attention(handover.AttentionAnswerNeedsReading)
+			b.balanced()
+		})
+	}
+}
+
+// TestInvariant7_DeadAndThenNot: what was told of a death is not taken back by itself, and a
+// person is asked.
+func TestInvariant7_DeadAndThenNot(t *testing.T) {
+	b := newBench(t)
+	b.ready("V1")
+	b.must(b.hl7(dead(adt{trigger: "A03", id: "M2", visit: "V1"})))
+	a := b.must(b.hl7(adt{trigger: "A03", id: "M3", visit: "V1"}.String()))
+	if m := b.message(a.Message); m.Disposition != ledger.DispositionParked || m.Contact == "" {
+		t.Errorf("%s %q", m.Disposition, m.Contact)
+	}
+	b.balanced()
+}
+
+// TestInvariant10_NothingOfAnotherPatient: a resource that is written into a handover and
+// names another patient is refused, whatever it is based on.
+func TestInvariant10_NothingOfAnotherPatient(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	stranger := b.mustPost(asInstitusjon, somePatient)
+	for name, resource := range map[string]string{
+		"subject": `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + stranger + `"},"basedOn":[{"reference":"ServiceRequest/` + r.request + `"}]}`,
+		"focus":   `{"resourceType":"Observation","status":"final","code":{"text":"x"},"focus":[{"reference":"Patient/` + stranger + `"}],"basedOn":[{"reference":"ServiceRequest/` + r.request + `"}]}`,
+	} {
+		if _, err := b.post(asInstitusjon, resource); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	own := b.mustPost(asInstitusjon, `{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"12034800241"}],"name":[{"family":"Myrvang","given":["Solveig"]}],"birthDate":"1948-03-12"}`)
+	b.mustPost(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+own+`"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`)
+	b.balanced()
+}

@@ -143,6 +143,22 @@ func (d *decision) planWhatFollows() {
 	d.next = f.next
 }
 
+// planResolved ends an attention that the decision answered; nothing where it is not open.
+func (d *decision) planResolved(reason handover.AttentionReason) {
+	if !slices.ContainsFunc(d.next.Attentions, func(a handover.Attention) bool { return a.Reason == reason }) {
+		return
+	}
+	f := newDecision(d.s, d.next, handover.Actor{Role: handover.RoleSystem}, handover.Event{Name: handover.EventAttentionResolved, Attention: reason})
+	f.message, f.outer = d.message, &d.view
+	effects, err := f.judge()
+	d.s.Fail(err)
+	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
+	f.taskNow = d.taskNow
+	f.planEffects(effects)
+	d.plan.add(f.plan)
+	d.next = f.next
+}
+
 // planEffects turns effects into rows and tellings. Those about the handover that this
 // decision opens come after the one that opens it.
 func (d *decision) planEffects(effects []handover.Effect) {

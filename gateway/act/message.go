@@ -1,6 +1,7 @@
 package act
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -93,10 +94,42 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 		// No other time stands in for one that a person can ask for.
 		return d, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.decide", Text: "a time that decides cannot be read", Path: at}
 	}
-	if err := d.opens(p); err != nil {
+	if err := cmp.Or(in.timely(p), in.alive(p), d.opens(p)); err != nil {
 		return d, err
 	}
-	return d, d.decide()
+	if err := d.decide(); err != nil {
+		return d, err
+	}
+	if in.Rerouted {
+		d.planResolved(handover.AttentionReceiverMayBeWrong)
+	}
+	return d, nil
+}
+
+// timely holds what takes back to what was before it: a cancellation that waited does not undo
+// what happened after it.
+func (in Incoming) timely(p placed) error {
+	if !in.Again || in.Person != "" || !slices.Contains(undoes, p.event.Name) {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, in.Content.Facts["occurredAt"])
+	f := p.before.Facts
+	for _, undone := range []time.Time{f.AdmittedAt, f.ReadyAt, f.DischargedAt} {
+		if err == nil && at.Before(undone) {
+			return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.timely", Text: "the message takes back what happened after it"}
+		}
+	}
+	return nil
+}
+
+// alive asks a person about a stay that goes on after its patient was reported dead: what was
+// told cannot be taken back by itself.
+func (in Incoming) alive(p placed) error {
+	if p.before.Next.None != handover.NoneDied || p.event.Name == handover.EventDied || in.Row.Sender != p.before.Sender ||
+		slices.Contains(follows, p.event.Name) && in.Content.Facts["died"] != "false" {
+		return nil
+	}
+	return &handover.Fault{Kind: handover.FaultIllegal, Op: "act.alive", Text: "the patient was reported dead, and the message says otherwise"}
 }
 
 // notAllowed are the faults of an event that the handover's state, or the actor's part in

@@ -109,6 +109,47 @@ func (w Writing) together(s *Snapshot, task *Entry, h handover.Handover) error {
 	return nil
 }
 
+// aboutOne holds what is written into a handover to its patient, wherever a resource names one:
+// its parties read it.
+func (w Writing) aboutOne(s *Snapshot, task *Entry, h handover.Handover) error {
+	if h.ID == "" {
+		return nil
+	}
+	v := view{s: s, next: h}
+	if task != nil {
+		v.taskNow = task.Resource
+	}
+	patient := v.patientID()
+	for _, e := range w.which((*Entry).writes) {
+		for _, ref := range LocalReferences(e.Resource) {
+			if patient != "" && e.Type != "Task" && e.Type != "Patient" && isPatient(ref) && ref.ID != patient && !w.samePatient(s, patient, ref.ID) {
+				return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.aboutOne", Path: e.Type, Text: "the resource names another patient than the handover that it is written into"}
+			}
+		}
+	}
+	return nil
+}
+
+// samePatient reports whether two Patients are one person's, each in its party's own words.
+func (w Writing) samePatient(s *Snapshot, a, b string) bool {
+	known, told := w.patient(s, a), w.patient(s, b)
+	return !s.Complete() || known != nil && told != nil && isSame(personOf(known), personOf(told), false)
+}
+
+// patient is a Patient as the write leaves it; nil for none.
+func (w Writing) patient(s *Snapshot, id string) *fhir.Node {
+	for i := range w.Entries {
+		if e := &w.Entries[i]; e.Type == "Patient" && e.ID == id && e.writes() {
+			return e.Resource
+		}
+	}
+	r, found := s.Resources.Get(ledger.ResourceKey{Type: "Patient", ID: id})
+	if !found || r.Deleted {
+		return nil
+	}
+	return s.Parse(r)
+}
+
 // within reports whether an entry's resource, or one that it refers to, is part of h.
 func (s *Snapshot) within(e *Entry, h handover.Handover) bool {
 	in := func(r ledger.Resource) bool {

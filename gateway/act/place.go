@@ -231,12 +231,19 @@ func (in Incoming) stillFor(s *Snapshot, h handover.Handover) error {
 		return in.doubt(handover.AttentionChainsMeet, handover.FaultAmbiguous, "the message is not addressed to the other party of the handover that it refers to")
 	case h.Sender != in.Row.Sender || !h.State.Open() || in.Rerouted:
 		return nil
+	case slices.ContainsFunc(h.Attentions, asksForReceiver):
+		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "a named person must first say whether the receiver is the right one")
 	case in.reserved() && !h.Facts.Protected:
 		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, reservedText)
 	case in.moved(s, h):
 		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the patient's municipality is not the receiver's any more: a named person must route it")
 	}
 	return nil
+}
+
+// asksForReceiver: nothing more is sent until a person has routed what raised it, or resolved it.
+func asksForReceiver(a handover.Attention) bool {
+	return a.Reason == handover.AttentionReceiverMayBeWrong
 }
 
 func (in Incoming) doubt(why handover.AttentionReason, kind handover.FaultKind, text string) error {

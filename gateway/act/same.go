@@ -46,7 +46,9 @@ func personOf(patient *fhir.Node) person {
 			p.families = append(p.families, family)
 		}
 		for _, given := range name.Each("given") {
-			p.givens = append(p.givens, folded(given.Str()))
+			for _, word := range strings.FieldsFunc(given.Str(), func(r rune) bool { return unicode.IsSpace(r) || r == '-' }) {
+				p.givens = append(p.givens, folded(word))
+			}
 		}
 	}
 	for _, a := range patient.Each("address") {
@@ -94,7 +96,8 @@ type sameness struct {
 //
 // Same is: a shared number; else, where no national number contradicts, birth date and family
 // name; else, by the sender, birth date and one more mark. Of two different national numbers
-// the sender's given names must agree too: twins share the rest.
+// the sender's given names must agree too: twins share the rest. Where no number is shared, two
+// given names, or sexes, that differ are two people's.
 func isSame(known, told person, bySender bool) bool {
 	switch {
 	case sharesNational(known.national, told.national), bySender && shares(known.local, told.local):
@@ -102,8 +105,10 @@ func isSame(known, told person, bySender bool) bool {
 		if !bySender || !known.bornWith(told) || !meet(known.givens, told.givens) {
 			return false
 		}
-	case known.bornWith(told) && meet(known.families, told.families):
-	case bySender && known.bornWith(told) && known.marked(told):
+	case !known.bornWith(told) || known.sexed(told) || apart(known.givens, told.givens):
+		return false
+	case meet(known.families, told.families):
+	case bySender && known.marked(told):
 	default:
 		return false
 	}
@@ -111,6 +116,20 @@ func isSame(known, told person, bySender bool) bool {
 }
 
 func (p person) bornWith(o person) bool { return p.birthDate != "" && p.birthDate == o.birthDate }
+
+// sexed reports whether two are said to be of different sexes.
+func (p person) sexed(o person) bool { return p.sex != "" && o.sex != "" && p.sex != o.sex }
+
+// apart reports whether two are called by given names that have nothing in common; a short form
+// is one that another begins with.
+func apart(a, b []string) bool {
+	const shortest = 3
+	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool {
+			return x == y || min(len(x), len(y)) >= shortest && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x))
+		})
+	})
+}
 
 // marked reports whether two have one more mark in common beside the birth date.
 func (p person) marked(o person) bool {

@@ -57,6 +57,9 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 			return nil, err
 		}
 	}
+	if err := w.aboutOne(s, task, h); err != nil {
+		return nil, err
+	}
 	d := &decision{view: view{s: s, next: h}, message: w.Message}
 	if task != nil {
 		d.taskNow = task.Resource

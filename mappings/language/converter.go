@@ -404,9 +404,12 @@ var answerPattern = regexp.MustCompile(`^SVAR=(?:(KAN_MOTTA|KAN_IKKE_MOTTA);DATO
 
 // parseAnswerLine reads the first line of text in the structured convention
 // "SVAR=KAN_MOTTA;DATO=2026-11-25" or "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT". day is empty
-// when unknown; ok is false for anything else, also a yes without a day.
+// when unknown; ok is false for anything else, also a yes without a day, and for two answers.
 func parseAnswerLine(text string) (answer, day string, ok bool) {
-	line, _, _ := strings.Cut(text, "\n")
+	line, rest, _ := strings.Cut(text, "\n")
+	if strings.Contains(rest, "SVAR=") {
+		return "", "", false // two answers are none
+	}
 	m := answerPattern.FindStringSubmatch(strings.TrimSuffix(line, "\r"))
 	if m == nil {
 		return "", "", false
