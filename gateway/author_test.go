@@ -52,3 +52,19 @@ func TestWrite_NamesEveryDeviation(t *testing.T) {
 		t.Errorf("%v: %+v", err, all)
 	}
 }
+
+// TestAuthor_NobodySpeaksForAnotherParty: neither in a Communication nor in a request.
+func TestAuthor_NobodySpeaksForAnotherParty(t *testing.T) {
+	b := newBench(t)
+	for who, refused := range map[string]bool{"80002": false, "80003": true} {
+		name := `{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"` + who + `"}}`
+		for _, text := range []string{
+			`{"resourceType":"Communication","status":"completed","sender":` + name + `}`,
+			`{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"display":"x"},"requester":` + name + `}`,
+		} {
+			if _, err := b.post(asKommune, text); (err != nil) != refused {
+				t.Errorf("%s: %v", who, err)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package fhirdoor
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,11 +50,7 @@ func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
 	if e.Resource == nil || e.Matched {
 		return nil
 	}
-	author := t.caller.Party
-	if e.Current.Author != "" {
-		author = e.Current.Author
-	}
-	if err := stampMeta(e, author); err != nil {
+	if err := stampMeta(e, author(t, e)); err != nil {
 		return err
 	}
 	if e.Type == "Task" {
@@ -115,7 +112,20 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + ".agent", Text: "an agent is the caller, by its identifier, or a resource of the caller's own"}
 		}
 	}
+	element, speaks := speakers[e.Type]
+	id := e.Resource.At(element, "identifier")
+	if party, known := s.PartyNamed(id.Str("system"), id.Str("value")); speaks && known && party != author(t, e) {
+		return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + "." + element, Text: "this party speaks for itself"}
+	}
 	return nil
+}
+
+// speakers are the elements by which a resource says who speaks in it.
+var speakers = map[string]string{"Communication": "sender", "ServiceRequest": "requester", "CommunicationRequest": "sender", "DeviceRequest": "requester"}
+
+// author is whose the resource is.
+func author(t *writing, e *act.Entry) handover.PartyID {
+	return cmp.Or(e.Current.Author, t.caller.Party)
 }
 
 // isOwn reports whether a reference names the caller, or what the caller wrote.
