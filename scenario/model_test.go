@@ -13,7 +13,7 @@ import (
 // model's to say when it comes to it: any part of a sequence is a sequence.
 type step struct {
 	kind string
-	slot int // of the patients
+	slot int // of the patients; from slots on, of the referrals
 }
 
 // stay is what the model knows of one patient's stay: what the hospital last said, and what
@@ -51,6 +51,8 @@ type sequence struct {
 	stays [slots]*stay
 	ended []*stay // whose number another patient's stay has now
 	told  int
+
+	referrals [referrals]*referral
 }
 
 // slots are the patients of a sequence: two with the same stay number at two facilities of
@@ -70,6 +72,9 @@ func newSequence(w *world, run int) *sequence {
 		house := []string{hospital, hospital, otherHouse}[slot]
 		s.stays[slot] = &stay{person: p, serial: serial, house: house, facility: []string{"NORDVIK", "NORDVIK2", ""}[slot], number: fmt.Sprintf("V%d", run),
 			numbers: []string{p.number}, kommune: []string{"9911", "9912"}[(run/3+slot)%2], unit: "SLAG", state: "none", clock: base, mayKnow: map[string]bool{house: true}}
+	}
+	for i := range s.referrals {
+		s.referrals[i] = newReferral(run, i)
 	}
 	return s
 }
@@ -405,6 +410,12 @@ func typeOf(raw string) string {
 // play runs the steps and then asks everything once more.
 func (s *sequence) play(steps []step) error {
 	for i, st := range steps {
+		if st.slot >= slots {
+			if err := s.playReferral(st); err != nil {
+				return fmt.Errorf("step %d, %s of referral %d: %w", i+1, st.kind, st.slot, err)
+			}
+			continue
+		}
 		y := s.stays[st.slot]
 		k, known := kinds[st.kind]
 		if !known {
@@ -428,6 +439,11 @@ func (s *sequence) play(steps []step) error {
 	if err := s.strangers(); err != nil {
 		return err
 	}
+	for _, r := range s.referrals {
+		if err := s.referralStrangers(r); err != nil {
+			return err
+		}
+	}
 	s.w.forget(s)
 	return nil
 }
@@ -435,15 +451,23 @@ func (s *sequence) play(steps []step) error {
 // script makes the n-th sequence of a seed: 3 to 12 steps that mostly follow one another.
 func script(seed, n uint64) []step {
 	r := rand.New(rand.NewPCG(seed, n))
-	model := [slots]string{"none", "none", "none"}
+	model := [slots + referrals]string{"none", "none", "none", "none", "none"}
 	var out []step
 	for range 3 + r.IntN(10) {
 		slot := 0
-		switch r.IntN(6) {
+		switch r.IntN(10) {
 		case 0:
 			slot = 1
 		case 1, 2:
 			slot = 2
+		case 3, 4, 5:
+			slot = slots
+		case 6:
+			slot = slots + 1
+		}
+		if slot >= slots {
+			out = append(out, referralStep(r, slot, &model[slot])...)
+			continue
 		}
 		var fitting []string
 		for _, name := range names {

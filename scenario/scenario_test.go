@@ -1,4 +1,4 @@
-// Package scenario plays random sequences of what hospitals and municipalities do over the
+// Package scenario plays random sequences of what hospitals, municipalities and institutions do over the
 // gateway's wires, from outside: the binary as a process, everybody's systems as servers,
 // messages that none of its encoders made. A model says who must know what, and who must not.
 package scenario
@@ -42,7 +42,11 @@ func TestScenarios_EverybodyKnowsWhatTheyMust(t *testing.T) {
 		many = 60
 	}
 	if *kindFlag != "" {
-		names = append(names, *kindFlag)
+		if _, ok := referralKinds[*kindFlag]; ok {
+			referralNames = append(referralNames, *kindFlag)
+		} else {
+			names = append(names, *kindFlag)
+		}
 	}
 	t.Logf("-scenario.seed=%d -scenario.sequences=%d", seed, many)
 	w := newWorld(t)

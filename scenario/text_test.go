@@ -66,6 +66,21 @@ parties:
     services: [{name: inntak, her: "90401", wire: fhir, url: {{SOLHEIM_URL}}, takes: ["*"]}]
     contacts: [{name: Inntaksteam, service: inntak}]
     credentials: [{token: {{SOLHEIM_TOKEN}}}]
+  - id: vestvik-kommune
+    name: Vestvik kommune
+    type: municipality
+    her: "90005"
+    kommunenummer: ["9913"]
+    services: [{name: tildeling, her: "90501", wire: fhir, url: {{VESTVIK_URL}}, takes: ["*"]}]
+    contacts: [{name: Vakttelefon, service: tildeling}]
+    credentials: [{token: {{VESTVIK_TOKEN}}}]
+  - id: fjordheim-rehab
+    name: Fjordheim rehabilitering
+    type: institution
+    her: "90006"
+    services: [{name: inntak, her: "90601", wire: fhir, url: {{FJORDHEIM_URL}}, takes: ["*"]}]
+    contacts: [{name: Inntaksteam, service: inntak}]
+    credentials: [{token: {{FJORDHEIM_TOKEN}}}]
 `
 
 const hl7Ack = "MSH|^~\\&|EPJ|NORDVIK|STAFETT||{{NOW}}||ACK|{{ID}}|P|2.5||||||UNICODE UTF-8\rMSA|AA|{{ORIGINAL}}\r"

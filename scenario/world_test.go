@@ -31,9 +31,11 @@ const (
 	municipality = "sandvik-kommune" // KITH, svarlinje-1, kommunenummer 9911
 	neighbour    = "innvik-kommune"  // KITH, answers in free text, kommunenummer 9912
 	institution  = "solheim-rehab"   // FHIR
+	remote       = "vestvik-kommune" // FHIR
+	fellow       = "fjordheim-rehab" // FHIR
 )
 
-var parties = []string{hospital, otherHouse, municipality, neighbour, institution}
+var parties = []string{hospital, otherHouse, municipality, neighbour, institution, remote, fellow}
 
 // patience bounds every wait; nothing takes that long unless it is lost.
 const patience = 30 * time.Second
@@ -130,6 +132,9 @@ func (w *world) forget(s *sequence) {
 			b.mu.Unlock()
 		}
 	}
+	for _, r := range s.referrals {
+		w.forgetReferral(r)
+	}
 }
 
 func (w *world) fault(format string, args ...any) {
@@ -163,7 +168,7 @@ func newWorld(t *testing.T) *world {
 	for _, p := range parties {
 		name := strings.ToUpper(p[:strings.Index(p, "-")])
 		values[name+"_TOKEN"] = w.secret(t, dir, p)
-		if p == institution {
+		if onFHIR[p] != "" {
 			values[name+"_URL"] = w.serveHTTP(t, w.takeFHIR(p))
 		} else if p != hospital {
 			values[name+"_URL"] = w.serveHTTP(t, w.takeKITH(p))
@@ -355,7 +360,7 @@ func (w *world) sendHL7(raw string) (string, error) {
 	return hl7Field(answer, "MSA", 1), err
 }
 
-func (w *world) request(method, path, as, contentType string, body string) (int, []byte, error) {
+func (w *world) request(method, path, as, contentType, body string, headers ...string) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, w.http+path, strings.NewReader(body))
@@ -365,6 +370,9 @@ func (w *world) request(method, path, as, contentType string, body string) (int,
 	req.Header.Set("Authorization", "Bearer "+w.token[as])
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
