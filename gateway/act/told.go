@@ -198,14 +198,15 @@ func (d *decision) other(p handover.PartyID, c *stand, ref string) *fhir.Node {
 	return d.s.Parse(r)
 }
 
-// receivers are the elements of a Task that its receiver says, and no one else.
-var receivers = []string{"executionPeriod", "output", "statusReason"}
+// receivers are the elements of a Task that its receiver says, and no one else; notes are
+// everybody's.
+var receivers = []string{"executionPeriod", "output", "statusReason", "location", "relevantHistory"}
 
 // taskFor is what of a Task is told to one of its parties: to the sender what the receiver says.
 func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 	n := fhir.Obj("resourceType", "Task")
 	for _, m := range task.Clone().Members {
-		if slices.Contains(receivers, m.Name) == toSender && m.Name != "resourceType" {
+		if (slices.Contains(receivers, m.Name) == toSender || m.Name == "note") && m.Name != "resourceType" {
 			n.Set(m.Name, m.Value)
 		}
 	}

@@ -227,6 +227,9 @@ func (w Writing) decideElsewhere(d *decision) error {
 				others = append(others, h)
 			}
 			written[h.ID] = append(written[h.ID], e.Resource)
+			stored := d.plan.Unit.Resource(e.Type, e.ID)
+			v := view{s: d.s, next: h}
+			stored.Grants = ledger.Union(stored.Grants, v.grants()...)
 		}
 	}
 	for _, h := range others {
@@ -241,6 +244,19 @@ func (w Writing) decideElsewhere(d *decision) error {
 	return nil
 }
 
+// why are the grants by which an entry is of handovers: its own, and of what is new those of one
+// resource that it refers to and that the act's handover has as well.
+func (w Writing) why(d *decision, e *Entry) []ledger.Grant {
+	out := slices.Clone(e.Current.Grants)
+	for _, ref := range slices.DeleteFunc(LocalReferences(e.Resource), isPatient) {
+		r, _ := d.s.Resources.Get(ref)
+		if e.Current.Version == 0 && slices.Contains(r.Grants, ledger.Grant{Party: w.Party, Handover: d.next.ID}) {
+			out = append(out, r.Grants...)
+		}
+	}
+	return out
+}
+
 // elsewhere are the open handovers beside the act's own in which the writer has what the entry
 // changes.
 func (w Writing) elsewhere(d *decision, e *Entry) []handover.Handover {
@@ -248,8 +264,9 @@ func (w Writing) elsewhere(d *decision, e *Entry) []handover.Handover {
 		return nil // it says what was stored, or is one handover's own
 	}
 	var out []handover.Handover
-	for _, g := range e.Current.Grants {
-		if g.Party != w.Party || g.Handover == "" || g.Handover == d.next.ID {
+	for _, g := range w.why(d, e) {
+		listed := slices.ContainsFunc(out, func(h handover.Handover) bool { return h.ID == g.Handover })
+		if listed || g.Party != w.Party || g.Handover == "" || g.Handover == d.next.ID {
 			continue
 		}
 		if h, _ := d.s.Handovers.Get(g.Handover); h.State.Open() && ActorOf(w.Party, h).Role != handover.RoleCopy {
