@@ -98,7 +98,9 @@ type bench struct {
 	at    time.Time
 	path  string
 	close func()
-	held  int // how much of what the hospital was sent was held to the standard
+	// receipted are the messages that the municipality has receipted.
+	receipted map[string]bool
+	held      int // how much of what the hospital was sent was held to the standard
 	// wrap stands between the gateway and its store, codec in the place of HL7 v2's, where
 	// a test sets them; edit changes the directory's text. All are read when it opens.
 	wrap  func(ledger.Store) ledger.Store
@@ -221,12 +223,14 @@ func (b *bench) wellFormed() {
 // receiptAll lets the municipality receipt everything that it was sent, until nothing more comes.
 func (b *bench) receiptAll() {
 	b.t.Helper()
-	done := map[string]bool{}
+	if b.receipted == nil {
+		b.receipted = map[string]bool{}
+	}
 	for range 10 {
 		b.deliver()
 		for _, o := range b.out.to(kommune) {
-			if o.Type != "APPREC" && o.Type != "transaction" && !done[o.ID] {
-				done[o.ID] = true
+			if o.Type != "APPREC" && o.Type != "transaction" && !b.receipted[o.ID] {
+				b.receipted[o.ID] = true
 				b.must(b.kith(appRec(o, "1")))
 			}
 		}
