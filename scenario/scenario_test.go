@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seedFlag = flag.Uint64("scenario.seed", 0, "seed of the sequences; 0 draws one")
+	seedFlag = flag.Uint64("scenario.seed", 1, "seed of the sequences; 0 draws one")
 	onlyFlag = flag.Int("scenario.only", -1, "the one sequence to play")
 	manyFlag = flag.Int("scenario.sequences", 0, "how many; 0: 60")
 	kindFlag = flag.String("scenario.kind", "", "also this kind, although it is listed as not yet right")
