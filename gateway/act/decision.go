@@ -132,15 +132,7 @@ func (d *decision) planWhatFollows() {
 	if !ok {
 		return
 	}
-	f := newDecision(d.s, d.next, actor, event)
-	f.message, f.outer = d.message, &d.view
-	effects, err := f.judge()
-	d.s.Fail(err)
-	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
-	f.planTask(d.taskNow.Clone())
-	f.planEffects(effects)
-	d.plan.add(f.plan)
-	d.next = f.next
+	d.planFurther(actor, event, func(f *decision) { f.planTask(d.taskNow.Clone()) })
 }
 
 // planResolved ends an attention that the decision answered; nothing where it is not open.
@@ -148,12 +140,19 @@ func (d *decision) planResolved(reason handover.AttentionReason) {
 	if !slices.ContainsFunc(d.next.Attentions, func(a handover.Attention) bool { return a.Reason == reason }) {
 		return
 	}
-	f := newDecision(d.s, d.next, handover.Actor{Role: handover.RoleSystem}, handover.Event{Name: handover.EventAttentionResolved, Attention: reason})
+	resolved := handover.Event{Name: handover.EventAttentionResolved, Attention: reason}
+	d.planFurther(handover.Actor{Role: handover.RoleSystem}, resolved, func(f *decision) { f.taskNow = d.taskNow })
+}
+
+// planFurther plans one more event on the same handover in the same transaction; task gives the
+// further decision its Task before its effects are planned.
+func (d *decision) planFurther(actor handover.Actor, event handover.Event, task func(*decision)) {
+	f := newDecision(d.s, d.next, actor, event)
 	f.message, f.outer = d.message, &d.view
 	effects, err := f.judge()
 	d.s.Fail(err)
 	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
-	f.taskNow = d.taskNow
+	task(f)
 	f.planEffects(effects)
 	d.plan.add(f.plan)
 	d.next = f.next

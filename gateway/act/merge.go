@@ -5,26 +5,18 @@ import (
 
 	"stafett/fhir"
 	"stafett/handover"
-	"stafett/ledger"
 )
 
 // placeMerged places a merge of two records: in the open handover of the numbers that stay,
 // else of those that they replace, whose patient the sender says it is. Where both have
 // chains a named person must put them together (invariant 9). Without any it is of a feed.
 func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
-	var found []handover.Handover
-	for _, person := range append(s.Identity.persons(in.patient()), s.Identity.replaced(in.patient())...) {
-		hs, _ := s.Keys.Get(Key{Kind: ledger.KeyPatient, Value: person})
-		for _, h := range in.own(hs) {
-			if h.State.Open() {
-				found = append(found, h)
-			}
-		}
-	}
+	patient := in.patient()
+	found := in.openOf(s, append(s.Identity.persons(patient), s.Identity.replaced(patient)...))
 	if len(found) == 0 {
 		return p, errNoHandover
 	}
-	p.before, p.correction = found[0], s.sameAs(found[0], in.patient(), in.Row.Sender).correction
+	p.before, p.correction = found[0], s.sameAs(found[0], patient, in.Row.Sender).correction
 	if slices.ContainsFunc(found, func(h handover.Handover) bool { return h.Chain != p.before.Chain }) {
 		p.event.Attention = handover.AttentionChainsMeet
 	}

@@ -145,9 +145,9 @@ func pick(hs []handover.Handover) (handover.Handover, bool) {
 // ofStay are the handovers of the message's stay. One that is closed gives its number to the
 // next patient; one that was registered in error, to the same one too.
 func (in Incoming) ofStay(s *Snapshot) []handover.Handover {
-	begins := slices.Contains(begins, in.Content.Event)
+	beginning := slices.Contains(begins, in.Content.Event)
 	return slices.DeleteFunc(in.underStay(s), func(h handover.Handover) bool {
-		return begins && h.State == handover.StateVoided ||
+		return beginning && h.State == handover.StateVoided ||
 			!h.State.Open() && !s.sameAs(h, in.patient(), in.Row.Sender).same
 	})
 }
@@ -190,8 +190,13 @@ func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 
 // openOfPatient are the open handovers of the message's patient in which the sender takes part.
 func (in Incoming) openOfPatient(s *Snapshot) []handover.Handover {
+	return in.openOf(s, s.Identity.persons(in.patient()))
+}
+
+// openOf are the sender's open handovers under any of the keys of a person.
+func (in Incoming) openOf(s *Snapshot, persons []string) []handover.Handover {
 	var open []handover.Handover
-	for _, person := range s.Identity.persons(in.patient()) {
+	for _, person := range persons {
 		hs, _ := s.Keys.Get(Key{Kind: ledger.KeyPatient, Value: person})
 		for _, h := range in.own(hs) {
 			if h.State.Open() {
