@@ -164,3 +164,42 @@ func TestWrite_WhatNobodyElseReadsIsSaid(t *testing.T) {
 	b.mustRead(asInstitusjon, "Observation", r.Entries[0].ID)
 	b.balanced()
 }
+
+// TestInvariant10_WhoGivesCareSaysNotWhichHandover: an observation that names first who made it
+// goes where its patient is; who gives care in two handovers is told changed in both.
+func TestInvariant10_WhoGivesCareSaysNotWhichHandover(t *testing.T) {
+	b := newBench(t)
+	doctor := b.mustPost(asKommune, `{"resourceType":"Practitioner","name":[{"family":"Lege"}]}`)
+	var patients []string
+	owners := map[string]access.Caller{"80301": asInstitusjon, "80401": {Kind: access.CallerParty, Party: "fjordgloett-rehabilitering"}}
+	for i, owner := range []string{"80301", "80401"} {
+		patient := b.mustPost(asKommune, strings.Replace(somePatient, `"1"`, fmt.Sprintf(`"%d"`, i), 1))
+		patients = append(patients, patient)
+		request := strings.Replace(ask("Patient/"+patient, owner), `"intent":"order","subject"`, `"intent":"order","requester":{"reference":"Practitioner/`+doctor+`"},"subject"`, 1)
+		if _, err := b.writeBundle(asKommune, request); err != nil {
+			t.Fatal(err)
+		}
+		b.deliver()
+	}
+	seen := b.mustPost(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"FIM"},"performer":[{"reference":"Practitioner/`+doctor+`"}],"subject":{"reference":"Patient/`+patients[0]+`"}}`)
+	b.deliver()
+	b.mustRead(owners["80301"], "Observation", seen)
+	if inBundle(b.lastBundle(owners["80301"].Party), "Observation", seen) == nil {
+		t.Error("the patient's receiver is not told")
+	}
+	if b.read(owners["80401"], "Observation", seen) != nil {
+		t.Error("another patient's receiver reads it")
+	}
+	n := b.mustRead(asKommune, "Practitioner", doctor)
+	n.Set("name", fhir.Arr(fhir.Obj("family", "Doktor")))
+	if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	for _, owner := range owners {
+		if n := inBundle(b.lastBundle(owner.Party), "Practitioner", doctor); n == nil || !strings.Contains(string(n.JSON()), "Doktor") {
+			t.Errorf("%s is not told who it is now", owner.Party)
+		}
+	}
+	b.balanced()
+}

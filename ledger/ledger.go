@@ -237,9 +237,11 @@ type Resource struct {
 	Deleted  bool
 	At       time.Time // as meta.lastUpdated says; later than that of every version stored before
 	Handover handover.ID
-	// Grants say who may read this version, and why; Visible who, each once, in order.
-	Grants  []Grant
+	// Visible are who may read this version, each once, in order.
 	Visible []handover.PartyID
+	// Grants are those for one handover, where the resource was found by that one; a resource
+	// that tells of nobody in particular has some for each handover there ever was.
+	Grants []Grant
 }
 
 // KeyKind is a way in which a later message finds its handover.

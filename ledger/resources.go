@@ -62,8 +62,41 @@ func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, versi
 		WHERE r.type = ? AND r.id = ?`, version, cleanText(typ), cleanText(id))
 }
 
-// ResourcesOf returns the current resources that somebody may read for a handover.
+// ResourcesOf returns the current resources that somebody may read for a handover, with those
+// grants.
 func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
+	grants := map[ResourceKey][]Grant{}
+	granted, err := read(ctx, s.db, "SELECT r.type, r.id, w.party FROM visibility w JOIN resource r ON r.rid = w.rid WHERE w.handover = ? AND w.handover <> '' ORDER BY w.party",
+		columnsOf(string(id)), func(r Row) (out Shown, err error) {
+			g := Grant{Handover: id}
+			err = r.Scan(&out.Type, &out.ID, (*string)(&g.Party))
+			out.Grants = append(out.Grants, g)
+			return out, err
+		})
+	for _, g := range granted {
+		key := ResourceKey{g.Type, g.ID}
+		grants[key] = append(grants[key], g.Grants...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.resourcesOf(ctx, id)
+	for i := range out {
+		out[i].Grants = grants[ResourceKey{out[i].Type, out[i].ID}]
+	}
+	return out, err
+}
+
+// Grants returns for which handovers a resource may be read, and by whom.
+func (s sqlResources) Grants(ctx context.Context, key ResourceKey) ([]Grant, error) {
+	return read(ctx, s.db, "SELECT w.party, w.handover FROM visibility w JOIN resource r ON r.rid = w.rid WHERE r.type = ? AND r.id = ? AND w.handover <> '' ORDER BY w.party, w.handover",
+		columnsOf(cleanText(key.Type), cleanText(key.ID)), func(r Row) (g Grant, err error) {
+			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover))
+			return g, err
+		})
+}
+
+func (s sqlResources) resourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
 	return s.resources(ctx, selectCurrent+"WHERE r.rid IN (SELECT w.rid FROM visibility w WHERE w.handover = ? AND w.handover <> '') AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
 }
 

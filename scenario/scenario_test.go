@@ -17,7 +17,6 @@ var (
 	seedFlag = flag.Uint64("scenario.seed", 1, "seed of the sequences; 0 draws one")
 	onlyFlag = flag.Int("scenario.only", -1, "the one sequence to play")
 	manyFlag = flag.Int("scenario.sequences", 0, "how many; 0: 60")
-	kindFlag = flag.String("scenario.kind", "", "also this kind, although it is listed as not yet right")
 )
 
 // atOnce is how many sequences run at the same time.
@@ -40,13 +39,6 @@ func TestScenarios_EverybodyKnowsWhatTheyMust(t *testing.T) {
 	}
 	if many == 0 {
 		many = 60
-	}
-	if *kindFlag != "" {
-		if _, ok := referralKinds[*kindFlag]; ok {
-			referralNames = append(referralNames, *kindFlag)
-		} else {
-			names = append(names, *kindFlag)
-		}
 	}
 	t.Logf("-scenario.seed=%d -scenario.sequences=%d", seed, many)
 	w := newWorld(t)

@@ -136,9 +136,11 @@ type Snapshot struct {
 	// Retry says that a try before this one met a conflict.
 	Retry bool
 
-	Handovers  Asked[handover.ID, handover.Handover]
-	Keys       Asked[Key, []handover.Handover]
-	Resources  Asked[ledger.ResourceKey, ledger.Resource]
+	Handovers Asked[handover.ID, handover.Handover]
+	Keys      Asked[Key, []handover.Handover]
+	Resources Asked[ledger.ResourceKey, ledger.Resource]
+	// Grants are for which handovers a resource may be read, and by whom.
+	Grants     Asked[ledger.ResourceKey, []ledger.Grant]
 	Deliveries Asked[handover.DeliveryID, ledger.Delivery]
 	// Answered finds the delivery that a receipt is for, by its receiver and id.
 	Answered Asked[External, ledger.Delivery]
@@ -209,7 +211,7 @@ func (s *Snapshot) Ahead(d ledger.Delivery) {
 
 // Complete reports whether everything that was asked of s has been answered.
 func (s *Snapshot) Complete() bool {
-	return len(s.Handovers.wanted)+len(s.Keys.wanted)+len(s.Resources.wanted)+len(s.Deliveries.wanted)+
+	return len(s.Handovers.wanted)+len(s.Keys.wanted)+len(s.Resources.wanted)+len(s.Grants.wanted)+len(s.Deliveries.wanted)+
 		len(s.Answered.wanted)+len(s.Messages.wanted)+len(s.First.wanted)+len(s.Matches.wanted)+
 		len(s.Belonging.wanted)+len(s.Sent.wanted)+len(s.Caused.wanted)+len(s.Versions.wanted)+
 		len(s.Reach.wanted)+len(s.Guards.wanted) == 0

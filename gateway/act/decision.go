@@ -33,6 +33,8 @@ type decision struct {
 	task *fhir.Node
 	// written are resources of a FHIR write, in the plan already.
 	written []*fhir.Node
+	// elsewhere are the writes of those that another handover's decision plans.
+	elsewhere []ledger.ResourceWrite
 	// stay and conversations are the keys by which later messages find the handover.
 	stay          string
 	conversations []string
@@ -228,7 +230,7 @@ func alertNumber(e handover.Effect) int {
 // scene is the decision as it stands now.
 func (d *decision) scene() Scene {
 	return Scene{Actor: d.actor, Handover: d.next, Task: d.taskNow, Content: d.content, Message: d.message,
-		Written: slices.Clone(d.plan.Unit.Resources), Before: d.writtenBefore(), Shown: slices.Clone(d.plan.Unit.Shown), Correction: d.correction}
+		Written: slices.Concat(d.plan.Unit.Resources, d.elsewhere), Before: d.writtenBefore(), Shown: slices.Clone(d.plan.Unit.Shown), Correction: d.correction}
 }
 
 // Counterpart is the other party of h.

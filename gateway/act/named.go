@@ -49,13 +49,13 @@ func (w Writing) reads(s *Snapshot, key ledger.ResourceKey) bool {
 func (w Writing) settled(s *Snapshot) error {
 	for i := range w.Entries {
 		e := &w.Entries[i]
-		if e.Type == "Task" || e.Before == nil || e.Matched || !s.isHeld(e.Current) {
+		if e.Type == "Task" || e.Before == nil || e.Matched {
 			continue
 		}
 		switch {
-		case e.deletes():
+		case e.deletes() && s.isHeld(e.key()):
 			return held(e, "an open handover holds this resource: it is withdrawn with the Task, or changed, but not deleted")
-		case e.writes() && turns(e):
+		case e.writes() && turns(e) && s.isHeld(e.key()):
 			return held(e, "an open handover holds this resource: it cannot become another patient's")
 		}
 	}
@@ -67,8 +67,9 @@ func held(e *Entry, text string) error {
 }
 
 // isHeld reports whether a resource is part of an open handover.
-func (s *Snapshot) isHeld(r ledger.Resource) bool {
-	return slices.ContainsFunc(r.Grants, func(g ledger.Grant) bool {
+func (s *Snapshot) isHeld(key ledger.ResourceKey) bool {
+	grants, _ := s.Grants.Get(key)
+	return slices.ContainsFunc(grants, func(g ledger.Grant) bool {
 		h, found := s.Handovers.Get(g.Handover)
 		return g.Handover != "" && found && h.State.Open()
 	})
@@ -152,13 +153,14 @@ func (w Writing) patient(s *Snapshot, id string) *fhir.Node {
 
 // within reports whether an entry's resource, or one that it refers to, is part of h.
 func (s *Snapshot) within(e *Entry, h handover.Handover) bool {
-	in := func(r ledger.Resource) bool {
-		return slices.ContainsFunc(r.Grants, func(g ledger.Grant) bool { return g.Handover == h.ID })
+	in := func(key ledger.ResourceKey) bool {
+		if !ofOneHandover(key) {
+			return false
+		}
+		grants, _ := s.Grants.Get(key)
+		return slices.ContainsFunc(grants, func(g ledger.Grant) bool { return g.Handover == h.ID })
 	}
-	return in(e.Current) || slices.ContainsFunc(slices.DeleteFunc(LocalReferences(e.Resource), isPatient), func(ref ledger.ResourceKey) bool {
-		r, _ := s.Resources.Get(ref)
-		return in(r)
-	})
+	return e.Current.Version > 0 && in(e.key()) || slices.ContainsFunc(LocalReferences(e.Resource), in)
 }
 
 // about reports whether a resource is about a patient, or about none.
@@ -182,9 +184,12 @@ func (w Writing) ofPatient(s *Snapshot) handover.Handover {
 	open := map[handover.ID]handover.Handover{}
 	for _, e := range w.which((*Entry).writes) {
 		for _, ref := range LocalReferences(e.Resource) {
-			r, _ := s.Resources.Get(ref)
-			for _, g := range r.Grants {
-				if h, _ := s.Handovers.Get(g.Handover); isPatient(ref) && g.Handover != "" && h.State.Open() && TakesPart(w.Party, h) {
+			if !isPatient(ref) {
+				continue
+			}
+			grants, _ := s.Grants.Get(ref)
+			for _, g := range grants {
+				if h, _ := s.Handovers.Get(g.Handover); h.State.Open() && TakesPart(w.Party, h) {
 					open[h.ID] = h
 				}
 			}

@@ -126,10 +126,25 @@ func (v *view) grants() []ledger.Grant {
 // planShow lets the parties of the handover read a resource as the act leaves it (invariant
 // 10). What they read for another handover is its own matter.
 func (v *view) planShow(cur ledger.Resource) {
-	missing := slices.DeleteFunc(v.grants(), func(g ledger.Grant) bool { return g.Party == "" || slices.Contains(cur.Grants, g) })
+	given := v.given(cur)
+	missing := slices.DeleteFunc(v.grants(), func(g ledger.Grant) bool { return g.Party == "" || slices.Contains(given, g) })
 	if len(missing) > 0 {
 		v.plan.Unit.Show(ledger.Shown{Type: cur.Type, ID: cur.ID, Expect: cur.Version, Grants: missing})
 	}
+}
+
+// given are the grants of a resource for the handover: those that the act gives, or has given
+// before.
+func (v *view) given(cur ledger.Resource) []ledger.Grant {
+	if v.next.Version == 0 {
+		return cur.Grants
+	}
+	belonging, _ := v.s.Belonging.Get(v.next.ID)
+	at := slices.IndexFunc(belonging, func(r ledger.Resource) bool { return r.Type == cur.Type && r.ID == cur.ID })
+	if at < 0 {
+		return cur.Grants
+	}
+	return ledger.Union(belonging[at].Grants, cur.Grants...)
 }
 
 // planShown lets the parties of the handover read what author refers to.
@@ -203,9 +218,10 @@ func Regranted(s *Snapshot, id handover.ID) (*Plan, error) {
 
 // handoverOf is the handover for which party reads a resource, or wrote it: of several, one
 // that is open before one that is not, then the one that was changed last. Zero for none.
-func (s *Snapshot) handoverOf(r ledger.Resource, party handover.PartyID) handover.Handover {
+func (s *Snapshot) handoverOf(key ledger.ResourceKey, party handover.PartyID) handover.Handover {
 	var found handover.Handover
-	for _, g := range r.Grants {
+	grants, _ := s.Grants.Get(key)
+	for _, g := range grants {
 		if g.Party != party || g.Handover == "" {
 			continue
 		}

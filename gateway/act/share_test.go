@@ -42,8 +42,14 @@ func (r row) resource() ledger.Resource {
 		grants = append(grants, ledger.Grant{Party: p, Handover: r.home})
 	}
 	stamp(n, 3, ledger.TimeText(noon))
-	return granted(ledger.Resource{Type: typ, ID: id, Version: 3, Author: r.author, JSON: n.JSON(), At: noon, Handover: r.home,
+	return stored(ledger.Resource{Type: typ, ID: id, Version: 3, Author: r.author, JSON: n.JSON(), At: noon, Handover: r.home,
 		Deleted: r.deleted}, grants)
+}
+
+// stored is a resource with all its grants, also those of other handovers.
+func stored(r ledger.Resource, grants []ledger.Grant) ledger.Resource {
+	r.Grants = ledger.Union(slices.Clone(r.Grants), grants...)
+	return granted(r, grants)
 }
 
 // for2 are grants for another handover.
@@ -76,10 +82,11 @@ func recordOf(t *testing.T, h handover.Handover, rows ...row) *record {
 	r.Handovers.Put(h.ID, h, true)
 	var belonging []ledger.Resource
 	for _, one := range rows {
-		stored := one.resource()
-		r.rows[ledger.ResourceKey{Type: stored.Type, ID: stored.ID}] = stored
-		if slices.ContainsFunc(stored.Grants, func(g ledger.Grant) bool { return g.Handover == h.ID }) {
-			belonging = append(belonging, stored)
+		row := one.resource()
+		r.rows[ledger.ResourceKey{Type: row.Type, ID: row.ID}] = row
+		row.Grants = slices.DeleteFunc(slices.Clone(row.Grants), func(g ledger.Grant) bool { return g.Handover != h.ID })
+		if len(row.Grants) > 0 {
+			belonging = append(belonging, row)
 		}
 	}
 	r.Belonging.Put(h.ID, belonging, true)
@@ -99,8 +106,12 @@ func (r *record) plan(t *testing.T, make func() (*Plan, error)) (*Plan, error) {
 			return p, err
 		}
 		for _, key := range r.Resources.Take() {
-			stored, found := r.rows[key]
-			r.Resources.Put(key, stored, found)
+			row, found := r.rows[key]
+			row.Grants = nil
+			r.Resources.Put(key, row, found)
+		}
+		for _, key := range r.Grants.Take() {
+			r.Grants.Put(key, r.rows[key].Grants, true)
 		}
 		for _, reach := range r.Reach.Take() {
 			r.Reach.Put(reach, struct{}{}, true)
@@ -127,22 +138,22 @@ func (r *record) store(t *testing.T, u ledger.Unit) {
 		if w.Expect != r.rows[key].Version {
 			t.Errorf("%v is written at version %d, stored is %d", key, w.Expect, r.rows[key].Version)
 		}
-		stored := ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect + 1, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
+		row := ledger.Resource{Type: w.Type, ID: w.ID, Version: w.Expect + 1, Author: w.Author, JSON: w.JSON, Deleted: w.Deleted,
 			Handover: w.Handover, Grants: r.rows[key].Grants, Visible: r.rows[key].Visible}
-		r.rows[key] = granted(stored, w.Grants)
+		r.rows[key] = stored(row, w.Grants)
 	}
 	for _, shown := range u.Shown {
 		key := ledger.ResourceKey{Type: shown.Type, ID: shown.ID}
 		if shown.Expect != r.rows[key].Version {
 			t.Errorf("%v is shown at version %d, stored is %d", key, shown.Expect, r.rows[key].Version)
 		}
-		r.rows[key] = granted(r.rows[key], shown.Grants)
+		r.rows[key] = stored(r.rows[key], shown.Grants)
 	}
 	for _, hidden := range u.Hide {
-		for key, stored := range r.rows {
-			left := slices.DeleteFunc(slices.Clone(stored.Grants), func(g ledger.Grant) bool { return g == ledger.Grant(hidden) })
-			stored.Grants, stored.Visible = nil, nil
-			r.rows[key] = granted(stored, left)
+		for key, row := range r.rows {
+			left := slices.DeleteFunc(slices.Clone(row.Grants), func(g ledger.Grant) bool { return g == ledger.Grant(hidden) })
+			row.Grants, row.Visible = nil, nil
+			r.rows[key] = stored(row, left)
 		}
 	}
 }
@@ -261,10 +272,12 @@ func TestHandoverOf(t *testing.T) {
 	for _, h := range []handover.Handover{first, second, closed} {
 		s.Handovers.Put(h.ID, h, true)
 	}
-	stored := row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both,
+	asked := row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both,
 		also: append(for2(municipality, another), ledger.Grant{Party: municipality, Handover: "h3"})}.resource()
+	key := ledger.ResourceKey{Type: asked.Type, ID: asked.ID}
+	s.Grants.Put(key, asked.Grants, true)
 	for party, want := range map[handover.PartyID]handover.ID{institution: "h1", another: "h2", municipality: "h2", hospital: ""} {
-		if got := s.handoverOf(stored, party).ID; got != want {
+		if got := s.handoverOf(key, party).ID; got != want {
 			t.Errorf("%s has it for %q, want %q", party, got, want)
 		}
 	}

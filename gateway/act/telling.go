@@ -91,12 +91,14 @@ func (d *decision) tells(p handover.PartyID) bool {
 	})
 }
 
-// listeners are those who are told what the actor says.
+// listeners are those who are told what the actor says, and all of what one says who takes no part.
 func (d *decision) listeners() []handover.PartyID {
 	h := d.next
 	switch {
 	case d.actor.Role == handover.RoleReceiver:
 		return []handover.PartyID{h.Sender}
+	case d.actor.Role == handover.RoleSystem && len(d.written) > 0:
+		return parties(h)
 	case d.actor.Role != handover.RoleSender:
 		return nil
 	case h.Facts.AccessEnded:

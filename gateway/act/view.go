@@ -41,13 +41,13 @@ func (s *Snapshot) after(w *ledger.ResourceWrite) ledger.Resource {
 		r, _ = s.Resources.Get(ledger.ResourceKey{Type: w.Type, ID: w.ID})
 	}
 	r.Type, r.ID, r.Version, r.Author = w.Type, w.ID, w.Expect, w.Author
+	r.Grants = w.Grants
 	r.JSON, r.Deleted, r.Handover = w.JSON, w.Deleted, cmp.Or(r.Handover, w.Handover)
 	return granted(r, w.Grants)
 }
 
 // granted is a resource that further grants are given of.
 func granted(r ledger.Resource, grants []ledger.Grant) ledger.Resource {
-	r.Grants = ledger.Union(r.Grants, grants...)
 	for _, g := range grants {
 		r.Visible = ledger.Union(r.Visible, g.Party)
 	}

@@ -30,6 +30,8 @@ type Entry struct {
 // writes reports whether the entry stores a version of its resource.
 func (e *Entry) writes() bool { return e.Resource != nil && !e.Matched }
 
+func (e *Entry) key() ledger.ResourceKey { return ledger.ResourceKey{Type: e.Type, ID: e.ID} }
+
 // deletes reports whether the entry deletes what is there.
 func (e *Entry) deletes() bool {
 	return e.Method == "DELETE" && e.Before != nil
@@ -166,8 +168,10 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 // handover is the one for which party has the entry's resource, or what that refers to; zero
 // for none.
 func (e *Entry) handover(s *Snapshot, party handover.PartyID) handover.Handover {
-	if h := s.handoverOf(e.Current, party); h.ID != "" {
-		return h
+	if e.Current.Version > 0 && !slices.Contains(aboutNobody, e.Type) {
+		if h := s.handoverOf(e.key(), party); h.ID != "" {
+			return h
+		}
 	}
 	return referredHandover(s, e.Resource, party)
 }
@@ -182,16 +186,23 @@ func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
 }
 
 // referredHandover is the handover for which party has the first resource that n refers to
-// and that is of one. A Patient may be in many handovers: it says nothing about which one
-// is meant.
+// and that is of one.
 func referredHandover(s *Snapshot, n *fhir.Node, party handover.PartyID) handover.Handover {
-	for _, ref := range slices.DeleteFunc(LocalReferences(n), isPatient) {
-		r, _ := s.Resources.Get(ref)
-		if h := s.handoverOf(r, party); h.ID != "" {
+	for _, ref := range LocalReferences(n) {
+		if !ofOneHandover(ref) {
+			continue
+		}
+		if h := s.handoverOf(ref, party); h.ID != "" {
 			return h
 		}
 	}
 	return handover.Handover{}
+}
+
+// ofOneHandover reports whether what is written about a resource is for the handover that it is
+// part of: a Patient, or who gives care, may be in many.
+func ofOneHandover(key ledger.ResourceKey) bool {
+	return !isPatient(key) && !slices.Contains(aboutNobody, key.Type)
 }
 
 func isPatient(key ledger.ResourceKey) bool { return key.Type == "Patient" }
@@ -219,7 +230,7 @@ func (w Writing) correct(d *decision) {
 // decideElsewhere tells the other open handovers in which the writer has what it changed, each
 // of that alone.
 func (w Writing) decideElsewhere(d *decision) error {
-	written := map[handover.ID][]*fhir.Node{}
+	written, stored := map[handover.ID][]*fhir.Node{}, map[handover.ID][]*ledger.ResourceWrite{}
 	var others []handover.Handover
 	for _, e := range w.which((*Entry).writes) {
 		for _, h := range w.elsewhere(d, e) {
@@ -227,14 +238,18 @@ func (w Writing) decideElsewhere(d *decision) error {
 				others = append(others, h)
 			}
 			written[h.ID] = append(written[h.ID], e.Resource)
-			stored := d.plan.Unit.Resource(e.Type, e.ID)
+			write := d.plan.Unit.Resource(e.Type, e.ID)
 			v := view{s: d.s, next: h}
-			stored.Grants = ledger.Union(stored.Grants, v.grants()...)
+			write.Grants = ledger.Union(write.Grants, v.grants()...)
+			stored[h.ID] = append(stored[h.ID], write)
 		}
 	}
 	for _, h := range others {
-		f := newDecision(d.s, h, ActorOf(w.Party, h), handover.Event{Name: handover.EventUpdated})
+		f := newDecision(d.s, h, w.actor(h), handover.Event{Name: handover.EventUpdated})
 		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
+		for _, write := range stored[h.ID] {
+			f.elsewhere = append(f.elsewhere, *write)
+		}
 		w.correct(f)
 		if err := f.decide(); err != nil {
 			return err
@@ -247,31 +262,48 @@ func (w Writing) decideElsewhere(d *decision) error {
 // why are the grants by which an entry is of handovers: its own, and of what is new those of one
 // resource that it refers to and that the act's handover has as well.
 func (w Writing) why(d *decision, e *Entry) []ledger.Grant {
-	out := slices.Clone(e.Current.Grants)
-	for _, ref := range slices.DeleteFunc(LocalReferences(e.Resource), isPatient) {
-		r, _ := d.s.Resources.Get(ref)
-		if e.Current.Version == 0 && slices.Contains(r.Grants, ledger.Grant{Party: w.Party, Handover: d.next.ID}) {
-			out = append(out, r.Grants...)
+	if e.Current.Version > 0 {
+		out, _ := d.s.Grants.Get(e.key())
+		return out
+	}
+	var out []ledger.Grant
+	for _, ref := range LocalReferences(e.Resource) {
+		if !ofOneHandover(ref) {
+			continue
+		}
+		grants, _ := d.s.Grants.Get(ref)
+		if slices.Contains(grants, ledger.Grant{Party: w.Party, Handover: d.next.ID}) {
+			out = append(out, grants...)
 		}
 	}
 	return out
 }
 
 // elsewhere are the open handovers beside the act's own in which the writer has what the entry
-// changes.
+// changes, and of what it wrote itself also those of others, whom it was shown to in turn.
 func (w Writing) elsewhere(d *decision, e *Entry) []handover.Handover {
 	if d.plan.Unit.Resource(e.Type, e.ID) == nil || e.Type == "Task" {
 		return nil // it says what was stored, or is one handover's own
 	}
+	own := e.Current.Version > 0 && e.Current.Author == w.Party
 	var out []handover.Handover
 	for _, g := range w.why(d, e) {
 		listed := slices.ContainsFunc(out, func(h handover.Handover) bool { return h.ID == g.Handover })
-		if listed || g.Party != w.Party || g.Handover == "" || g.Handover == d.next.ID {
+		if listed || g.Party != w.Party && !own || g.Handover == "" || g.Handover == d.next.ID {
 			continue
 		}
-		if h, _ := d.s.Handovers.Get(g.Handover); h.State.Open() && ActorOf(w.Party, h).Role != handover.RoleCopy {
+		if h, _ := d.s.Handovers.Get(g.Handover); h.State.Open() && (own || w.actor(h).Role != handover.RoleSystem) {
 			out = append(out, h)
 		}
 	}
 	return out
+}
+
+// actor is the writer's capacity in a handover; where it is no more than read to it, or was
+// shown on by others, the gateway tells what changed.
+func (w Writing) actor(h handover.Handover) handover.Actor {
+	if w.Party == h.Sender || w.Party == h.Receiver {
+		return ActorOf(w.Party, h)
+	}
+	return handover.Actor{Role: handover.RoleSystem}
 }

@@ -23,6 +23,7 @@ func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
 		}),
 		k.reach(ctx, s),
 		k.resources(ctx, s),
+		each(ctx, &s.Grants, r.Grants),
 		each(ctx, &s.Versions, func(ctx context.Context, v act.Version) (ledger.Resource, error) {
 			return r.ResourceVersion(ctx, v.Type, v.ID, v.Number)
 		}),

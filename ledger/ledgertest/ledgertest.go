@@ -258,7 +258,6 @@ func testRoundTrip(t *testing.T, h Harness) {
 	r := u.Resources[0]
 	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1,
 		Author: r.Author, JSON: r.JSON, At: applied.Resources[0].At, Handover: r.Handover,
-		Grants:  []ledger.Grant{{Party: municipality, Handover: r.Handover}, {Party: hospital}, {Party: hospital, Handover: r.Handover}},
 		Visible: []handover.PartyID{municipality, hospital}})
 	same(t, "applied", applied, ledger.Applied{Entry: 1, Head: must1(s.Head(ctx)).Head, Events: []int64{1}, Resources: applied.Resources})
 	whole(t, s)

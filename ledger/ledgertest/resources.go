@@ -20,8 +20,7 @@ func testResources(t *testing.T, h Harness) {
 	stored := must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{second}})[0].Resources[0]
 	now := must1(s.Resource(ctx, "Task", "t"))
 	same(t, "second version", now, ledger.Resource{Type: "Task", ID: "t", Version: 2, Author: municipality, JSON: second.JSON,
-		At: stored.At, Handover: "h",
-		Grants: []ledger.Grant{{Party: municipality, Handover: "h"}, {Party: hospital}, {Party: hospital, Handover: "h"}}, Visible: []handover.PartyID{municipality, hospital}})
+		At: stored.At, Handover: "h", Visible: []handover.PartyID{municipality, hospital}})
 	gone := r
 	gone.Expect, gone.JSON, gone.Deleted, gone.Grants = 2, nil, true, nil
 	must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{gone}})
