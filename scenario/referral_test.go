@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -28,10 +30,11 @@ type referral struct {
 	state            string
 	patient, request string // Type/id
 	task             string
-	message          string   // the id of the message that began the handover
+	chain            string
 	status           string   // of the Task, as the requester must last have read it
 	holders          []string // who must know the patient, besides the requester
 	mayKnow          map[string]bool
+	forwarded        bool
 }
 
 func newReferral(run, i int) *referral {
@@ -54,16 +57,24 @@ type referralKind struct {
 }
 
 var (
-	openReferral  = []string{"received", "accepted", "in-progress"}
+	openReferral  = []string{"received", "deferred", "accepted", "in-progress"}
 	referralKinds map[string]referralKind
 	referralNames []string
 )
 
 func init() {
 	referralKinds = map[string]referralKind{
-		"refer":    {from: []string{"none"}, to: "received", act: (*sequence).refer},
-		"accept":   {from: []string{"received"}, to: "accepted", act: answerBy("accepted", `{"status":"accepted"}`)},
-		"decline":  {from: []string{"received"}, to: "declined", act: answerBy("declined", `{"status":"rejected"}`)},
+		"refer":   {from: []string{"none"}, to: "received", act: (*sequence).refer},
+		"accept":  {from: []string{"received", "deferred"}, to: "accepted", act: answerBy("accepted", `{"status":"accepted"}`)},
+		"decline": {from: []string{"received", "deferred"}, to: "declined", act: answerBy("declined", `{"status":"rejected"}`)},
+		"forward": {from: []string{"received", "deferred"}, act: (*sequence).forwards},
+		"take back": {from: []string{"accepted"}, to: "deferred", act: func(s *sequence, r *referral) error {
+			if err := s.changeTask(r, r.requester, `{"status":"on-hold"}`); err != nil {
+				return err
+			}
+			r.status = "" // its own word is not told to it
+			return cmp.Or(s.referralStands(r, "deferred"), s.readStatus(r, r.owner, "on-hold"))
+		}},
 		"start":    {from: []string{"accepted"}, to: "in-progress", act: answerBy("in-progress", `{"status":"in-progress"}`)},
 		"complete": {from: []string{"in-progress"}, to: "completed", act: answerBy("completed", `{"status":"completed","output":[{"type":{"coding":[{"system":"urn:stafett:next","code":"next"}]},"valueCode":"home"}]}`)},
 		"observation of the request by its requester": {from: openReferral, act: func(s *sequence, r *referral) error {
@@ -88,6 +99,21 @@ func init() {
 			r.given += "x"
 			r.family = family(r.serial) + "ss"
 			return s.putPatient(r)
+		}},
+		"number corrected": {from: openReferral, act: func(s *sequence, r *referral) error {
+			if len(r.numbers) == numbersPerPerson {
+				return nil
+			}
+			r.person.number = r.corrected(r.serial, len(r.numbers))
+			r.numbers = append(r.numbers, r.person.number)
+			if err := s.putPatient(r); err != nil {
+				return err
+			}
+			h, err := s.handoverOf(r)
+			if err == nil && !h.attention("chains-meet") {
+				err = errors.New("nobody looks at the other number")
+			}
+			return err
 		}},
 		"delete of the patient": {from: openReferral, act: func(s *sequence, r *referral) error {
 			return s.refused(r.requester, http.MethodDelete, r.patient, "", "", http.StatusConflict)
@@ -296,7 +322,7 @@ func (s *sequence) refer(r *referral) error {
 		patient, text = entry("Patient", r.patientText())
 		entries = append(entries, text)
 	}
-	id, stored, o, err := s.writeFHIR(r.requester, http.MethodPost, "", "", transaction(append(entries, r.asks(r.requester, r.owner, patient, "")...)...))
+	_, stored, o, err := s.writeFHIR(r.requester, http.MethodPost, "", "", transaction(append(entries, r.asks(r.requester, r.owner, patient, "")...)...))
 	if err != nil {
 		return err
 	}
@@ -306,7 +332,11 @@ func (s *sequence) refer(r *referral) error {
 	if !r.absolute {
 		r.patient, stored = stored[0], stored[1:]
 	}
-	r.request, r.task, r.message = stored[0], stored[1], id
+	r.request, r.task = stored[0], stored[1]
+	if o.Handover == nil {
+		return errors.New("the referral has no handover")
+	}
+	r.chain = o.Handover.Chain
 	r.holders, r.mayKnow[r.owner] = []string{r.owner}, true
 	if err := s.readStatus(r, r.owner, "requested"); err != nil {
 		return err
@@ -316,21 +346,32 @@ func (s *sequence) refer(r *referral) error {
 
 // referralStands: the handover is in a state, and the right one holds it.
 func (s *sequence) referralStands(r *referral, state string) error {
-	o, err := s.w.inspect(r.message)
+	h, err := s.handoverOf(r)
 	if err != nil {
 		return err
-	}
-	if o.Handover == nil {
-		return fmt.Errorf("the referral has no handover")
 	}
 	holder := r.requester
 	if slices.Contains([]string{"accepted", "in-progress", "completed"}, state) {
 		holder = r.owner
 	}
-	if o.Handover.State != state || o.Handover.Custodian != holder {
-		return fmt.Errorf("the handover is %s with %s, must be %s with %s", o.Handover.State, o.Handover.Custodian, state, holder)
+	if h.State != state || h.Custodian != holder {
+		return fmt.Errorf("the handover is %s with %s, must be %s with %s", h.State, h.Custodian, state, holder)
 	}
 	return nil
+}
+
+// handoverOf is what the record says of the referral.
+func (s *sequence) handoverOf(r *referral) (*held, error) {
+	all, err := s.w.chain(r.chain)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if "Task/"+all[i].ID == r.task {
+			return &all[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the chain has no handover of the Task, of %d", len(all))
 }
 
 // changeTask writes the Task with these elements.
@@ -340,10 +381,7 @@ func (s *sequence) changeTask(r *referral, as, elements string) error {
 		return err
 	}
 	task := map[string]json.RawMessage{}
-	if err := json.Unmarshal([]byte(text), &task); err != nil {
-		return err
-	}
-	if err := json.Unmarshal([]byte(elements), &task); err != nil {
+	if err := cmp.Or(json.Unmarshal([]byte(text), &task), json.Unmarshal([]byte(elements), &task)); err != nil {
 		return err
 	}
 	body, err := json.Marshal(task)
@@ -368,6 +406,47 @@ func answerBy(state, elements string) func(*sequence, *referral) error {
 		}
 		return s.referralStands(r, state)
 	}
+}
+
+// forwards has the owner pass the request on to the third, who is asked anew.
+func (s *sequence) forwards(r *referral) error {
+	if r.forwarded || slices.Contains(r.holders, r.third) {
+		return nil
+	}
+	former, task := r.owner, r.task
+	elements := `{"status":"rejected","businessStatus":{"coding":[{"system":"urn:stafett:business-status","code":"forwarded"}]},` +
+		`"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"` + onFHIR[r.third] + `"}}}`
+	if err := s.changeTask(r, former, elements); err != nil {
+		return err
+	}
+	next := ""
+	for _, raw := range s.referralArrivals(r.third, r) {
+		for _, e := range read(raw).Entry {
+			if e.Resource.ResourceType == "Task" {
+				next = "Task/" + e.Resource.ID
+			}
+		}
+	}
+	if next == "" || next == task {
+		return fmt.Errorf("%s was not asked", r.third)
+	}
+	r.task, r.owner, r.third, r.status, r.forwarded = next, r.third, former, "", true
+	r.holders = append(slices.DeleteFunc(r.holders, func(p string) bool { return p == former }), r.owner)
+	r.mayKnow[r.owner] = true
+	if err := s.readStatus(r, r.owner, "requested"); err != nil {
+		return err
+	}
+	// The former owner may do no more.
+	text, version, err := s.current(former, task)
+	if err != nil {
+		return err
+	}
+	text = strings.Replace(text, `"status":"rejected"`, `"status":"accepted"`, 1)
+	if err := s.refused(former, http.MethodPut, task, version, text, http.StatusUnprocessableEntity); err != nil {
+		return err
+	}
+	r.state = "received"
+	return nil
 }
 
 // notes adds a note to those that the Task has; the other party must be told it.
@@ -512,14 +591,18 @@ type sent struct {
 	}
 }
 
+// read is a Bundle, or nothing.
+func read(raw string) (b sent) {
+	if json.Unmarshal([]byte(raw), &b) != nil {
+		return sent{}
+	}
+	return b
+}
+
 // lastSent is the last text of a resource's that a party was sent.
 func (s *sequence) lastSent(party string, r *referral, path string) (status, identifier, name string) {
 	for _, raw := range s.referralArrivals(party, r) {
-		var b sent
-		if json.Unmarshal([]byte(raw), &b) != nil {
-			continue
-		}
-		for _, e := range b.Entry {
+		for _, e := range read(raw).Entry {
 			if e.Resource.ResourceType+"/"+e.Resource.ID == path {
 				status, identifier, name = e.Resource.Status, string(e.Resource.Identifier), string(e.Resource.Name)
 			}

@@ -391,20 +391,25 @@ func (w *world) post(path, as, raw string) (int, error) {
 
 // outcome is what the operators' API says of a message.
 type outcome struct {
-	State    string
-	Reason   string
-	Handover *struct {
-		ID, State, Custodian, Receiver string
-		Attentions                     []struct{ Reason string }
-	}
+	State      string
+	Reason     string
+	Handover   *held
 	Deliveries []struct{ Receiver, Type, State string }
 }
 
-func (o outcome) attention(reason string) bool {
-	if o.Handover == nil {
+// held is a handover as an operator sees it.
+type held struct {
+	ID, Chain, State, Custodian, Receiver string
+	Attentions                            []struct{ Reason string }
+}
+
+func (o outcome) attention(reason string) bool { return o.Handover.attention(reason) }
+
+func (h *held) attention(reason string) bool {
+	if h == nil {
 		return false
 	}
-	for _, a := range o.Handover.Attentions {
+	for _, a := range h.Attentions {
 		if reason == "" || a.Reason == reason {
 			return true
 		}
@@ -423,6 +428,16 @@ func (w *world) inspect(id string) (outcome, error) {
 		return o, fmt.Errorf("message: %d %s", status, bytes.TrimSpace(raw))
 	}
 	return o, json.Unmarshal(raw, &o)
+}
+
+// chain lists the handovers of one.
+func (w *world) chain(id string) ([]held, error) {
+	var page struct{ Items []held }
+	status, raw, err := w.request(http.MethodGet, "/handovers?chain="+id, "operator", "", "")
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("chain: %d %v", status, err)
+	}
+	return page.Items, json.Unmarshal(raw, &page)
 }
 
 var errStillMoving = errors.New("the message is still moving")
