@@ -455,6 +455,65 @@ func TestRouteAndProtection_HoldUntilAPersonAnswers(t *testing.T) {
 	b.balanced()
 }
 
+// TestRouteAndProtection_RememberedWithoutAHandover: what was said of the person before anything
+// began is known when it does, and holds until it is said otherwise.
+func TestRouteAndProtection_RememberedWithoutAHandover(t *testing.T) {
+	said := func(a adt, flag string) string {
+		return strings.Replace(a.String(), "PD1||||||||||||N\r", flag, 1)
+	}
+	const protect, open, nothing = "PD1||||||||||||Y\r", "PD1||||||||||||N\r", ""
+	for name, first := range map[string]adt{
+		"a parked admission":        {trigger: "A01", id: "M1", visit: "V1"},
+		"another stay":              {trigger: "A01", id: "M1", visit: "V0"},
+		"an update of no stay":      {trigger: "A08", id: "M1", visit: "V0"},
+		"an admission to be undone": {trigger: "A11", id: "M1", visit: "V1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.must(b.hl7(said(first, protect)))
+			next := b.must(b.hl7(said(adt{trigger: "A16", id: "M2", visit: "V1"}, nothing)))
+			if m := b.message(next.Message); m.Disposition != ledger.DispositionParked || m.Reason != handover.FaultNoRoute {
+				t.Fatalf("%s for %s", m.Disposition, m.Reason)
+			}
+			b.deliver()
+			if n := len(b.out.to(kommune)); n != 0 {
+				t.Fatalf("the municipality was sent %d", n)
+			}
+			b.must(b.hl7(said(adt{trigger: "A16", id: "M3", visit: "V2"}, open)))
+			b.must(b.hl7(said(adt{trigger: "A16", id: "M4", visit: "V3"}, nothing)))
+			b.deliver()
+			if n := len(b.all()); n != 2 {
+				t.Errorf("%d handovers after the protection was ended", n)
+			}
+			b.balanced()
+		})
+	}
+	b := newBench(t)
+	first := b.must(b.hl7(said(adt{trigger: "A01", id: "M1", visit: "V1"}, protect)))
+	if _, err := b.g.Reroute(t.Context(), forSykehus, first.Message, kommune); err != nil {
+		t.Fatal(err)
+	}
+	b.must(b.hl7(said(adt{trigger: "A16", id: "M2", visit: "V1"}, nothing)))
+	b.state(handover.StateRequested, sykehus)
+}
+
+// TestCancellation_OfAnAdmissionThatBeganNothing: it waits for nothing, and takes nothing back of
+// the admission that comes after it.
+func TestCancellation_OfAnAdmissionThatBeganNothing(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", noNeed: true}.String()))
+	if n := len(b.all()); n != 0 {
+		t.Fatalf("%d handovers", n)
+	}
+	undo := b.must(b.hl7(adt{trigger: "A11", id: "M2", visit: "V1"}.String()))
+	if m := b.message(undo.Message); m.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s: %s", m.Disposition, m.Detail)
+	}
+	b.must(b.hl7(adt{trigger: "A01", id: "M3", visit: "V1"}.String()))
+	b.state(handover.StateAnnounced, sykehus)
+	b.balanced()
+}
+
 // TestInvariant3_TwoAnswersAreNone: wherever in a message the second one stands.
 func TestInvariant3_TwoAnswersAreNone(t *testing.T) {
 	for name, text := range map[string]string{

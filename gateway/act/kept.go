@@ -19,7 +19,9 @@ func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) 
 		if in.Ours {
 			row.Contact = s.Contact(s.Operator)
 		}
-		return in.alone(s, row, ledger.AuditParked, string(f.Kind))
+		plan := in.alone(s, row, ledger.AuditParked, string(f.Kind))
+		in.remember(s, plan, false)
+		return plan
 	}
 	row.Disposition, row.Reason, row.Detail = ledger.DispositionRefused, f.Kind, Detail(f)
 	plan := in.alone(s, row, ledger.AuditRefused, string(f.Kind))

@@ -59,6 +59,16 @@ func Message(s *Snapshot, in Incoming) (*Plan, error) {
 		return in.passedOn(s), nil
 	}
 	d, err := in.decide(s)
+	fed := errors.Is(err, errNoHandover)
+	plan, err := in.outcome(s, d, err)
+	if err == nil {
+		in.remember(s, plan, fed)
+	}
+	return plan, err
+}
+
+// outcome is the plan of a message that was decided on, or what becomes of one that was not.
+func (in Incoming) outcome(s *Snapshot, d *decision, err error) (*Plan, error) {
 	var doubt *doubtful
 	switch {
 	case err == nil:
@@ -289,7 +299,7 @@ func (in Incoming) event(s *Snapshot) handover.Event {
 	at, _ := time.Parse(time.RFC3339, c.Facts[happenedAt[ev.Name]])
 	ev.At = at.UTC()
 	ev.Day, _ = time.ParseInLocation(time.DateOnly, c.Day, in.Sender.Location())
-	ev.Residence, ev.Protected = in.residence(), in.Rerouted && in.reserved()
+	ev.Residence, ev.Protected = in.residence(), in.Rerouted && in.isProtected(s)
 	return ev
 }
 

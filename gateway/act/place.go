@@ -91,7 +91,7 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 // opens its successor.
 func (in Incoming) readmit(s *Snapshot, p placed, ended handover.Handover) (placed, error) {
 	p.before, p.event.Name = ended, handover.EventReadmitted
-	if in.reserved() && !in.Rerouted {
+	if !in.Rerouted && in.isProtected(s) {
 		return p, in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, reservedText)
 	}
 	if to, ok := in.route(s); ok {
@@ -332,7 +332,7 @@ const reservedText = "reservation or protected address: a named person must rout
 // start fills in the parties of the handover that a message begins, or says why it begins
 // none.
 func (in Incoming) start(s *Snapshot, p *placed) error {
-	if err := in.mayBegin(p); err != nil {
+	if err := in.mayBegin(s, p); err != nil {
 		return err
 	}
 	to, ok := in.route(s)
@@ -345,14 +345,14 @@ func (in Incoming) start(s *Snapshot, p *placed) error {
 
 // mayBegin says why a message begins no handover. A feed is not a handover: the sender's
 // policy decides which of its patients are. Who addresses a message has decided.
-func (in Incoming) mayBegin(p *placed) error {
+func (in Incoming) mayBegin(s *Snapshot, p *placed) error {
 	name, unreadable := p.event.Name, in.unreadableFact()
 	switch {
 	case in.Receiver == in.Row.Sender:
 		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.start", Text: "the message is addressed to its own sender"}
 	case slices.Contains(follows, name), !unreadable && !in.policyStarts():
 		return errNoHandover
-	case in.reserved() && !in.Rerouted && slices.Contains(begins, name):
+	case !in.Rerouted && slices.Contains(begins, name) && in.isProtected(s):
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: reservedText}
 	case unreadable && !in.Rerouted && !in.policyStarts() && slices.Contains(begins, name):
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
@@ -363,6 +363,8 @@ func (in Incoming) mayBegin(p *placed) error {
 		p.first = handover.EventAdmitted
 		return nil
 	case in.Feed && unreadable && !in.policyStarts():
+		return errNoHandover
+	case slices.Contains(undoes, name) && in.isMarked(s, markFed):
 		return errNoHandover
 	case in.Feed, slices.Contains(undoes, name):
 		return errBeforeOriginal
@@ -488,6 +490,9 @@ func (in Incoming) Ahead(s *Snapshot) {
 		for _, number := range in.stays(s) {
 			s.Keys.Want(Key{ledger.KeyVisit, in.Row.Sender, number})
 		}
+	}
+	if in.Feed && slices.Contains(begins, in.Content.Event) && in.Content.Facts["reserved"] == "" {
+		in.marked(s, markProtected)
 	}
 	for _, r := range in.Content.Resources {
 		if r.Key != "" && r.Name != NameTask && !s.mayBegin(r) {

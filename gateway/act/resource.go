@@ -179,7 +179,7 @@ func (i Identity) persons(patient *fhir.Node) []string {
 	for _, id := range patient.Each("identifier") {
 		system, value := id.Str("system"), id.Str("value")
 		if value != "" && slices.Contains(nationalNumbers, system) {
-			out = append(out, i.PersonKey(system, value))
+			out = append(out, i.PersonKey(system, compact(value)))
 		}
 	}
 	return out
