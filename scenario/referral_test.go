@@ -130,7 +130,7 @@ func init() {
 			return s.refused(r.requester, http.MethodPut, r.patient, version, other.patientText(), http.StatusConflict)
 		}},
 		"task about another's patient": {from: openReferral, act: func(s *sequence, r *referral) error {
-			if slices.Contains(r.holders, r.third) {
+			if r.mayKnow[r.third] {
 				return nil
 			}
 			return s.refused(r.third, http.MethodPost, "", "", r.again(s.w, r.third, r.owner, r.patient, ""), http.StatusUnprocessableEntity)
@@ -562,20 +562,11 @@ func (s *sequence) refersAgain(r *referral, as, request string) error {
 
 // referralArrivals is what a party received about the patient or the Task, in order.
 func (s *sequence) referralArrivals(party string, r *referral) []string {
-	b := s.w.boxes[party]
-	var out []string
-	for _, key := range r.keys() {
-		got, _ := b.about(key)
-		for _, raw := range got {
-			if !slices.Contains(out, raw) {
-				out = append(out, raw)
-			}
-		}
-	}
-	return out
+	got, _ := s.w.boxes[party].about(r.keys()...)
+	return got
 }
 
-// keys are what a mailbox finds the referral by, the Task first: its Bundles all have it.
+// keys are what a mailbox finds the referral by.
 func (r *referral) keys() []string {
 	return append([]string{strings.TrimPrefix(r.task, "Task/"), family(r.serial)}, r.numbers...)
 }

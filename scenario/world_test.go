@@ -57,10 +57,17 @@ type world struct {
 // mailbox is what a party's system received, found by what the messages mention.
 type mailbox struct {
 	mu      sync.Mutex
-	by      map[string][]string
+	by      map[string][]mail
+	arrived int
 	gone    map[string]bool // keys of patients whose sequence has ended: whether the party may know
 	late    int             // messages about those who are gone and must not be known
 	changed chan struct{}
+}
+
+// mail is one message, with its place in the order of arrival.
+type mail struct {
+	at  int
+	raw string
 }
 
 // mentions finds national numbers, the family names of this world, and message ids.
@@ -72,8 +79,9 @@ func (b *mailbox) put(raw string) (fresh bool) {
 	slices.Sort(keys)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.arrived++
 	for i, k := range slices.Compact(keys) {
-		if i == 0 && slices.Contains(b.by[k], raw) {
+		if i == 0 && slices.ContainsFunc(b.by[k], func(m mail) bool { return m.raw == raw }) {
 			return false
 		}
 		if may, gone := b.gone[k]; gone {
@@ -82,18 +90,27 @@ func (b *mailbox) put(raw string) (fresh bool) {
 			}
 			continue
 		}
-		b.by[k] = append(b.by[k], raw)
+		b.by[k] = append(b.by[k], mail{b.arrived, raw})
 	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 	return true
 }
 
-// about returns what mentions a key, in order, and a channel that closes at the next arrival.
-func (b *mailbox) about(key string) ([]string, <-chan struct{}) {
+// about returns what mentions one of the keys, in order, and a channel that closes at the next arrival.
+func (b *mailbox) about(keys ...string) ([]string, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.by[key]), b.changed
+	var all []mail
+	for _, key := range keys {
+		all = append(all, b.by[key]...)
+	}
+	slices.SortFunc(all, func(a, b mail) int { return a.at - b.at })
+	var out []string
+	for _, m := range slices.Compact(all) {
+		out = append(out, m.raw)
+	}
+	return out, b.changed
 }
 
 // await waits until what mentions a key is as it must be.
@@ -118,9 +135,9 @@ func (w *world) forget(s *sequence) {
 		for p, b := range w.boxes {
 			b.mu.Lock()
 			for _, key := range append([]string{family(y.serial)}, y.numbers...) {
-				for _, raw := range b.by[key] {
-					parsed.Delete(raw)
-					for _, other := range mentions.FindAllString(raw, -1) {
+				for _, m := range b.by[key] {
+					parsed.Delete(m.raw)
+					for _, other := range mentions.FindAllString(m.raw, -1) {
 						if len(other) == 36 {
 							delete(b.by, other)
 						}
@@ -162,7 +179,7 @@ func newWorld(t *testing.T) *world {
 	}
 	for _, p := range parties {
 		w.token[p] = newID()
-		w.boxes[p] = &mailbox{by: map[string][]string{}, gone: map[string]bool{}, changed: make(chan struct{})}
+		w.boxes[p] = &mailbox{by: map[string][]mail{}, gone: map[string]bool{}, changed: make(chan struct{})}
 	}
 	values := map[string]string{"DIR": dir, "OPERATOR": w.token["operator"], "HOSPITAL_URL": "mllp://" + w.serveMLLP(t)}
 	for _, p := range parties {
