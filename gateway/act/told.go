@@ -240,6 +240,9 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 	for what, all := range latest {
 		var rendered [][]line
 		for _, r := range all {
+			if account.IsRevoked(nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]) {
+				continue
+			}
 			n := nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]
 			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", withoutName(n)))
 		}

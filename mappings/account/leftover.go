@@ -18,13 +18,24 @@ type LeafFate struct {
 	Target, Reason string
 }
 
+// IsRevoked reports whether a resource says only that what it said before was entered in error.
+// A stay and a Task that were are told by their events.
+func IsRevoked(n *fhir.Node) bool {
+	if typ := n.ResourceType(); typ == "Task" || typ == "Encounter" {
+		return false
+	}
+	return n.Str("status") == enteredInError || n.Str("verificationStatus", "coding", "code") == enteredInError
+}
+
+const enteredInError = "entered-in-error"
+
 // Of lists the fate of every leaf of the resources: those in told are mapped or ignored,
 // the others left over. Ids, meta and types are not content; nor is a reference, which is an id.
 func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate, []Leftover) {
 	a := &accountant{told: told}
 	for i := range resources {
 		n := &resources[i]
-		a.typ, a.name = n.Resource.ResourceType(), n.Name
+		a.typ, a.name, a.revoked = n.Resource.ResourceType(), n.Name, IsRevoked(n.Resource)
 		if n.Name != CarriedName || !a.carried(n.Resource) {
 			a.walk(n.Resource, n.Name, "", 0)
 		}
@@ -35,6 +46,7 @@ func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate,
 type accountant struct {
 	told      map[*fhir.Node]LeafFate
 	typ, name string
+	revoked   bool
 	// contentType is that of the attachment being walked, extension the url of the
 	// outermost extension.
 	contentType, extension string
@@ -109,6 +121,9 @@ func (a *accountant) leaf(n *fhir.Node, path, bare string) {
 // it stays with the value.
 func (a *accountant) fate(n *fhir.Node, bare string) (LeafFate, bool) {
 	f, told := a.told[n]
+	if !told && a.revoked {
+		return LeafFate{Fate: message.FateIgnored, Reason: "it was entered in error"}, true
+	}
 	if !told && strings.HasSuffix(bare, "xtension.url") {
 		return LeafFate{Fate: message.FateIgnored, Reason: "names the extension"}, true
 	}

@@ -42,13 +42,15 @@ var predicates = map[string]Predicate{
 	"dialled":    func(_, n *message.Node) bool { return !mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
 	// An address (XAD) in Norway, or in no country that is named.
 	"norwegian": func(_, n *message.Node) bool { return norway[strings.ToUpper(value(n, "6"))] },
-	// A segment that says what is, not what is deleted (OBX-11, DG1-21); one that states it.
-	"given":   func(_, n *message.Node) bool { return n.Text(actionOf[n.Name]) != "D" },
-	"deleted": func(_, n *message.Node) bool { return n.Text(actionOf[n.Name]) == "D" },
-	"stated":  func(_, n *message.Node) bool { return !notStated[n.Text("11")] },
-	// An OBX that holds a document, another one that is given.
+	// A document that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
+	"deleted":  func(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" },
+	"deletion": func(_, n *message.Node) bool { return n.Text() == "D" },
+	"stated":   func(_, n *message.Node) bool { return !notStated[n.Text("11")] },
+	// An OBX that holds a document, another one.
 	"document": isDocument,
-	"result":   func(parent, n *message.Node) bool { return n.Text("11") != "D" && !isDocument(parent, n) },
+	"result": func(parent, n *message.Node) bool {
+		return !isDocument(parent, n) && !(n.Text("11") == "D" && n.Text("2") == "ED")
+	},
 	// An access restriction (ARV, 2.7 and later) that holds.
 	"restriction": func(_, n *message.Node) bool { return value(n, "2") != "D" && value(n, "3") != "NO" },
 }
@@ -212,9 +214,6 @@ func isNumberless(_, n *message.Node) bool {
 
 // norway are the names of the country in XAD.6, none among them.
 var norway = map[string]bool{"": true, "NO": true, "NOR": true, "NORGE": true, "NORWAY": true, "578": true}
-
-// actionOf is the field in which D deletes what the segment says.
-var actionOf = map[string]string{"OBX": "11", "DG1": "21"}
 
 // notStated are the statuses (HL7 table 0085) of what is not, or no longer, the case.
 var notStated = map[string]bool{"D": true, "W": true, "X": true, "N": true}
