@@ -272,3 +272,31 @@ func TestLeave_TellsWhetherThePatientIsAway(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// A merge that gives a first national number to a patient who was told under the hospital's own
+// is told at once.
+func TestMerge_FirstNationalNumberIsTold(t *testing.T) {
+	for name, prior := range map[string]string{"an H-number": "H123456^^^FJELLHEIM^HNR", "the hospital's own": "77001^^^FJELLHEIM^PI"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			before := func(a adt) string {
+				return strings.Replace(a.String(), solveig+"^^^FNR^FNR", prior, 1)
+			}
+			b.must(b.hl7(before(adt{trigger: "A01", id: "M1", visit: "V1"})))
+			b.must(b.hl7(before(adt{trigger: "A16", id: "M2", visit: "V1"})))
+			b.receiptAll()
+			told := len(b.out.to(kommune))
+			merge := strings.Replace(adt{trigger: "A40", id: "M3", extra: "MRG|" + prior + "\r"}.String(), "|V1|", "||", 1)
+			a := b.must(b.hl7(merge))
+			b.deliver()
+			if m := b.message(a.Message); m.Handover == "" {
+				t.Fatalf("%s: %s", m.Disposition, m.Detail)
+			}
+			sent := b.out.to(kommune)
+			if len(sent) == told || !strings.Contains(string(sent[len(sent)-1].Raw), solveig) {
+				t.Errorf("told %d more, and not the number", len(sent)-told)
+			}
+			b.balanced()
+		})
+	}
+}

@@ -26,7 +26,7 @@ func (in Incoming) marked(s *Snapshot, m mark) []ledger.Guard {
 	}
 	of := []string{in.stay(s)}
 	if m == markProtected {
-		of = append(of, s.Identity.persons(in.patient())...)
+		of = append(of, s.Identity.persons(in.Row.Sender, in.patient())...)
 	}
 	var out []ledger.Guard
 	for _, key := range of {

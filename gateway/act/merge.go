@@ -12,7 +12,7 @@ import (
 // chains a named person must put them together (invariant 9). Without any it is of a feed.
 func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 	patient := in.patient()
-	found := in.openOf(s, append(s.Identity.persons(patient), s.Identity.replaced(patient)...))
+	found := in.openOf(s, append(s.Identity.persons(in.Row.Sender, patient), s.Identity.replaced(in.Row.Sender, patient)...))
 	if len(found) == 0 {
 		return p, errNoHandover
 	}
@@ -26,12 +26,12 @@ func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 	return p, in.stillFor(s, p.before)
 }
 
-// replaced are the keys of the national numbers that a Patient replaces (Patient.link).
-func (i Identity) replaced(patient *fhir.Node) []string {
+// replaced are the keys of the numbers that a Patient replaces (Patient.link).
+func (i Identity) replaced(party handover.PartyID, patient *fhir.Node) []string {
 	var out []string
 	for _, link := range patient.Each("link") {
 		if link.Str("type") == "replaces" {
-			out = append(out, i.persons(link.Get("other"))...)
+			out = append(out, i.persons(party, link.Get("other"))...)
 		}
 	}
 	return out

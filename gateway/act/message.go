@@ -264,7 +264,7 @@ func (in Incoming) meeting(s *Snapshot) string {
 	if stay := in.stay(s); stay != "" {
 		return stay
 	}
-	if persons := s.Identity.persons(in.patient()); len(persons) > 0 {
+	if persons := s.Identity.nationals(in.patient()); len(persons) > 0 {
 		return persons[0]
 	}
 	return ""

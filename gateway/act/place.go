@@ -190,7 +190,7 @@ func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 
 // openOfPatient are the open handovers of the message's patient in which the sender takes part.
 func (in Incoming) openOfPatient(s *Snapshot) []handover.Handover {
-	return in.openOf(s, s.Identity.persons(in.patient()))
+	return in.openOf(s, s.Identity.persons(in.Row.Sender, in.patient()))
 }
 
 // openOf are the sender's open handovers under any of the keys of a person.
@@ -422,7 +422,7 @@ func (in Incoming) stay(s *Snapshot) string {
 	if number := f["visit"]; number != "" {
 		return strings.TrimRight(number+"|"+strings.ToUpper(f["facility"])+"|"+strings.ToUpper(f["visitAuthority"]), "|")
 	}
-	if persons := s.Identity.persons(in.patient()); in.Feed && f["admittedAt"] != "" && len(persons) > 0 {
+	if persons := s.Identity.nationals(in.patient()); in.Feed && f["admittedAt"] != "" && len(persons) > 0 {
 		return "admitted|" + persons[0] + "|" + f["admittedAt"]
 	}
 	return ""

@@ -169,9 +169,9 @@ func (d *decision) planKeys() {
 	if !d.creates() && !d.correction.Number && !merged {
 		return
 	}
-	persons := d.s.Identity.persons(d.patient())
+	persons := d.s.Identity.persons(d.actor.Party, d.patient())
 	if merged {
-		persons = append(persons, d.s.Identity.replaced(d.patient())...)
+		persons = append(persons, d.s.Identity.replaced(d.actor.Party, d.patient())...)
 	}
 	for _, person := range persons {
 		key(ledger.HandoverKey{Kind: ledger.KeyPatient, Value: person})
@@ -190,8 +190,17 @@ func (d *decision) patient() *fhir.Node {
 // nationalNumbers are the systems of numbers that name one person in every party's record.
 var nationalNumbers = []string{fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN, fhir.SystemDUF}
 
-// persons are the keys of a Patient's national numbers.
-func (i Identity) persons(patient *fhir.Node) []string {
+// persons are the keys of a Patient's numbers: the national ones, and a party's own.
+func (i Identity) persons(party handover.PartyID, patient *fhir.Node) []string {
+	out := i.nationals(patient)
+	for _, n := range personOf(patient).local {
+		out = append(out, i.PersonKey(string(party)+"|"+n.system, n.value))
+	}
+	return out
+}
+
+// nationals are the keys of a Patient's national numbers.
+func (i Identity) nationals(patient *fhir.Node) []string {
 	var out []string
 	for _, id := range patient.Each("identifier") {
 		system, value := id.Str("system"), id.Str("value")
