@@ -115,6 +115,41 @@ func TestInvariant10_HeldResourcesStay(t *testing.T) {
 	b.balanced()
 }
 
+// TestInvariant10_HeldPatientIsNotTurnedStepByStep: a Patient whom a holder was told of does not
+// become another by changes each of which is small.
+func TestInvariant10_HeldPatientIsNotTurnedStepByStep(t *testing.T) {
+	b := newBench(t)
+	patient := b.mustPost(asKommune, `{"resourceType":"Patient","name":[{"family":"Prøvesen","given":["Gøril"]}],"birthDate":"1950-01-01"}`)
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+patient, "80301")); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	put := func(change func(*fhir.Node)) error {
+		n := b.mustRead(asKommune, "Patient", patient)
+		change(n)
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
+		return err
+	}
+	for what, change := range map[string]func(*fhir.Node){
+		"a number": func(n *fhir.Node) {
+			n.Set("identifier", fhir.Arr(fhir.Obj("system", fhir.SystemFNR, "value", solveig)))
+		},
+		"a new name": func(n *fhir.Node) {
+			n.Set("name", fhir.Arr(fhir.Obj("family", "Prøvesen-Nord", "given", []*fhir.Node{fhir.Str("Gøril")})))
+		},
+		"a telephone": func(n *fhir.Node) { n.Set("telecom", fhir.Arr(fhir.Obj("value", "70000000"))) },
+	} {
+		if err := put(change); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	isFault(t, put(func(n *fhir.Node) {
+		n.Set("name", fhir.Arr(fhir.Obj("family", "Annen", "given", []*fhir.Node{fhir.Str("Per")})))
+		n.Set("birthDate", fhir.Str("1971-02-03"))
+	}), handover.FaultConflict)
+	b.balanced()
+}
+
 // TestConditionalCreate_OneOfMany: of concurrent creates under one condition one is stored.
 func TestConditionalCreate_OneOfMany(t *testing.T) {
 	b := newBench(t)

@@ -217,6 +217,12 @@ type Grant struct {
 	Handover handover.ID
 }
 
+// Granted is a grant that was given, and the version from which on it holds.
+type Granted struct {
+	Grant
+	Since int64
+}
+
 // Shown lets parties read a stored resource as it is, and what it becomes.
 type Shown struct {
 	Type, ID string

@@ -87,11 +87,11 @@ func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resour
 	return out, err
 }
 
-// Grants returns for which handovers a resource may be read, and by whom.
-func (s sqlResources) Grants(ctx context.Context, key ResourceKey) ([]Grant, error) {
-	return read(ctx, s.db, "SELECT w.party, w.handover FROM visibility w JOIN resource r ON r.rid = w.rid WHERE r.type = ? AND r.id = ? AND w.handover <> '' ORDER BY w.party, w.handover",
-		columnsOf(cleanText(key.Type), cleanText(key.ID)), func(r Row) (g Grant, err error) {
-			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover))
+// Grants returns for which handovers a resource may be read, by whom, and since when.
+func (s sqlResources) Grants(ctx context.Context, key ResourceKey) ([]Granted, error) {
+	return read(ctx, s.db, "SELECT w.party, w.handover, w.since FROM visibility w JOIN resource r ON r.rid = w.rid WHERE r.type = ? AND r.id = ? AND w.handover <> '' ORDER BY w.party, w.handover",
+		columnsOf(cleanText(key.Type), cleanText(key.ID)), func(r Row) (g Granted, err error) {
+			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover), &g.Since)
 			return g, err
 		})
 }

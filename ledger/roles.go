@@ -79,8 +79,8 @@ type ResourceReader interface {
 	// ResourcesOf returns the current resources that somebody may read for a handover, with
 	// those grants, deleted ones left out.
 	ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error)
-	// Grants returns for which handovers a resource may be read, and by whom.
-	Grants(ctx context.Context, key ResourceKey) ([]Grant, error)
+	// Grants returns for which handovers a resource may be read, by whom, and since when.
+	Grants(ctx context.Context, key ResourceKey) ([]Granted, error)
 	// History returns versions newest first, of those that viewer may read; viewer "" sees
 	// all. id may be empty for a type, typ for all. before is the opaque position behind
 	// which to continue.

@@ -139,8 +139,8 @@ type Snapshot struct {
 	Handovers Asked[handover.ID, handover.Handover]
 	Keys      Asked[Key, []handover.Handover]
 	Resources Asked[ledger.ResourceKey, ledger.Resource]
-	// Grants are for which handovers a resource may be read, and by whom.
-	Grants     Asked[ledger.ResourceKey, []ledger.Grant]
+	// Grants are for which handovers a resource may be read, by whom, and since when.
+	Grants     Asked[ledger.ResourceKey, []ledger.Granted]
 	Deliveries Asked[handover.DeliveryID, ledger.Delivery]
 	// Answered finds the delivery that a receipt is for, by its receiver and id.
 	Answered Asked[External, ledger.Delivery]

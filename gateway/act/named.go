@@ -55,7 +55,7 @@ func (w Writing) settled(s *Snapshot) error {
 		switch {
 		case e.deletes() && s.isHeld(e.key()):
 			return held(e, "an open handover holds this resource: it is withdrawn with the Task, or changed, but not deleted")
-		case e.writes() && turns(e) && s.isHeld(e.key()):
+		case e.writes() && s.turns(e):
 			return held(e, "an open handover holds this resource: it cannot become another patient's")
 		}
 	}
@@ -67,20 +67,37 @@ func held(e *Entry, text string) error {
 }
 
 // isHeld reports whether a resource is part of an open handover.
-func (s *Snapshot) isHeld(key ledger.ResourceKey) bool {
+func (s *Snapshot) isHeld(key ledger.ResourceKey) bool { return len(s.heldSince(key)) > 0 }
+
+// heldSince are the versions at which a resource became part of handovers that are open, each once.
+func (s *Snapshot) heldSince(key ledger.ResourceKey) []int64 {
 	grants, _ := s.Grants.Get(key)
-	return slices.ContainsFunc(grants, func(g ledger.Grant) bool {
-		h, found := s.Handovers.Get(g.Handover)
-		return g.Handover != "" && found && h.State.Open()
+	var out []int64
+	for _, g := range grants {
+		if h, found := s.Handovers.Get(g.Handover); found && h.State.Open() {
+			out = ledger.Union(out, g.Since)
+		}
+	}
+	return out
+}
+
+// turns reports whether a change makes a resource that is held another patient's: than it was,
+// or, of a Patient, than whom its holders were told of first.
+func (s *Snapshot) turns(e *Entry) bool {
+	if e.Type != "Patient" {
+		return turnsTo(e) && s.isHeld(e.key())
+	}
+	is := personOf(e.Resource)
+	another := func(was person) bool { return !isSame(was, is, true) && was.differs(is) }
+	since := s.heldSince(e.key())
+	return len(since) > 0 && another(personOf(e.Before)) || slices.ContainsFunc(since, func(version int64) bool {
+		first, _ := s.Versions.Get(Version{e.key(), version})
+		return version < e.Current.Version && !first.Deleted && first.Version > 0 && another(personOf(s.Parse(first)))
 	})
 }
 
-// turns reports whether a change makes a resource another patient's.
-func turns(e *Entry) bool {
-	if e.Type == "Patient" {
-		was, is := personOf(e.Before), personOf(e.Resource)
-		return !isSame(was, is, true) && was.differs(is)
-	}
+// turnsTo reports whether a change names another patient.
+func turnsTo(e *Entry) bool {
 	return slices.ContainsFunc(aboutPatient, func(element string) bool {
 		was, is := e.Before.Str(element, "reference"), e.Resource.Str(element, "reference")
 		return was != "" && was != is
@@ -158,7 +175,7 @@ func (s *Snapshot) within(e *Entry, h handover.Handover) bool {
 			return false
 		}
 		grants, _ := s.Grants.Get(key)
-		return slices.ContainsFunc(grants, func(g ledger.Grant) bool { return g.Handover == h.ID })
+		return slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Handover == h.ID })
 	}
 	return e.Current.Version > 0 && in(e.key()) || slices.ContainsFunc(LocalReferences(e.Resource), in)
 }

@@ -52,6 +52,17 @@ func stored(r ledger.Resource, grants []ledger.Grant) ledger.Resource {
 	return granted(r, grants)
 }
 
+// given are grants as the ledger tells them.
+func given(grants []ledger.Grant) []ledger.Granted {
+	var out []ledger.Granted
+	for _, g := range grants {
+		if g.Handover != "" {
+			out = append(out, ledger.Granted{Grant: g, Since: 3})
+		}
+	}
+	return out
+}
+
 // for2 are grants for another handover.
 func for2(parties ...handover.PartyID) []ledger.Grant {
 	var out []ledger.Grant
@@ -111,7 +122,7 @@ func (r *record) plan(t *testing.T, make func() (*Plan, error)) (*Plan, error) {
 			r.Resources.Put(key, row, found)
 		}
 		for _, key := range r.Grants.Take() {
-			r.Grants.Put(key, r.rows[key].Grants, true)
+			r.Grants.Put(key, given(r.rows[key].Grants), true)
 		}
 		for _, reach := range r.Reach.Take() {
 			r.Reach.Put(reach, struct{}{}, true)
@@ -275,7 +286,7 @@ func TestHandoverOf(t *testing.T) {
 	asked := row{key: "ServiceRequest/q", author: municipality, home: "h1", visible: both,
 		also: append(for2(municipality, another), ledger.Grant{Party: municipality, Handover: "h3"})}.resource()
 	key := ledger.ResourceKey{Type: asked.Type, ID: asked.ID}
-	s.Grants.Put(key, asked.Grants, true)
+	s.Grants.Put(key, given(asked.Grants), true)
 	for party, want := range map[handover.PartyID]handover.ID{institution: "h1", another: "h2", municipality: "h2", hospital: ""} {
 		if got := s.handoverOf(key, party).ID; got != want {
 			t.Errorf("%s has it for %q, want %q", party, got, want)

@@ -261,18 +261,19 @@ func (w Writing) decideElsewhere(d *decision) error {
 
 // why are the grants by which an entry is of handovers: its own, and of what is new those of one
 // resource that it refers to and that the act's handover has as well.
-func (w Writing) why(d *decision, e *Entry) []ledger.Grant {
+func (w Writing) why(d *decision, e *Entry) []ledger.Granted {
 	if e.Current.Version > 0 {
 		out, _ := d.s.Grants.Get(e.key())
 		return out
 	}
-	var out []ledger.Grant
+	var out []ledger.Granted
 	for _, ref := range LocalReferences(e.Resource) {
 		if !ofOneHandover(ref) {
 			continue
 		}
 		grants, _ := d.s.Grants.Get(ref)
-		if slices.Contains(grants, ledger.Grant{Party: w.Party, Handover: d.next.ID}) {
+		own := ledger.Grant{Party: w.Party, Handover: d.next.ID}
+		if slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Grant == own }) {
 			out = append(out, grants...)
 		}
 	}
