@@ -56,14 +56,24 @@ func TestWrite_NamesEveryDeviation(t *testing.T) {
 // TestAuthor_NobodySpeaksForAnotherParty: neither in a Communication nor in a request.
 func TestAuthor_NobodySpeaksForAnotherParty(t *testing.T) {
 	b := newBench(t)
-	for who, refused := range map[string]bool{"80002": false, "80003": true} {
-		name := `{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"` + who + `"}}`
+	identified := func(her string) string {
+		return `"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"` + her + `"}`
+	}
+	own := b.mustPost(asKommune, `{"resourceType":"Organization","name":"Vi",`+identified("80002")[:13]+`[`+identified("80002")[13:]+`]}`)
+	another := b.mustPost(asKommune, `{"resourceType":"Organization","name":"De",`+identified("80003")[:13]+`[`+identified("80003")[13:]+`]}`)
+	for name, refused := range map[string]bool{
+		`{` + identified("80002") + `}`: false, `{` + identified("80003") + `}`: true,
+		`{"display":"Kari Nordmann"}`: false, `{"display":"Solbakken rehabilitering"}`: true,
+		`{` + identified("80002") + `,"display":"solbakken rehabilitering "}`: true,
+		`{"reference":"Organization/` + own + `"}`:                            false, `{"reference":"Organization/` + another + `"}`: true,
+	} {
 		for _, text := range []string{
 			`{"resourceType":"Communication","status":"completed","sender":` + name + `}`,
 			`{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"display":"x"},"requester":` + name + `}`,
+			`{"resourceType":"Condition","subject":{"display":"x"},"note":[{"text":"x","authorReference":` + name + `}]}`,
 		} {
 			if _, err := b.post(asKommune, text); (err != nil) != refused {
-				t.Errorf("%s: %v", who, err)
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}

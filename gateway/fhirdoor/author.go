@@ -10,6 +10,7 @@ import (
 	"stafett/fhir"
 	"stafett/gateway/act"
 	"stafett/handover"
+	"stafett/ledger"
 )
 
 const opAuthor = "fhirdoor.author"
@@ -53,10 +54,10 @@ func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
 	if err := stampMeta(e, author(t, e)); err != nil {
 		return err
 	}
-	if e.Type == "Task" {
-		return stampTask(s, e.Resource)
+	if err := cmp.Or(t.speaksForItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
+		return err
 	}
-	return t.agents(s, e)
+	return stampTask(s, e.Resource)
 }
 
 // stampMeta: labels of the gateway's own systems come from the gateway, and the source is the
@@ -112,12 +113,69 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + ".agent", Text: "an agent is the caller, by its identifier, or a resource of the caller's own"}
 		}
 	}
-	element, speaks := speakers[e.Type]
-	id := e.Resource.At(element, "identifier")
-	if party, known := s.PartyNamed(id.Str("system"), id.Str("value")); speaks && known && party != author(t, e) {
-		return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + "." + element, Text: "this party speaks for itself"}
+	return nil
+}
+
+// speaksForItself refuses words in another party's name: where the resource says who speaks in it,
+// and whose a new note is.
+func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
+	said := map[string]*fhir.Node{}
+	if element := speakers[e.Type]; element != "" {
+		said[element] = e.Resource.Get(element)
+	}
+	for _, note := range e.Resource.Each("note") {
+		if slices.ContainsFunc(e.Before.Each("note"), note.Equal) {
+			continue
+		}
+		if ref := note.Get("authorReference"); ref != nil {
+			said["note.author"] = ref
+		} else if name := note.Str("authorString"); name != "" {
+			said["note.author"] = fhir.Obj("display", name)
+		}
+	}
+	for element, ref := range said {
+		for _, party := range t.partiesSaid(s, ref) {
+			if party != author(t, e) && party != t.caller.Party {
+				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + "." + element, Text: "this party speaks for itself"}
+			}
+		}
 	}
 	return nil
+}
+
+// partiesSaid are the parties that a reference names: by its identifier, by those of an
+// Organization that it leads to, and by name.
+func (t *writing) partiesSaid(s *act.Snapshot, ref *fhir.Node) []handover.PartyID {
+	ids := []*fhir.Node{ref.Get("identifier")}
+	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 && key[0].Type == "Organization" {
+		ids = append(ids, t.resource(s, key[0]).Each("identifier")...)
+	}
+	var out []handover.PartyID
+	for _, id := range ids {
+		if party, known := s.PartyNamed(id.Str("system"), id.Str("value")); known {
+			out = append(out, party)
+		}
+	}
+	for _, p := range s.Directory.Parties() {
+		if strings.EqualFold(strings.TrimSpace(ref.Str("display")), p.Name) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
+}
+
+// resource is a resource as the write leaves it; nil for none.
+func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) *fhir.Node {
+	for i := range t.entries {
+		if e := &t.entries[i]; e.Type == key.Type && e.ID == key.ID && e.Resource != nil {
+			return e.Resource
+		}
+	}
+	r, found := s.Resources.Get(key)
+	if !found || r.Deleted {
+		return nil
+	}
+	return s.Parse(r)
 }
 
 // speakers are the elements by which a resource says who speaks in it.
