@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -74,6 +75,10 @@ type Bus struct {
 	replicas   int
 	duplicates time.Duration
 
+	// unchecked is a cluster that was away when its servers were to be asked whether they sync.
+	asking    sync.Mutex
+	unchecked *External
+
 	// of the embedded server
 	dir     string
 	stream  server.JetStreamConfig
@@ -81,7 +86,8 @@ type Bus struct {
 }
 
 // Open starts or reaches the servers and makes sure of the gateway's stream. It refuses
-// servers that do not sync and a stream that is weaker than required.
+// servers that do not sync and a stream that is weaker than required. A cluster that is away is
+// asked when it comes, before the first event goes out; until then the ledger keeps the events.
 func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	b := &Bus{parties: map[handover.PartyID]*nats.Conn{}, replicas: 1, duplicates: cfg.DuplicateWindow}
 	if b.duplicates <= 0 {
@@ -93,7 +99,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	} else {
 		err = b.openExternal(ctx, *cfg.External)
 	}
-	if err == nil {
+	if err == nil && b.unchecked == nil {
 		err = b.awaitStream(ctx)
 	}
 	if err != nil {
@@ -143,20 +149,51 @@ func (b *Bus) openExternal(ctx context.Context, ext External) error {
 	if b.replicas == 0 {
 		b.replicas = 3
 	}
-	if err := requireSync(ctx, ext); err != nil {
+	err := requireSync(ctx, ext)
+	if away(err) {
+		b.unchecked = &ext
+	} else if err != nil {
 		return err
 	}
-	conn, err := dial(ext.Gateway)
-	if err != nil {
+	if b.conn, err = b.reach(ext.Gateway, &ext); err != nil {
 		return err
 	}
-	b.conn = conn
 	for party, c := range ext.Parties {
-		if b.parties[party], err = dial(c); err != nil {
+		if b.parties[party], err = b.reach(c, &ext); err != nil {
 			return fmt.Errorf("events: account of party %s: %w", party, err)
 		}
 	}
 	return nil
+}
+
+// reach connects to a cluster, which may be away: then the connection is made when it comes.
+func (b *Bus) reach(c Connect, cluster *External) (*nats.Conn, error) {
+	conn, err := dial(c)
+	if !away(err) {
+		return conn, err
+	}
+	b.unchecked = cluster
+	return dial(c, nats.RetryOnFailedConnect(true))
+}
+
+// away reports whether nobody answered at an address, which says nothing of what is there.
+func away(err error) bool {
+	var network net.Error
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &network)
+}
+
+// checkSync asks a cluster that was away at the start, once it is there.
+func (b *Bus) checkSync(ctx context.Context) error {
+	b.asking.Lock()
+	defer b.asking.Unlock()
+	if b.unchecked == nil {
+		return nil
+	}
+	err := requireSync(ctx, *b.unchecked)
+	if err == nil {
+		b.unchecked = nil
+	}
+	return err
 }
 
 // splitListen reads host:port, with port 0 as any free one.
@@ -267,7 +304,7 @@ func requireSync(ctx context.Context, ext External) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%w: no server answered", ErrNotSynced)
+			return errors.New("events: no server of the cluster said whether it syncs each write")
 		}
 		if err := readsSynced(msg.Data); err != nil {
 			return err

@@ -39,7 +39,7 @@ var (
 // loud reports whether err must stop the relay until an operator has acted.
 func loud(err error) bool {
 	return errors.Is(err, ErrAhead) || errors.Is(err, ErrForeign) || errors.Is(err, ErrLedgerGap) ||
-		errors.Is(err, ErrWeakStream)
+		errors.Is(err, ErrWeakStream) || errors.Is(err, ErrNotSynced)
 }
 
 // eventAt reads one event of the ledger by its sequence number.

@@ -358,6 +358,46 @@ func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
 	b.Close()
 }
 
+// TestOpen_ClusterAway: what does not sync is found out when it comes, and takes no event.
+func TestOpen_ClusterAway(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	connect := func(user string) Connect { return Connect{URL: "nats://" + addr, User: user, Password: user} }
+	system := connect("s")
+	b, err := Open(t.Context(), Config{External: &External{Gateway: connect("g"), System: &system, Replicas: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	m := &memory{epoch: "e1"}
+	m.add(3)
+	r := run(t, m, b)
+	opts := &server.Options{}
+	text := "listen: \"" + addr + "\"\njetstream { store_dir: \"" + t.TempDir() + "\" }\n" +
+		"system_account: SYS\naccounts { SYS { users: [{user: s, password: s}] }, G { jetstream: enabled, users: [{user: g, password: g}] } }\n"
+	if err := opts.ProcessConfigString(text); err != nil {
+		t.Fatal(err)
+	}
+	opts.NoSigs, opts.NoLog = true, true
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	defer srv.Shutdown()
+	if err := <-r.ended; !errors.Is(err, ErrNotSynced) {
+		t.Fatal(err)
+	}
+	if _, acked, _ := r.Status(); acked != 0 {
+		t.Errorf("%d events went out", acked)
+	}
+}
+
 func TestLedgerGapStopsLoudly(t *testing.T) {
 	t.Parallel()
 	m := &memory{epoch: "e1"}

@@ -82,6 +82,9 @@ func (b *Bus) awaitStream(ctx context.Context) error {
 
 // ensureStream makes the gateway's stream, or refuses one that is weaker.
 func (b *Bus) ensureStream(ctx context.Context) (jetstream.Stream, error) {
+	if err := b.checkSync(ctx); err != nil {
+		return nil, err
+	}
 	js, err := streams(b.conn)
 	if err != nil {
 		return nil, err

@@ -229,6 +229,30 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	return n
 }
 
+// TestInvariant5_NATSAwayAtStart: the gateway starts and works without its cluster, whose settings
+// it reads before the first event goes out.
+func TestInvariant5_NATSAwayAtStart(t *testing.T) {
+	t.Parallel()
+	needsProcess(t)
+	p := newWireParties(t)
+	var nats *natsServer
+	b := newBlackbox(t, p, func(b *blackbox, c *Config) { nats = external(t, b, c) })
+	nats.kill()
+	s := &senders{blackbox: b, ctx: t.Context()}
+	p.municipality.first = func(a arrived) { s.receipts(t, a) }
+	g := b.start()
+	s.stay(1)
+	b.until(30*time.Second, "a stay is accepted without NATS", func() bool { return p.hospital.count("MDM") >= 1 })
+	s.working.Wait()
+	nats.start(t)
+	for _, err := range s.failures() {
+		t.Error(err)
+	}
+	b.settled(30 * time.Second)
+	g.nats = b.natsURL()
+	b.provesEvents(g)
+}
+
 // TestInvariant5_NATSAway: while NATS is away everything else goes on, and its events come
 // when it is back.
 func TestInvariant5_NATSAway(t *testing.T) {
