@@ -139,6 +139,9 @@ func TestConfig_EveryMistypedKeyIsFound(t *testing.T) {
 		"[LOG_INNLAGT, ":           {"[LOG_INLAGT, ", `takes "LOG_INLAGT", which is no message of kith; did you mean LOG_INNLAGT?`},
 		"log: info":                {"log: info\n---\nlog: debug", "second document"},
 		"watch: 1s\n":              {"watch: 1s\nwatch: 2s\n", `"watch" already defined`},
+		"  her: \"90009\"":         {"  her: \"90301\"", "self.her: it is that of the party"},
+		"facility: STAFETT\n":      {"facility: NORDVIK\n", "self.facility: it is that of the party"},
+		"shutdown: 20s":            {"shutdown: 20h", "shutdown: 20h0m0s is not from"},
 		"{workingDays: 10}":        {"{workingDays: 10, after: 2h}", "policy answerReferral: set exactly one of after and workingDays"},
 	} {
 		if !strings.Contains(string(whole), right) {

@@ -220,8 +220,16 @@ func (c Config) validate() error {
 	if c.OperatorContact == "" {
 		missing("operatorContact: name the party that is told when nobody else is responsible")
 	}
-	if c.Watch <= 0 || c.Shutdown <= 0 {
-		missing("watch and shutdown must be longer than nothing")
+	for _, d := range c.durations() {
+		if d.value < d.min || d.value > d.max {
+			missing(fmt.Sprintf("%s: %s is not from %s to %s", d.name, d.value, d.min, d.max))
+		}
+	}
+	if d := c.Delivery; d.RetryMax > 0 && d.RetryMin > d.RetryMax {
+		missing("delivery: retryMin is longer than retryMax")
+	}
+	if d := c.Delivery; d.Lease > 0 && d.Lease < d.Timeout {
+		missing("delivery: lease is shorter than timeout, so that a send is sent twice")
 	}
 	if (c.HTTP.CertFile == "") != (c.HTTP.KeyFile == "") || (c.Events.CertFile == "") != (c.Events.KeyFile == "") {
 		missing("http, events: certFile and keyFile go together")
@@ -244,6 +252,27 @@ func (c Config) validate() error {
 		}
 	}
 	return errors.Join(append(errs, c.Policy.Validate())...)
+}
+
+type duration struct {
+	name            string
+	value, min, max time.Duration
+}
+
+// durations are the settings of time, with what each can sensibly be; those of Delivery have
+// defaults for nothing.
+func (c Config) durations() []duration {
+	return []duration{
+		// Deadlines are kept to the minute.
+		{"watch", c.Watch, time.Millisecond, time.Minute},
+		{"shutdown", c.Shutdown, time.Millisecond, 10 * time.Minute},
+		{"events.reconcile", c.Events.Reconcile, time.Millisecond, 24 * time.Hour},
+		{"delivery.timeout", c.Delivery.Timeout, 0, 10 * time.Minute},
+		{"delivery.lease", c.Delivery.Lease, 0, time.Hour},
+		{"delivery.retryMin", c.Delivery.RetryMin, 0, time.Hour},
+		{"delivery.retryMax", c.Delivery.RetryMax, 0, 24 * time.Hour},
+		{"delivery.poll", c.Delivery.Poll, 0, time.Minute},
+	}
 }
 
 func isHTTP(address string) bool {

@@ -44,6 +44,7 @@ func inspect(cfg Config) (*installation, error) {
 	say(agreedOverlays(in.directory, in.mappings))
 	say(in.typesKnown())
 	say(cfg.partiesKnown(in.directory))
+	say(cfg.Self.isNobody(in.directory))
 	in.warn()
 	operators := make([]access.Operator, 0, len(cfg.Operators))
 	for _, o := range cfg.Operators {
@@ -153,6 +154,25 @@ func readable(ref string) error {
 }
 
 // partiesKnown refuses a configuration that names a party which the directory does not have.
+// isNobody holds the gateway's own numbers to be no party's: what is addressed to that party would
+// be taken for the gateway's.
+func (s Self) isNobody(dir *directory.Directory) error {
+	var errs []error
+	for _, own := range []struct {
+		name, value string
+		find        func(string) (directory.Party, bool)
+	}{
+		{"her", s.HER, func(v string) (directory.Party, bool) { p, _, ok := dir.ByHER(v); return p, ok }},
+		{"orgNumber", s.OrgNumber, dir.ByOrgNumber},
+		{"facility", s.Facility, dir.ByFacility},
+	} {
+		if p, taken := own.find(own.value); taken && own.value != "" {
+			errs = append(errs, fmt.Errorf("self.%s: it is that of the party %s", own.name, p.ID))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (c Config) partiesKnown(dir *directory.Directory) error {
 	var errs []error
 	known := func(where string, p handover.PartyID) {
