@@ -111,12 +111,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	room := h.InFlight.Share()
 	defer room.Release()
 	raw, fault := h.body(control, r, room)
-	if fault != nil {
+	if fault != nil && fault.Kind != handover.FaultTooLarge {
 		h.refuse(w, fault, correlation)
 		return
 	}
-	a := h.Intake.Take(r.Context(), adapters.Inbound{Wire: handover.WireKITH, Caller: party, Raw: raw, ReceivedAt: h.Now(), Correlation: correlation})
-	h.answer(w, a, correlation)
+	in := adapters.Inbound{Wire: handover.WireKITH, Caller: party, Raw: raw, ReceivedAt: h.Now(), Correlation: correlation}
+	if fault != nil {
+		// Invariant 2: what is refused for its size is counted, without its bytes.
+		in.Raw, in.Broken = nil, fault
+	}
+	h.answer(w, h.Intake.Take(r.Context(), in), correlation)
 }
 
 // rejectRequest returns the status for a request that is not this wire's, or 0.

@@ -162,8 +162,6 @@ func TestHandlerRefusesBeforeIntake(t *testing.T) {
 		"unknown token": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401},
 		"forbidden":     {func(r *http.Request) { r.Header.Set("Authorization", "Bearer forbidden") }, 403},
 		"broken":        {func(r *http.Request) { r.Header.Set("Authorization", "Bearer broken") }, 503},
-		"too large":     {func(r *http.Request) { r.ContentLength = 11 }, 413},
-		"too long":      {func(r *http.Request) { r.ContentLength = -1 }, 413},
 	} {
 		intake := &answering{answer: adapters.Answer{Outcome: adapters.OutcomeStored}}
 		o := options(intake)
@@ -177,6 +175,20 @@ func TestHandlerRefusesBeforeIntake(t *testing.T) {
 		}
 		if strings.Contains(w.Body.String(), "directory") {
 			t.Errorf("%s: an inner error is shown", name)
+		}
+	}
+}
+
+// TestHandlerHasTheOversizedRecorded: without its bytes, and answered as intake says.
+func TestHandlerHasTheOversizedRecorded(t *testing.T) {
+	for name, length := range map[string]int64{"too large": 11, "too long": -1} {
+		tooLarge := &handover.Fault{Kind: handover.FaultTooLarge}
+		intake := &answering{answer: adapters.Answer{Outcome: adapters.OutcomeRefused, Fault: tooLarge}}
+		o := options(intake)
+		o.BodyLimit = 10
+		w := post(t, Handler(o), strings.NewReader("<a>1234567</a>"), func(r *http.Request) { r.ContentLength = length })
+		if w.Code != 413 || len(intake.taken) != 1 || intake.taken[0].Broken == nil || len(intake.taken[0].Raw) != 0 || intake.taken[0].Caller != "dalvik-kommune" {
+			t.Errorf("%s: %d %+v", name, w.Code, intake.taken)
 		}
 	}
 }

@@ -229,6 +229,27 @@ func external(t *testing.T, b *blackbox, c *Config) *natsServer {
 	return n
 }
 
+// TestInvariant2_OversizedIsCounted: what is refused for its size is in the record, by every door.
+func TestInvariant2_OversizedIsCounted(t *testing.T) {
+	t.Parallel()
+	needsProcess(t)
+	p := newWireParties(t)
+	b := newBlackbox(t, p, func(_ *blackbox, c *Config) { c.Limits.MessageBytes = 64 << 10 })
+	b.start()
+	big := bytes.Repeat([]byte("x"), 65<<10)
+	for i, door := range []struct {
+		method, path string
+		header       map[string]string
+	}{{"POST", "/kith", xmlType}, {"POST", "/fhir", fhirType}, {"POST", "/fhir/Task", fhirType}, {"PUT", "/fhir/Patient/a", fhirType}} {
+		if got := b.status(door.method, door.path, b.tokens[kommune], big, door.header); got != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s %s: %d", door.method, door.path, got)
+		}
+		if got := b.settled(10 * time.Second); got.Refused != int64(i)+1 || got.Received != int64(i)+1 {
+			t.Errorf("after %s %s: %+v", door.method, door.path, got)
+		}
+	}
+}
+
 // TestInvariant5_NATSAwayAtStart: the gateway starts and works without its cluster, whose settings
 // it reads before the first event goes out.
 func TestInvariant5_NATSAwayAtStart(t *testing.T) {

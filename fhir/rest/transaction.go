@@ -23,7 +23,7 @@ func (a *api) bundle(r *request) (answer, error) {
 	if err := r.takes(jsonTypes, "a Bundle is sent as application/fhir+json in UTF-8"); err != nil {
 		return answer{}, err
 	}
-	raw, err := r.body(a.Limits.Bytes)
+	raw, err := a.written(r)
 	if err != nil {
 		return answer{}, err
 	}

@@ -108,7 +108,7 @@ func (a *api) single(r *request, more func(*fhir.Node, *fhir.WriteEntry) error) 
 	if err := r.takes(jsonTypes, "a resource is sent as application/fhir+json in UTF-8"); err != nil {
 		return answer{}, err
 	}
-	raw, err := r.body(a.Limits.Bytes)
+	raw, err := a.written(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -128,6 +128,15 @@ func (a *api) single(r *request, more func(*fhir.Node, *fhir.WriteEntry) error) 
 	}
 	w.Entries = []fhir.WriteEntry{entry}
 	return a.submit(r, w)
+}
+
+// written reads the body of a write. One over the limit is recorded as refused, without its bytes.
+func (a *api) written(r *request) ([]byte, error) {
+	raw, err := r.body(a.Limits.Bytes)
+	if f := handover.FaultOf(err); err != nil && f.Kind == handover.FaultTooLarge {
+		return nil, a.refuse(r, nil, err)
+	}
+	return raw, err
 }
 
 func typed(n *fhir.Node, typ string) error {

@@ -43,7 +43,7 @@ func (g *Intake) keep(ctx context.Context, t *taking, f *handover.Fault) (adapte
 	} else if t.codec != nil {
 		t.row.Answer = t.codec.Answer(t.env, t.row.ID, f, t.now)
 	}
-	in, receipted := t.incoming(), g.serves(t.env.Receiver)
+	in, receipted := t.incoming(), t.in.Broken == nil && g.serves(t.env.Receiver)
 	plan, err := g.k.Do(ctx, "", nil, func(s *act.Snapshot) (*act.Plan, error) {
 		if in.Repeats(s) {
 			return nil, ledger.ErrRepeat
