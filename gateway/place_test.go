@@ -121,6 +121,9 @@ func TestInvariant9_ANamedPersonSaysWhose(t *testing.T) {
 		t.Fatalf("%s, %v", m.Disposition, err)
 	}
 	b.state(handover.StateAccepted, kommune)
+	if b.hasAttention(handover.AttentionChainsMeet) {
+		t.Error("a person has said whose it is, and is still asked")
+	}
 	b.balanced()
 }
 
@@ -143,7 +146,9 @@ func TestInvariant9_AnotherStayIsItsPatients(t *testing.T) {
 	if h := b.inState(handover.StateAccepted); m.Handover != h.ID || h.Custodian != kommune {
 		t.Errorf("%+v", h)
 	}
-	b.inState(handover.StateReceived)
+	if h := b.inState(handover.StateReceived); len(h.Attentions) != 0 {
+		t.Errorf("a person has said that it is another stay's, and is still asked: %+v", h.Attentions)
+	}
 	b.balanced()
 }
 

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) *Plan {
 	row := in.Row
 	if !refused {
+		row.Handover = cmp.Or(row.Handover, in.ParkedOn)
 		s.park(&row, f)
 		if in.Ours {
 			row.Contact = s.Contact(s.Operator)

@@ -19,7 +19,9 @@ type Incoming struct {
 	// Again says that the message was kept before; Person had it tried again.
 	Again  bool
 	Person string
-	Sender directory.Party
+	// ParkedOn is the handover whose attention it raised when it was kept.
+	ParkedOn handover.ID
+	Sender   directory.Party
 	// Receiver is whom the message names, empty for none; Rerouted says that a named
 	// person chose it.
 	Receiver handover.PartyID
@@ -113,7 +115,27 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 	if in.Rerouted {
 		d.planResolved(handover.AttentionReceiverMayBeWrong)
 	}
+	in.planRuled(d)
 	return d, nil
+}
+
+// planRuled ends the attention that the message raised where it was parked, which a named person
+// has answered now.
+func (in Incoming) planRuled(d *decision) {
+	switch {
+	case in.Verdict == "" || in.ParkedOn == "":
+	case in.ParkedOn == d.next.ID:
+		d.planResolved(handover.AttentionChainsMeet)
+	default:
+		h, err := d.s.handover(in.ParkedOn)
+		if err != nil {
+			return
+		}
+		was := newDecision(d.s, h, handover.Actor{Role: handover.RoleSystem}, handover.Event{})
+		was.next, was.message = h, in.Row.ID
+		was.planResolved(handover.AttentionChainsMeet)
+		d.plan.add(was.plan)
+	}
 }
 
 // timely holds what takes back to what was before it: a cancellation that waited does not undo

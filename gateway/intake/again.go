@@ -35,7 +35,7 @@ func (g *Intake) TakeAgain(ctx context.Context, m ledger.Message, r Ruling) adap
 // resume is a stored message on its way through intake again.
 func (g *Intake) resume(m ledger.Message) *taking {
 	in := adapters.Inbound{Wire: m.Wire, Caller: m.Caller, Raw: m.Raw, ReceivedAt: m.ReceivedAt, Correlation: m.Correlation}
-	return &taking{in: in, now: g.k.Now(), codec: g.codecOf(in), row: m, again: true}
+	return &taking{in: in, now: g.k.Now(), codec: g.codecOf(in), row: m, again: true, parkedOn: m.Handover}
 }
 
 // panicTries is how often a waiting message may panic before it is parked.

@@ -65,6 +65,7 @@ type taking struct {
 	content  account.Canonical // translate
 	report   account.Report    // translate
 	again    bool              // a kept message that is tried again
+	parkedOn handover.ID       // whose attention it raised when it was kept
 	person   string            // the named person who had it tried again
 	rerouted handover.PartyID  // the receiver that person chose
 	verdict  act.Verdict       // what that person said of the patient
@@ -157,7 +158,7 @@ func (g *Intake) codecOf(in adapters.Inbound) adapters.Codec {
 func (t *taking) incoming() act.Incoming {
 	t.describe()
 	owed := t.codec != nil && !t.codec.FastReceipt() && t.env.Receipt == nil
-	in := act.Incoming{Row: t.row, Copies: t.copies, ReceiptOwed: owed, Unread: t.unread, Again: t.again, Person: t.person,
+	in := act.Incoming{Row: t.row, Copies: t.copies, ReceiptOwed: owed, Unread: t.unread, Again: t.again, ParkedOn: t.parkedOn, Person: t.person,
 		Sender: t.sender, Receiver: t.receiver, Rerouted: t.rerouted != "", Verdict: t.verdict, Feed: t.feeds(), Ours: t.ours, Content: t.content,
 		RefusesIllegal: t.codec != nil && t.codec.Refuses(handover.FaultIllegal)}
 	in.References = slices.DeleteFunc([]string{t.env.Parent, t.env.Conversation}, func(ref string) bool { return ref == "" })
