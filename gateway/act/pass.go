@@ -127,7 +127,8 @@ func saidIn(m ledger.Message) []byte {
 	said := m.Raw
 	for _, s := range []string{own.ID, own.Time} {
 		if s != "" {
-			said = bytes.ReplaceAll(said, []byte(s), nil)
+			// The head comes first; the same time further down is content.
+			said = bytes.Replace(said, []byte(s), nil, 1)
 		}
 	}
 	return said
