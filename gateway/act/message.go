@@ -146,10 +146,8 @@ func (in Incoming) timely(p placed) error {
 	}
 	at, err := time.Parse(time.RFC3339, in.Content.Facts["occurredAt"])
 	f := p.before.Facts
-	for _, undone := range []time.Time{f.AdmittedAt, f.ReadyAt, f.DischargedAt} {
-		if err == nil && at.Before(undone) {
-			return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.timely", Text: "the message takes back what happened after it"}
-		}
+	if err == nil && slices.ContainsFunc([]time.Time{f.AdmittedAt, f.ReadyAt, f.DischargedAt}, at.Before) {
+		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.timely", Text: "the message takes back what happened after it"}
 	}
 	return nil
 }
