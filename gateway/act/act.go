@@ -183,6 +183,14 @@ func (s *Snapshot) NewID() string {
 	return s.ids[s.drawn-1]
 }
 
+// newHandover is a fresh id of a handover, under which nothing can be stored yet.
+func (s *Snapshot) newHandover() handover.ID {
+	id := handover.ID(s.NewID())
+	s.Sent.Put(id, nil, false)
+	s.Belonging.Put(id, nil, false)
+	return id
+}
+
 // Fail notes what a plan could not do. The plan goes on, because it is pure, and is thrown
 // away. A nil err is nothing.
 func (s *Snapshot) Fail(err error) { s.failed = errors.Join(s.failed, err) }

@@ -312,7 +312,7 @@ func (in Incoming) parkOn(s *Snapshot, h handover.Handover, f *handover.Fault, w
 // event is what the message tells.
 func (in Incoming) event(s *Snapshot) handover.Event {
 	c := in.Content
-	ev := handover.Event{Name: c.Event, NewID: handover.ID(s.NewID())}
+	ev := handover.Event{Name: c.Event, NewID: s.newHandover()}
 	if slices.Contains(tellsOfDeath, c.Event) && (c.Facts["diedAt"] != "" || c.Facts["died"] == "true") {
 		ev.Name = handover.EventDied
 	}

@@ -25,7 +25,7 @@ func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.
 // Answered records a named person's reading as the act of a party (invariant 3: never the
 // free text, always somebody with a name).
 func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
-	event.NewID = handover.ID(s.NewID())
+	event.NewID = s.newHandover()
 	d := newDecision(s, h, handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}, event)
 	if err := d.decide(); err != nil {
 		return nil, err

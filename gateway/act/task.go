@@ -113,7 +113,7 @@ func (w Writing) requestKey(task *Entry) string {
 
 // taskEvent reads a changed Task as an event by the caller's role in the handover.
 func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (handover.Event, error) {
-	ev := handover.Event{NewID: handover.ID(d.s.NewID())}
+	ev := handover.Event{NewID: d.s.newHandover()}
 	var err error
 	if ev.Name, err = d.taskEventName(e, task, h); err != nil {
 		return ev, err
