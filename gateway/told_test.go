@@ -198,6 +198,9 @@ func infection(value string) string {
 	return "OBX|9|ST|MRSA^MRSA^99X||" + value + "||||||F\r"
 }
 
+// inError takes an infection back (OBX-11).
+func inError(value string) string { return strings.Replace(infection(value), "|F\r", "|D\r", 1) }
+
 // TestInvariant6_ToldWheneverTheContentDiffers: by the notice of the stay in full, in its
 // conversation, and in words what changed; and nobody is told what he knows.
 func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
@@ -215,10 +218,18 @@ func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
 		{"an infection that is over", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A16", "3") + infection("negativ"), "UTSKRIVNINGSKLAR N", []string{"negativ (tidligere positiv)"}},
 		{"and is there again", []string{edited("A16", "1") + infection("positiv"), edited("A16", "2") + infection("negativ")}, edited("A16", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (tidligere negativ)"}},
 		{"told once", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A16", "3") + infection("positiv"), "", nil},
-		{"an infection that was entered in error", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A08", "3") + strings.Replace(infection("positiv"), "|F\r", "|D\r", 1), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
+		{"an infection that was entered in error", []string{edited("A16", "1"), edited("A16", "2") + infection("positiv")}, edited("A08", "3") + inError("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
 		{"posted as wrong", []string{edited("A16", "1") + infection("positiv")}, edited("A16", "2") + strings.Replace(infection(""), "|F\r", "|W\r", 1), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
-		{"in error what was never told", []string{edited("A16", "1")}, edited("A08", "2") + strings.Replace(infection("positiv"), "|F\r", "|D\r", 1), "", nil},
+		{"in error what was never told", []string{edited("A16", "1")}, edited("A08", "2") + inError("positiv"), "", nil},
 		{"a diagnosis in error", []string{edited("A16", "1") + "DG1|1||I63.9^Hjerneinfarkt^I10||20260225|F\r"}, edited("A08", "2") + "DG1|1||I63.9^Hjerneinfarkt^I10||20260225|F|||||||||||||||D\r", "UTSKRIVNINGSKLAR N", []string{"(oppgis ikke lenger)"}},
+		{"two of one code that are left out", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2"), "", nil},
+		{"two of one code again", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + infection("sår") + infection("nese"), "", nil},
+		{"one of two in error", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError("nese"), "UTSKRIVNINGSKLAR N", []string{"nese (oppgis ikke lenger)"}},
+		{"both in error", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError("nese") + inError("sår"), "UTSKRIVNINGSKLAR N", []string{"nese (oppgis ikke lenger)", "sår (oppgis ikke lenger)"}},
+		{"what is over in error", []string{edited("A16", "1") + infection("gammel"), edited("A08", "2") + infection("ny")}, edited("A08", "3") + inError("gammel"), "", nil},
+		{"said twice in error", []string{edited("A16", "1") + infection("positiv"), edited("A08", "2") + infection("positiv")}, edited("A08", "3") + inError("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
+		{"in error which of two is not said", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError(""), "UTSKRIVNINGSKLAR N", []string{"MRSA: feilregistrert (nytt)"}},
+		{"in error and there again", []string{edited("A16", "1") + infection("positiv"), edited("A08", "2") + inError("positiv")}, edited("A08", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (nytt)"}},
 		{"what is left out still holds", []string{edited("A16", "1") + infection("positiv")}, edited("A16", "2"), "", nil},
 		{"another address", []string{edited("A01", "1")}, edited("A01", "2", "Storgata 1", "Bakken 3"), "INNLAGT N", []string{"Gateadresse: Bakken 3 (tidligere Storgata 1)"}},
 		{"another unit", []string{edited("A01", "1")}, edited("A01", "2", "SLAG^201", "REHAB^301"), "INNLAGT N", []string{"REHAB (tidligere SLAG)"}},

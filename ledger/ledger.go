@@ -238,6 +238,7 @@ type ResourceKey struct{ Type, ID string }
 type Resource struct {
 	Type, ID string
 	Version  int64
+	Entry    int64 // of the ledger: what was committed together has one
 	Author   handover.PartyID
 	JSON     []byte // nil when deleted
 	Deleted  bool

@@ -54,7 +54,7 @@ func (s sqlResources) Resources(ctx context.Context, keys []ResourceKey) ([]Reso
 	return s.resources(ctx, selectCurrent+"WHERE r.type = ? AND r.id = ?", lists...)
 }
 
-const versionColumns = "r.rid, r.type, r.id, v.version, v.author, v.deleted, v.at, v.handover, v.json"
+const versionColumns = "r.rid, r.type, r.id, v.version, v.entry, v.author, v.deleted, v.at, v.handover, v.json"
 
 // ResourceVersion returns one version.
 func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error) {

@@ -38,12 +38,12 @@ func joined(list []condition, with string) condition {
 	return out
 }
 
-const resourceColumns = "r.rid, r.type, r.id, v.version, v.author, r.deleted, v.at, r.handover, v.json"
+const resourceColumns = "r.rid, r.type, r.id, v.version, v.entry, v.author, r.deleted, v.at, r.handover, v.json"
 
 func scanResource(r Row) (resourceRow, error) {
 	var row resourceRow
 	var deleted, at int64
-	err := r.Scan(&row.rid, &row.Type, &row.ID, &row.Version, (*string)(&row.Author), &deleted, &at,
+	err := r.Scan(&row.rid, &row.Type, &row.ID, &row.Version, &row.Entry, (*string)(&row.Author), &deleted, &at,
 		(*string)(&row.Handover), &row.JSON)
 	row.Deleted, row.At = deleted != 0, timeOf(at)
 	if row.Deleted || len(row.JSON) == 0 {

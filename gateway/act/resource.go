@@ -23,6 +23,9 @@ const (
 func (d *decision) planContent() {
 	task := d.task
 	for _, r := range d.resolve() {
+		if d.planRevoked(r) {
+			continue
+		}
 		r.Resource = d.onWhatIsKnown(r)
 		if r.Name != NameTask {
 			d.planResource(r.Resource, d.actor.Party, d.fresh(r))
@@ -38,7 +41,7 @@ func (d *decision) planContent() {
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
 func (d *decision) fresh(r account.Named) bool {
-	return r.Key == "" && !account.IsRevoked(r.Resource) || d.creates() && d.s.mayBegin(r)
+	return r.Key == "" || d.creates() && d.s.mayBegin(r)
 }
 
 // creates reports whether the act creates the handover.
@@ -84,24 +87,7 @@ func (d *decision) idOf(r account.Named) string {
 	if r.Key != "" {
 		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key+d.salt(r.Name))
 	}
-	if account.IsRevoked(r.Resource) && !d.creates() {
-		if id := d.saidLast(r.Resource); id != "" {
-			return id
-		}
-	}
 	return d.s.NewID()
-}
-
-// saidLast is the id of what the actor said last of the thing that n is about; empty for nothing.
-func (d *decision) saidLast(n *fhir.Node) string {
-	belonging, _ := d.s.Belonging.Get(d.before.ID)
-	var last ledger.Resource
-	for _, r := range belonging {
-		if r.Author == d.actor.Party && r.Type == n.ResourceType() && !r.Deleted && !last.At.After(r.At) && codeOf(d.s.Parse(r)) == codeOf(n) {
-			last = r
-		}
-	}
-	return last.ID
 }
 
 // salt tells the stay of a chain that does not have its number's own name from the one that

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +74,11 @@ func digestOf(lines []line) handover.Digest {
 func changesOf(was, now []line) []Change {
 	old, seen, known := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for _, l := range was {
-		old[l.place], known[l.group] = l.value, true
+		known[l.group] = true
+	}
+	was, now = unlike(was, now), unlike(now, was)
+	for _, l := range was {
+		old[l.place] = l.value
 	}
 	var out []Change
 	fresh := map[string]int{}
@@ -96,6 +101,23 @@ func changesOf(was, now []line) []Change {
 		}
 	}
 	return out
+}
+
+// unlike are the lines of all that others do not say as well: of several things of one code, which
+// one stands first says nothing.
+func unlike(all, others []line) []line {
+	said := map[line]int{}
+	key := func(l line) line {
+		l.place, _, _ = strings.Cut(l.place, "#")
+		return line{place: l.place, value: l.value}
+	}
+	for _, l := range others {
+		said[key(l)]++
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(l line) bool {
+		said[key(l)]--
+		return said[key(l)] >= 0
+	})
 }
 
 // isNumber reports a line that tells a national number.
@@ -146,7 +168,7 @@ func (d *decision) asLeft() stand {
 	written := map[ledger.ResourceKey]ledger.Resource{}
 	for _, w := range append(d.writtenBefore(), d.plan.Unit.Resources...) {
 		written[ledger.ResourceKey{Type: w.Type, ID: w.ID}] = ledger.Resource{Type: w.Type, ID: w.ID, Author: w.Author, JSON: w.JSON,
-			Deleted: w.Deleted, At: writtenNow, Handover: w.Handover}
+			Version: w.Expect + 1, Deleted: w.Deleted, Entry: math.MaxInt64, At: writtenNow, Handover: w.Handover}
 	}
 	var all []ledger.Resource
 	for _, r := range stored {
@@ -217,7 +239,7 @@ func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 // thing that has a code what was said of it last.
 func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) []line {
 	latest, carried := map[string][]ledger.Resource{}, []ledger.Resource{}
-	nodes := map[ledger.ResourceKey]*fhir.Node{}
+	nodes, unplaced := map[ledger.ResourceKey]*fhir.Node{}, map[string][]line{}
 	for _, r := range belonging {
 		if r.Author == p || r.Deleted || slices.Contains(NotBeside, r.Type) {
 			continue
@@ -230,19 +252,23 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 		}
 		what := r.Type + "|" + codeOf(n)
 		switch known := latest[what]; {
-		case len(known) == 0 || known[0].At.Before(r.At):
+		case account.IsRevoked(n):
+			if r.Version == 1 { // which of several it is, cannot be told
+				unplaced[what] = append(unplaced[what], line{what + ".revoked", what, account.TypeLabel(r.Type) + " " + nameOf(n), "feilregistrert"})
+			}
+		case len(known) == 0 || known[0].Entry < r.Entry:
 			latest[what] = []ledger.Resource{r}
-		case known[0].At.Equal(r.At):
+		case known[0].Entry == r.Entry:
 			latest[what] = append(known, r)
 		}
 	}
 	var out []line
 	for what, all := range latest {
+		if said := unplaced[what]; len(said) > 0 {
+			out = append(out, said[0])
+		}
 		var rendered [][]line
 		for _, r := range all {
-			if account.IsRevoked(nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]) {
-				continue
-			}
 			n := nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]
 			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", withoutName(n)))
 		}

@@ -227,6 +227,9 @@ func (w Writing) correct(d *decision) {
 	}
 }
 
+// elsewhereMax bounds in how many open handovers one write is told; each costs some 3 ms.
+const elsewhereMax = 2000
+
 // decideElsewhere tells the other open handovers in which the writer has what it changed, each
 // of that alone.
 func (w Writing) decideElsewhere(d *decision) error {
@@ -243,6 +246,9 @@ func (w Writing) decideElsewhere(d *decision) error {
 			write.Grants = ledger.Union(write.Grants, v.grants()...)
 			stored[h.ID] = append(stored[h.ID], write)
 		}
+	}
+	if len(others) > elsewhereMax {
+		return &handover.Fault{Kind: handover.FaultTooLarge, Op: "act.decideElsewhere", Text: "too many open handovers would be told of the change at once: write it as a new resource"}
 	}
 	for _, h := range others {
 		f := newDecision(d.s, h, w.actor(h), handover.Event{Name: handover.EventUpdated})

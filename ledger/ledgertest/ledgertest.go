@@ -256,7 +256,7 @@ func testRoundTrip(t *testing.T, h Harness) {
 	same(t, "events", must1(s.Events(ctx, 0, 10)), []ledger.Event{wantE})
 	same(t, "audit", must1(s.AuditOf(ctx, ledger.AuditFilter{Handover: hd.ID})).Items, u.Audit)
 	r := u.Resources[0]
-	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1,
+	same(t, "resource", must1(s.Resource(ctx, r.Type, r.ID)), ledger.Resource{Type: r.Type, ID: r.ID, Version: 1, Entry: applied.Entry,
 		Author: r.Author, JSON: r.JSON, At: applied.Resources[0].At, Handover: r.Handover,
 		Visible: []handover.PartyID{municipality, hospital}})
 	same(t, "applied", applied, ledger.Applied{Entry: 1, Head: must1(s.Head(ctx)).Head, Events: []int64{1}, Resources: applied.Resources})

@@ -19,7 +19,7 @@ func testResources(t *testing.T, h Harness) {
 	second.Expect, second.JSON, second.Grants, second.Author, second.Handover = 1, []byte(`{"v": 2.10}`), nil, municipality, "other"
 	stored := must(t, s, ledger.Unit{Resources: []ledger.ResourceWrite{second}})[0].Resources[0]
 	now := must1(s.Resource(ctx, "Task", "t"))
-	same(t, "second version", now, ledger.Resource{Type: "Task", ID: "t", Version: 2, Author: municipality, JSON: second.JSON,
+	same(t, "second version", now, ledger.Resource{Type: "Task", ID: "t", Version: 2, Entry: 2, Author: municipality, JSON: second.JSON,
 		At: stored.At, Handover: "h", Visible: []handover.PartyID{municipality, hospital}})
 	gone := r
 	gone.Expect, gone.JSON, gone.Deleted, gone.Grants = 2, nil, true, nil

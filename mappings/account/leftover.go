@@ -80,7 +80,7 @@ func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
 		a.extension = n.Str("url")
 		defer func() { a.extension = "" }()
 	}
-	if bare != "" && a.whole(n, path, bare) {
+	if bare != "" && !a.revoked && a.whole(n, path, bare) {
 		return
 	}
 	dot := "."
