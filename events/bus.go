@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -295,16 +296,18 @@ func requireSync(ctx context.Context, ext External) error {
 	if err := conn.PublishRequest("$SYS.REQ.SERVER.PING.JSZ", inbox, []byte(`{"config":true}`)); err != nil {
 		return fmt.Errorf("events: ask servers about sync: %w", err)
 	}
+	most := cmp.Or(ext.Replicas, 3)
 	for answered := 0; ; answered++ {
-		// The number of servers is unknown; one second of silence ends the count.
+		// The number of servers is unknown; one second of silence ends the count, when it is more
+		// than half of those that keep the stream.
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		msg, err := sub.NextMsgWithContext(wait)
 		cancel()
-		if err != nil && answered > 0 && ctx.Err() == nil {
+		if err != nil && answered > most/2 && ctx.Err() == nil {
 			return nil
 		}
 		if err != nil {
-			return errors.New("events: no server of the cluster said whether it syncs each write")
+			return fmt.Errorf("events: %d servers of the cluster said whether they sync each write, of %d", answered, most)
 		}
 		if err := readsSynced(msg.Data); err != nil {
 			return err

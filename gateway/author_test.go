@@ -61,16 +61,25 @@ func TestAuthor_NobodySpeaksForAnotherParty(t *testing.T) {
 	}
 	own := b.mustPost(asKommune, `{"resourceType":"Organization","name":"Vi",`+identified("80002")[:13]+`[`+identified("80002")[13:]+`]}`)
 	another := b.mustPost(asKommune, `{"resourceType":"Organization","name":"De",`+identified("80003")[:13]+`[`+identified("80003")[13:]+`]}`)
+	named := b.mustPost(asKommune, `{"resourceType":"Organization","name":"Solbakken rehabilitering"}`)
+	role := b.mustPost(asKommune, `{"resourceType":"PractitionerRole","organization":{"reference":"Organization/`+another+`"}}`)
+	contained := `"contained":[{"resourceType":"Organization","id":"o","name":"De",` + identified("80003")[:13] + `[` + identified("80003")[13:] + `]}],`
 	for name, refused := range map[string]bool{
-		`{` + identified("80002") + `}`: false, `{` + identified("80003") + `}`: true,
-		`{"display":"Kari Nordmann"}`: false, `{"display":"Solbakken rehabilitering"}`: true,
+		`{` + identified("80002") + `}`:                                       false,
+		`{` + identified("80003") + `}`:                                       true,
+		`{"display":"Kari Nordmann"}`:                                         false,
+		`{"display":"Solbakken rehabilitering"}`:                              true,
 		`{` + identified("80002") + `,"display":"solbakken rehabilitering "}`: true,
-		`{"reference":"Organization/` + own + `"}`:                            false, `{"reference":"Organization/` + another + `"}`: true,
+		`{"reference":"Organization/` + own + `"}`:                            false,
+		`{"reference":"Organization/` + another + `"}`:                        true,
+		`{"reference":"Organization/` + named + `"}`:                          true,
+		`{"reference":"PractitionerRole/` + role + `"}`:                       true,
+		`{"reference":"#o"}`:                                                  true,
 	} {
 		for _, text := range []string{
-			`{"resourceType":"Communication","status":"completed","sender":` + name + `}`,
-			`{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"display":"x"},"requester":` + name + `}`,
-			`{"resourceType":"Condition","subject":{"display":"x"},"note":[{"text":"x","authorReference":` + name + `}]}`,
+			`{"resourceType":"Communication",` + contained + `"status":"completed","sender":` + name + `}`,
+			`{"resourceType":"ServiceRequest",` + contained + `"status":"active","intent":"order","subject":{"display":"x"},"requester":` + name + `}`,
+			`{"resourceType":"Condition",` + contained + `"subject":{"display":"x"},"note":[{"text":"x","authorReference":` + name + `},{"text":"y","authorString":"Kari"}]}`,
 		} {
 			if _, err := b.post(asKommune, text); (err != nil) != refused {
 				t.Errorf("%s: %v", name, err)

@@ -130,23 +130,36 @@ func TestInvariant10_HeldPatientIsNotTurnedStepByStep(t *testing.T) {
 		_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
 		return err
 	}
-	for what, change := range map[string]func(*fhir.Node){
-		"a number": func(n *fhir.Node) {
-			n.Set("identifier", fhir.Arr(fhir.Obj("system", fhir.SystemFNR, "value", solveig)))
-		},
-		"a new name": func(n *fhir.Node) {
+	for i, change := range []func(*fhir.Node){
+		func(n *fhir.Node) { n.Set("telecom", fhir.Arr(fhir.Obj("value", "70000000"))) },
+		func(n *fhir.Node) {
 			n.Set("name", fhir.Arr(fhir.Obj("family", "Prøvesen-Nord", "given", []*fhir.Node{fhir.Str("Gøril")})))
 		},
-		"a telephone": func(n *fhir.Node) { n.Set("telecom", fhir.Arr(fhir.Obj("value", "70000000"))) },
+		func(n *fhir.Node) { n.Set("birthDate", fhir.Str("1950-01-02")) },
 	} {
-		if err := put(change); err != nil {
-			t.Fatalf("%s: %v", what, err)
+		if err := put(change); (err != nil) != (i == 2) {
+			t.Fatalf("step %d: %v", i, err)
 		}
 	}
-	isFault(t, put(func(n *fhir.Node) {
+	if err := put(func(n *fhir.Node) {
+		n.Set("identifier", fhir.Arr(fhir.Obj("system", fhir.SystemFNR, "value", solveig)))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if b.hasAttention(handover.AttentionChainsMeet) {
+		t.Error("a first number is looked at")
+	}
+	// Under one number it is one person; that it is not whom the holder was told of is looked at.
+	if err := put(func(n *fhir.Node) {
 		n.Set("name", fhir.Arr(fhir.Obj("family", "Annen", "given", []*fhir.Node{fhir.Str("Per")})))
 		n.Set("birthDate", fhir.Str("1971-02-03"))
-	}), handover.FaultConflict)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !b.hasAttention(handover.AttentionChainsMeet) {
+		t.Error("nobody looks at it")
+	}
+	isFault(t, put(func(n *fhir.Node) { n.Delete("identifier"); n.Set("birthDate", fhir.Str("1972-02-03")) }), handover.FaultConflict)
 	b.balanced()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"stafett/adapters"
 	"stafett/gateway/desk"
@@ -500,6 +501,67 @@ func TestRouteAndProtection_RememberedWithoutAHandover(t *testing.T) {
 	}
 	b.must(b.hl7(said(adt{trigger: "A16", id: "M2", visit: "V1"}, nothing)))
 	b.state(handover.StateRequested, sykehus)
+}
+
+// TestRouteAndProtection_HoldWhateverWasSaidBefore: what waited ends no protection; what was said on
+// another stay, or of a number that was merged, is looked at on an open handover too.
+func TestRouteAndProtection_HoldWhateverWasSaidBefore(t *testing.T) {
+	said := func(a adt, flag string) string {
+		return strings.Replace(a.String(), "PD1||||||||||||N\r", flag, 1)
+	}
+	const protect, open, nothing, prior = "PD1||||||||||||Y\r", "PD1||||||||||||N\r", "", "77001^^^FJELLHEIM^PI"
+	own := func(s string) string { return strings.Replace(s, solveig+"^^^FNR^FNR", prior, 1) }
+	for name, before := range map[string][]string{
+		"what waited":   {said(adt{trigger: "A11", id: "M1", visit: "V9"}, open), said(adt{trigger: "A08", id: "M2", visit: "V0"}, protect)},
+		"another stay":  {said(adt{trigger: "A01", id: "M1", visit: "V1"}, open), said(adt{trigger: "A08", id: "M2", visit: "V0"}, protect)},
+		"merged number": {own(said(adt{trigger: "A08", id: "M1", visit: "V0"}, protect)), strings.Replace(said(adt{trigger: "A40", id: "M2", extra: "MRG|" + prior + "\r"}, nothing), "|V1|", "||", 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for _, m := range before {
+				b.must(b.hl7(m))
+				b.pass(2 * time.Minute)
+				b.watch()
+				b.deliver()
+			}
+			told := len(b.out.to(kommune))
+			a := b.must(b.hl7(said(adt{trigger: "A16", id: "M3", visit: "V1"}, nothing)))
+			b.deliver()
+			if m := b.message(a.Message); m.Disposition != ledger.DispositionParked || len(b.out.to(kommune)) != told {
+				t.Fatalf("%s, and the municipality was sent %d more", m.Disposition, len(b.out.to(kommune))-told)
+			}
+			if name != "another stay" {
+				return
+			}
+			h := b.handover()
+			if _, err := b.g.RecordAnswer(t.Context(), forSykehus, desk.Answer{Handover: h.ID,
+				Event: handover.EventAttentionResolved, Attention: handover.AttentionReceiverMayBeWrong}); err != nil {
+				t.Fatal(err)
+			}
+			b.must(b.hl7(said(adt{trigger: "A16", id: "M4", visit: "V1"}, nothing)))
+			b.state(handover.StateRequested, sykehus)
+			b.balanced()
+		})
+	}
+}
+
+// TestCancellation_OvertakesItsOriginal: also on a stay whose admission began nothing.
+func TestCancellation_OvertakesItsOriginal(t *testing.T) {
+	for _, fed := range []bool{false, true} {
+		b := newBench(t)
+		if fed {
+			b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", noNeed: true}.String()))
+		}
+		b.must(b.hl7(adt{trigger: "A25", id: "M2", visit: "V1"}.String()))
+		b.must(b.hl7(adt{trigger: "A16", id: "M3", visit: "V1"}.String()))
+		for range 3 {
+			b.pass(2 * time.Minute)
+			b.watch()
+		}
+		b.deliver()
+		b.state(handover.StateAnnounced, sykehus)
+		b.balanced()
+	}
 }
 
 // TestCancellation_OfAnAdmissionThatBeganNothing: it waits for nothing, and takes nothing back of

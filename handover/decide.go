@@ -161,8 +161,8 @@ func (d *decision) apply(r *rule) {
 	}
 	if d.as == RoleSender {
 		d.h.Facts.Residence = cmp.Or(d.e.Residence, d.h.Facts.Residence)
-		d.h.Facts.Protected = d.h.Facts.Protected || d.e.Protected
 	}
+	d.h.Facts.Protected = d.h.Facts.Protected || d.e.Protected
 	d.move(r)
 	for _, reason := range r.clear {
 		if reason == AttentionUnreachable {

@@ -88,7 +88,7 @@ type Event struct {
 	// FastReceipt, of ready, requested and forwarded: the receiver's receipt comes with the
 	// transport's answer, so that a missing one is soon late.
 	FastReceipt bool
-	// Residence and Protected, of the sender: Facts of the same names.
+	// Residence, of the sender, and Protected: Facts of the same names.
 	Residence string
 	Protected bool
 	// WithoutHealthInfo and WithoutReport, of what opens a handover: Facts of the same names.

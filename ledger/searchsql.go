@@ -398,13 +398,13 @@ func numberCondition(v search.Value) (condition, error) {
 }
 
 // selectVisible goes from one party to the next in the index: a hospital's own Organization has
-// grants of few parties for each of a million handovers.
+// grants of few parties for each of a million handovers. EXISTS would let PostgreSQL join them all.
 const selectVisible = `WITH RECURSIVE reader(party) AS (
 		SELECT min(party) FROM visibility WHERE rid = ?
 		UNION ALL
 		SELECT (SELECT min(w.party) FROM visibility w WHERE w.rid = ? AND w.party > reader.party) FROM reader WHERE reader.party IS NOT NULL)
 	SELECT party FROM reader WHERE party IS NOT NULL
-		AND EXISTS (SELECT 1 FROM visibility w WHERE w.rid = ? AND w.party = reader.party AND w.since <= ?) ORDER BY party`
+		AND (SELECT 1 FROM visibility w WHERE w.rid = ? AND w.party = reader.party AND w.since <= ? LIMIT 1) = 1 ORDER BY party`
 
 // withVisible adds to each version who may read it.
 func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {

@@ -228,9 +228,6 @@ func (c Config) validate() error {
 	if d := c.Delivery; d.RetryMax > 0 && d.RetryMin > d.RetryMax {
 		missing("delivery: retryMin is longer than retryMax")
 	}
-	if d := c.Delivery; d.Lease > 0 && d.Lease < d.Timeout {
-		missing("delivery: lease is shorter than timeout, so that a send is sent twice")
-	}
 	if (c.HTTP.CertFile == "") != (c.HTTP.KeyFile == "") || (c.Events.CertFile == "") != (c.Events.KeyFile == "") {
 		missing("http, events: certFile and keyFile go together")
 	}

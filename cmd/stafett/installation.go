@@ -153,7 +153,6 @@ func readable(ref string) error {
 	})
 }
 
-// partiesKnown refuses a configuration that names a party which the directory does not have.
 // isNobody holds the gateway's own numbers to be no party's: what is addressed to that party would
 // be taken for the gateway's.
 func (s Self) isNobody(dir *directory.Directory) error {
@@ -173,6 +172,7 @@ func (s Self) isNobody(dir *directory.Directory) error {
 	return errors.Join(errs...)
 }
 
+// partiesKnown refuses a configuration that names a party which the directory does not have.
 func (c Config) partiesKnown(dir *directory.Directory) error {
 	var errs []error
 	known := func(where string, p handover.PartyID) {

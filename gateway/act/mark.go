@@ -19,7 +19,11 @@ const (
 	markFed mark = "fed"
 )
 
-// marked are the guards of a mark: of the stay, and of the person where it is the person's.
+// marksFed are the events of which a stay's markFed is asked.
+var marksFed = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventVoided}
+
+// marked are the guards of a mark of the message's stay, and of its person where it is the
+// person's.
 func (in Incoming) marked(s *Snapshot, m mark) []ledger.Guard {
 	if !in.Feed {
 		return nil
@@ -28,12 +32,17 @@ func (in Incoming) marked(s *Snapshot, m mark) []ledger.Guard {
 	if m == markProtected {
 		of = append(of, s.Identity.persons(in.Row.Sender, in.patient())...)
 	}
+	return s.guards(in.Row.Sender, m, of)
+}
+
+// guards are those of a mark of a sender's stays and persons, by their keys.
+func (s *Snapshot) guards(sender handover.PartyID, m mark, of []string) []ledger.Guard {
 	var out []ledger.Guard
 	for _, key := range of {
 		if key == "" {
 			continue
 		}
-		g := ledger.Guard{Key: s.Identity.StableID(in.Row.Sender, string(m), key)}
+		g := ledger.Guard{Key: s.Identity.StableID(sender, string(m), key)}
 		g.Expect, _ = s.Guards.Get(g.Key)
 		out = append(out, g)
 	}
@@ -55,21 +64,38 @@ func (in Incoming) planMark(s *Snapshot, p *Plan, m mark, set bool) {
 	}
 }
 
-// remember plans the marks that a message leaves, whatever became of it.
+// remember plans the marks that a message leaves, whatever became of it. What waited is not the
+// last word: it ends no protection.
 func (in Incoming) remember(s *Snapshot, p *Plan, fed bool) {
-	if said := in.Content.Facts["reserved"]; said != "" {
-		in.planMark(s, p, markProtected, said == "true")
+	said := in.Content.Facts["reserved"]
+	if said == "true" || said == "" && in.Content.Event == handover.EventMerged && in.isProtected(s) {
+		in.planMark(s, p, markProtected, true)
+	} else if said != "" && !in.Again {
+		in.planMark(s, p, markProtected, false)
 	}
-	switch {
-	case fed && slices.Contains(begins, in.Content.Event):
-		in.planMark(s, p, markFed, true)
-	case fed && in.Content.Event == handover.EventVoided:
+	switch in.Content.Event {
+	case handover.EventAdmitted:
+		in.planMark(s, p, markFed, fed)
+	case handover.EventVoided, handover.EventReady:
 		in.planMark(s, p, markFed, false)
 	}
 }
 
 // isProtected reports whether the person is protected, by this message or by one before that
-// this one does not contradict: what a message leaves out still holds.
+// this one does not contradict: what a message leaves out still holds. A merged person is by any
+// of the numbers.
 func (in Incoming) isProtected(s *Snapshot) bool {
-	return in.reserved() || in.Content.Facts["reserved"] == "" && in.isMarked(s, markProtected)
+	if in.reserved() || in.Content.Facts["reserved"] != "" {
+		return in.reserved()
+	}
+	if in.isMarked(s, markProtected) {
+		return true
+	}
+	replaced := s.Identity.replaced(in.Row.Sender, in.patient())
+	return in.Feed && slices.ContainsFunc(s.guards(in.Row.Sender, markProtected, replaced), holds)
+}
+
+// isProtected reports whether a message said that the patient of a handover is protected.
+func (s *Snapshot) isProtected(h handover.Handover) bool {
+	return slices.ContainsFunc(s.guards(h.Sender, markProtected, s.Identity.persons(h.Sender, s.patientOf(h))), holds)
 }

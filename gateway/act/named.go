@@ -87,14 +87,23 @@ func (s *Snapshot) turns(e *Entry) bool {
 	if e.Type != "Patient" {
 		return turnsTo(e) && s.isHeld(e.key())
 	}
-	is := personOf(e.Resource)
-	another := func(was person) bool { return !isSame(was, is, true) && was.differs(is) }
-	since := s.heldSince(e.key())
-	return len(since) > 0 && another(personOf(e.Before)) || slices.ContainsFunc(since, func(version int64) bool {
+	was, is := personOf(e.Before), personOf(e.Resource)
+	return len(s.heldSince(e.key())) > 0 && was.becomes(is) || !sharesNational(was.national, is.national) && s.becomesAnother(e)
+}
+
+// becomesAnother reports whether a Patient is not who the holders were told of first.
+func (s *Snapshot) becomesAnother(e *Entry) bool {
+	return slices.ContainsFunc(s.heldSince(e.key()), func(version int64) bool {
+		if version >= e.Current.Version {
+			return false
+		}
 		first, _ := s.Versions.Get(Version{e.key(), version})
-		return version < e.Current.Version && !first.Deleted && first.Version > 0 && another(personOf(s.Parse(first)))
+		return len(first.JSON) > 0 && personOf(s.Parse(first)).becomes(personOf(e.Resource))
 	})
 }
+
+// becomes reports whether o is another person, and not the same one corrected.
+func (p person) becomes(o person) bool { return !isSame(p, o, true) && p.differs(o) }
 
 // turnsTo reports whether a change names another patient.
 func turnsTo(e *Entry) bool {

@@ -125,11 +125,12 @@ func saidIn(m ledger.Message) []byte {
 		return m.Raw
 	}
 	said := m.Raw
-	for _, s := range []string{own.ID, own.Time} {
-		if s != "" {
-			// The head comes first; the same time further down is content.
-			said = bytes.Replace(said, []byte(s), nil, 1)
-		}
+	if own.ID != "" {
+		said = bytes.ReplaceAll(said, []byte(own.ID), nil)
+	}
+	if own.Time != "" {
+		// The head comes first; the same time further down is content.
+		said = bytes.Replace(said, []byte(own.Time), nil, 1)
 	}
 	return said
 }

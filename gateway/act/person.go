@@ -26,6 +26,8 @@ func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.
 // free text, always somebody with a name).
 func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
 	event.NewID = s.newHandover()
+	// Who says that the receiver is the right one says it of a protected person too.
+	event.Protected = event.Name == handover.EventAttentionResolved && event.Attention == handover.AttentionReceiverMayBeWrong && s.isProtected(h)
 	d := newDecision(s, h, handover.Actor{Role: handover.RoleReader, Party: party, Person: by.Name}, event)
 	if err := d.decide(); err != nil {
 		return nil, err

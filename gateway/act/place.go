@@ -238,7 +238,7 @@ func (in Incoming) stillFor(s *Snapshot, h handover.Handover) error {
 		return nil
 	case slices.ContainsFunc(h.Attentions, asksForReceiver):
 		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "a named person must first say whether the receiver is the right one")
-	case in.reserved() && !h.Facts.Protected:
+	case !h.Facts.Protected && in.isProtected(s):
 		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, reservedText)
 	case in.moved(s, h):
 		return in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the patient's municipality is not the receiver's any more: a named person must route it")
@@ -364,7 +364,7 @@ func (in Incoming) mayBegin(s *Snapshot, p *placed) error {
 		return nil
 	case in.Feed && unreadable && !in.policyStarts():
 		return errNoHandover
-	case slices.Contains(undoes, name) && in.isMarked(s, markFed):
+	case name == handover.EventVoided && in.isMarked(s, markFed):
 		return errNoHandover
 	case in.Feed, slices.Contains(undoes, name):
 		return errBeforeOriginal
@@ -491,8 +491,9 @@ func (in Incoming) Ahead(s *Snapshot) {
 			s.Keys.Want(Key{ledger.KeyVisit, in.Row.Sender, number})
 		}
 	}
-	if in.Feed && slices.Contains(begins, in.Content.Event) && in.Content.Facts["reserved"] == "" {
-		in.marked(s, markProtected)
+	in.marked(s, markProtected)
+	if slices.Contains(marksFed, in.Content.Event) {
+		in.marked(s, markFed)
 	}
 	for _, r := range in.Content.Resources {
 		if r.Key != "" && r.Name != NameTask && !s.mayBegin(r) {

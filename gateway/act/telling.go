@@ -98,7 +98,9 @@ func (d *decision) listeners() []handover.PartyID {
 	case d.actor.Role == handover.RoleReceiver:
 		return []handover.PartyID{h.Sender}
 	case d.actor.Role == handover.RoleSystem && len(d.written) > 0:
-		return parties(h)
+		return slices.DeleteFunc(parties(h), func(p handover.PartyID) bool {
+			return slices.ContainsFunc(d.outer.plan.Tellings, func(t Telling) bool { return t.To == p }) // of the same change
+		})
 	case d.actor.Role != handover.RoleSender:
 		return nil
 	case h.Facts.AccessEnded:
@@ -215,7 +217,10 @@ func (d *decision) worthSaying(t Telling, all []Change) []Change {
 // telling is the message by which a party learns of event.
 func (d *decision) telling(to handover.PartyID, event handover.EventName) Telling {
 	from := d.actor.Party
-	if from == "" || from == to {
+	if d.actor.Role == handover.RoleSystem && len(d.written) > 0 {
+		// The gateway says what a third party changed: neither of the two said it.
+		from = ""
+	} else if from == "" || from == to {
 		from = Counterpart(d.next, to)
 	}
 	return Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: to, From: from, Event: event}

@@ -218,11 +218,15 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 	return d.decide()
 }
 
-// correct has a decision know what the write corrects of its patient. Another national number
-// needs a person's eyes; only an update carries that mark.
+// correct has a decision know what the write corrects of its patient. Another national number, or
+// a Patient who is step by step another one under the same number, needs a person's eyes; only an
+// update carries that mark.
 func (w Writing) correct(d *decision) {
 	d.correction = w.corrects(d.written)
-	if d.correction.Number && d.event.Name == handover.EventUpdated {
+	another := slices.ContainsFunc(w.which((*Entry).writes), func(e *Entry) bool {
+		return e.Type == "Patient" && e.Before != nil && slices.Contains(d.written, e.Resource) && d.s.becomesAnother(e)
+	})
+	if (d.correction.Number || another) && d.event.Name == handover.EventUpdated {
 		d.event.Attention = handover.AttentionChainsMeet
 	}
 }
@@ -250,6 +254,8 @@ func (w Writing) decideElsewhere(d *decision) error {
 	if len(others) > elsewhereMax {
 		return &handover.Fault{Kind: handover.FaultTooLarge, Op: "act.decideElsewhere", Text: "too many open handovers would be told of the change at once: write it as a new resource"}
 	}
+	// Those in which the writer takes part come first: who is told there is told once.
+	slices.SortStableFunc(others, func(a, b handover.Handover) int { return rank(w.actor(a)) - rank(w.actor(b)) })
 	for _, h := range others {
 		f := newDecision(d.s, h, w.actor(h), handover.Event{Name: handover.EventUpdated})
 		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
@@ -263,6 +269,13 @@ func (w Writing) decideElsewhere(d *decision) error {
 		d.plan.add(f.plan)
 	}
 	return nil
+}
+
+func rank(a handover.Actor) int {
+	if a.Role == handover.RoleSystem {
+		return 1
+	}
+	return 0
 }
 
 // why are the grants by which an entry is of handovers: its own, and of what is new those of one

@@ -119,36 +119,43 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 // speaksForItself refuses words in another party's name: where the resource says who speaks in it,
 // and whose a new note is.
 func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
-	said := map[string]*fhir.Node{}
-	if element := speakers[e.Type]; element != "" {
-		said[element] = e.Resource.Get(element)
-	}
-	for _, note := range e.Resource.Each("note") {
-		if slices.ContainsFunc(e.Before.Each("note"), note.Equal) {
-			continue
-		}
-		if ref := note.Get("authorReference"); ref != nil {
-			said["note.author"] = ref
-		} else if name := note.Str("authorString"); name != "" {
-			said["note.author"] = fhir.Obj("display", name)
-		}
-	}
-	for element, ref := range said {
-		for _, party := range t.partiesSaid(s, ref) {
+	for _, ref := range saidBy(e) {
+		for _, party := range t.partiesSaid(s, e, ref) {
 			if party != author(t, e) && party != t.caller.Party {
-				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + "." + element, Text: "this party speaks for itself"}
+				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
 			}
 		}
 	}
 	return nil
 }
 
-// partiesSaid are the parties that a reference names: by its identifier, by those of an
-// Organization that it leads to, and by name.
-func (t *writing) partiesSaid(s *act.Snapshot, ref *fhir.Node) []handover.PartyID {
-	ids := []*fhir.Node{ref.Get("identifier")}
-	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 && key[0].Type == "Organization" {
-		ids = append(ids, t.resource(s, key[0]).Each("identifier")...)
+// saidBy are the references by which an entry says whose words it holds.
+func saidBy(e *act.Entry) []*fhir.Node {
+	var out []*fhir.Node
+	if element := speakers[e.Type]; element != "" {
+		out = append(out, e.Resource.Get(element))
+	}
+	for _, note := range e.Resource.Each("note") {
+		if slices.ContainsFunc(e.Before.Each("note"), note.Equal) {
+			continue
+		}
+		out = append(out, note.Get("authorReference"), fhir.Obj("display", note.Str("authorString")))
+	}
+	return slices.DeleteFunc(out, func(ref *fhir.Node) bool { return ref == nil })
+}
+
+// partiesSaid are the parties that a reference names: by its identifier, by name, and by the
+// numbers and the name of the Organization that it leads to, also by way of a role or within e.
+func (t *writing) partiesSaid(s *act.Snapshot, e *act.Entry, ref *fhir.Node) []handover.PartyID {
+	ids, names := []*fhir.Node{ref.Get("identifier")}, []string{ref.Str("display")}
+	to := t.leadsTo(s, e, ref)
+	if to.ResourceType() == "PractitionerRole" {
+		organization := to.Get("organization")
+		ids, names = append(ids, organization.Get("identifier")), append(names, organization.Str("display"))
+		to = t.leadsTo(s, e, organization)
+	}
+	if to.ResourceType() == "Organization" {
+		ids, names = append(ids, to.Each("identifier")...), append(names, to.Str("name"))
 	}
 	var out []handover.PartyID
 	for _, id := range ids {
@@ -157,11 +164,27 @@ func (t *writing) partiesSaid(s *act.Snapshot, ref *fhir.Node) []handover.PartyI
 		}
 	}
 	for _, p := range s.Directory.Parties() {
-		if strings.EqualFold(strings.TrimSpace(ref.Str("display")), p.Name) {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), p.Name) }) {
 			out = append(out, p.ID)
 		}
 	}
 	return out
+}
+
+// leadsTo is what a reference in an entry leads to: in the entry, in the write, or stored; nil
+// for nothing that is here.
+func (t *writing) leadsTo(s *act.Snapshot, e *act.Entry, ref *fhir.Node) *fhir.Node {
+	if id, within := strings.CutPrefix(ref.Str("reference"), "#"); within {
+		at := slices.IndexFunc(e.Resource.Each("contained"), func(n *fhir.Node) bool { return n.ID() == id })
+		if at < 0 {
+			return nil
+		}
+		return e.Resource.Each("contained")[at]
+	}
+	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 {
+		return t.resource(s, key[0])
+	}
+	return nil
 }
 
 // resource is a resource as the write leaves it; nil for none.

@@ -43,14 +43,12 @@ var predicates = map[string]Predicate{
 	// An address (XAD) in Norway, or in no country that is named.
 	"norwegian": func(_, n *message.Node) bool { return norway[strings.ToUpper(value(n, "6"))] },
 	// A document that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
-	"deleted":  func(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" },
+	"deleted":  isDeletedDocument,
 	"deletion": func(_, n *message.Node) bool { return n.Text() == "D" },
 	"stated":   func(_, n *message.Node) bool { return !notStated[n.Text("11")] },
 	// An OBX that holds a document, another one.
 	"document": isDocument,
-	"result": func(parent, n *message.Node) bool {
-		return !isDocument(parent, n) && !(n.Text("11") == "D" && n.Text("2") == "ED")
-	},
+	"result":   func(parent, n *message.Node) bool { return !isDocument(parent, n) && !isDeletedDocument(parent, n) },
 	// An access restriction (ARV, 2.7 and later) that holds.
 	"restriction": func(_, n *message.Node) bool { return value(n, "2") != "D" && value(n, "3") != "NO" },
 }
@@ -217,6 +215,8 @@ var norway = map[string]bool{"": true, "NO": true, "NOR": true, "NORGE": true, "
 
 // notStated are the statuses (HL7 table 0085) of what is not, or no longer, the case.
 var notStated = map[string]bool{"D": true, "W": true, "X": true, "N": true}
+
+func isDeletedDocument(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" }
 
 func isDocument(_, n *message.Node) bool {
 	if n.Text("2") != "ED" || n.Text("11") == "D" || !strings.EqualFold(value(n, "5", "4"), "Base64") {
