@@ -81,14 +81,12 @@ func (s *Snapshot) heldSince(key ledger.ResourceKey) []int64 {
 	return out
 }
 
-// turns reports whether a change makes a resource that is held another patient's: than it was,
-// or, of a Patient, than whom its holders were told of first.
+// turns reports whether a change makes a resource that is held another patient's.
 func (s *Snapshot) turns(e *Entry) bool {
 	if e.Type != "Patient" {
 		return turnsTo(e) && s.isHeld(e.key())
 	}
-	was, is := personOf(e.Before), personOf(e.Resource)
-	return len(s.heldSince(e.key())) > 0 && was.becomes(is) || !sharesNational(was.national, is.national) && s.becomesAnother(e)
+	return personOf(e.Before).becomes(personOf(e.Resource)) && s.isHeld(e.key())
 }
 
 // becomesAnother reports whether a Patient is not who the holders were told of first.

@@ -219,8 +219,8 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 }
 
 // correct has a decision know what the write corrects of its patient. Another national number, or
-// a Patient who is step by step another one under the same number, needs a person's eyes; only an
-// update carries that mark.
+// a Patient who step by step is not whom the holders were told of first, needs a person's eyes;
+// only an update carries that mark.
 func (w Writing) correct(d *decision) {
 	d.correction = w.corrects(d.written)
 	another := slices.ContainsFunc(w.which((*Entry).writes), func(e *Entry) bool {
