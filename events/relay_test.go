@@ -326,10 +326,11 @@ func TestOpen_WeakerStreamIsRefused(t *testing.T) {
 	}
 }
 
-func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
-	t.Parallel()
+// unsynced is a server, with a gateway's and a system account, that does not sync each write.
+func unsynced(t *testing.T, listen string) *server.Server {
+	t.Helper()
 	opts := &server.Options{}
-	text := "host: 127.0.0.1\nport: -1\njetstream { store_dir: \"" + t.TempDir() + "\" }\n" +
+	text := "listen: \"" + listen + "\"\njetstream { store_dir: \"" + t.TempDir() + "\" }\n" +
 		"system_account: SYS\naccounts { SYS { users: [{user: s, password: s}] }, G { jetstream: enabled, users: [{user: g, password: g}] } }\n"
 	if err := opts.ProcessConfigString(text); err != nil {
 		t.Fatal(err)
@@ -340,10 +341,16 @@ func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Start()
-	defer srv.Shutdown()
+	t.Cleanup(srv.Shutdown)
 	if !srv.ReadyForConnections(readyWait) {
 		t.Fatal("not ready")
 	}
+	return srv
+}
+
+func TestOpen_ServerThatDoesNotSyncIsRefused(t *testing.T) {
+	t.Parallel()
+	srv := unsynced(t, "127.0.0.1:-1")
 	gateway, system := Connect{URL: srv.ClientURL(), User: "g", Password: "g"}, Connect{URL: srv.ClientURL(), User: "s", Password: "s"}
 	ctx := context.Background()
 	for name, ext := range map[string]External{"asked": {Gateway: gateway, System: &system, Replicas: 1}, "not asked": {Gateway: gateway, Replicas: 1}} {
@@ -377,19 +384,7 @@ func TestOpen_ClusterAway(t *testing.T) {
 	m := &memory{epoch: "e1"}
 	m.add(3)
 	r := run(t, m, b)
-	opts := &server.Options{}
-	text := "listen: \"" + addr + "\"\njetstream { store_dir: \"" + t.TempDir() + "\" }\n" +
-		"system_account: SYS\naccounts { SYS { users: [{user: s, password: s}] }, G { jetstream: enabled, users: [{user: g, password: g}] } }\n"
-	if err := opts.ProcessConfigString(text); err != nil {
-		t.Fatal(err)
-	}
-	opts.NoSigs, opts.NoLog = true, true
-	srv, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	defer srv.Shutdown()
+	unsynced(t, addr)
 	if err := <-r.ended; !errors.Is(err, ErrNotSynced) {
 		t.Fatal(err)
 	}
