@@ -204,11 +204,12 @@ func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
 	return d.s.Parse(r)
 }
 
-// worthSaying are the changes that a message says in words: all where it repeats what was told;
-// else what is new stands in the message itself.
+// worthSaying are the changes that a message says in words: all where it repeats what was told, or
+// tells of a merge, of which no notice holds the numbers; else what is new stands in the message
+// itself.
 func (d *decision) worthSaying(t Telling, all []Change) []Change {
 	repeats := slices.ContainsFunc(d.s.standing(d.before.ID, t.To), func(n ledger.Delivery) bool { return n.Event == t.Event })
-	if repeats || slices.Contains(contentOnly, t.Event) {
+	if repeats || slices.Contains(contentOnly, t.Event) || t.Event == handover.EventMerged {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "") })

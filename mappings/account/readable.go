@@ -158,6 +158,7 @@ var elementLabels = map[string][2]string{
 	"DocumentReference.content":                      {"Innhold", "Content"},
 	"DocumentReference.type":                         {"Type dokument", "Kind of document"},
 	"Patient.link":                                   {"Tidligere nummer", "Earlier number"},
+	"Patient.link.other.identifier.value":            {"Tidligere nummer", "Earlier number"},
 	"Organization.name":                              {"Navn", "Name"},
 	"AllergyIntolerance.code":                        {"Allergisk mot", "Allergic to"},
 	"MedicationStatement.medicationText":             {"Legemiddel", "Medication"},
