@@ -300,3 +300,51 @@ func TestMerge_FirstNationalNumberIsTold(t *testing.T) {
 		})
 	}
 }
+
+// A number of no authority names nobody beyond its stay: two facilities give it to two people.
+func TestInvariant9_LocalNumberOfNoAuthority(t *testing.T) {
+	b := newBench(t)
+	const bare = "77001^^^^PI"
+	own := func(a adt) string { return strings.Replace(a.String(), solveig+"^^^FNR^FNR", bare, 1) }
+	b.must(b.hl7(own(adt{trigger: "A16", id: "M1", visit: "V1"})))
+	b.receiptAll()
+	told := len(b.out.to(kommune))
+	other := strings.NewReplacer("MYRVANG^SOLVEIG^TESTDATTER||19480312|F", "ANNEN^PER||19710203|M", "|V1|", "||", "20260225101500", "")
+	for i, trigger := range []string{"A08", "A03"} {
+		b.must(b.hl7(other.Replace(own(adt{trigger: trigger, id: []string{"M2", "M3"}[i], visit: "V1"}))))
+	}
+	b.deliver()
+	if n := len(b.out.to(kommune)) - told; n != 0 {
+		t.Errorf("a stranger's messages told the municipality %d times", n)
+	}
+	b.state(handover.StateReceived, sykehus)
+	b.balanced()
+}
+
+// A message with the time of admission and no number of the stay is about the patient's only one.
+func TestFeed_TimeOfAdmissionIsNoNumber(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	b.receiptAll()
+	b.must(b.hl7(strings.NewReplacer("|V1|", "||", "MYRVANG^", "MYRVANG-LUND^").Replace(adt{trigger: "A08", id: "M2", visit: "V1"}.String())))
+	b.deliver()
+	texts := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(texts) == 0 || !strings.Contains(string(texts[len(texts)-1].Raw), "MYRVANG-LUND (tidligere MYRVANG)") {
+		t.Errorf("%d texts", len(texts))
+	}
+	b.balanced()
+}
+
+// Whose record was the wrong one is told anew of all that holds.
+func TestInvariant9_CorrectedNumberIsToldAllThatHolds(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A16", id: "M1", visit: "V1"}.String() + infection("positiv")))
+	b.receiptAll()
+	b.must(b.hl7(adt{trigger: "A08", id: "M2", visit: "V1", fnr: "12834800126"}.String()))
+	b.deliver()
+	texts := b.ofType(kommune, "DIALOG_HELSEFAGLIG")
+	if len(texts) == 0 || !strings.Contains(string(texts[len(texts)-1].Raw), "Observasjon MRSA, Resultat: positiv (nytt)") {
+		t.Errorf("the right record is not told of the infection, in %d texts", len(texts))
+	}
+	b.balanced()
+}

@@ -251,3 +251,33 @@ func TestInvariant10_WhoGivesCareSaysNotWhichHandover(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestInvariant10_LinkedPatientIsNotShown: a Patient that the handover's Patient names is another's.
+func TestInvariant10_LinkedPatientIsNotShown(t *testing.T) {
+	b := newBench(t)
+	stranger := b.mustPost(asKommune, `{"resourceType":"Patient","identifier":[{"system":"urn:test","value":"9"}],"name":[{"family":"Annen","given":["Per"]}],"birthDate":"1971-02-03"}`)
+	patient := b.mustPost(asKommune, somePatient)
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+patient, "80301")); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	n := b.mustRead(asKommune, "Patient", patient)
+	n.Set("link", fhir.Arr(fhir.Obj("other", fhir.Obj("reference", "Patient/"+stranger), "type", "seealso")))
+	_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
+	b.deliver()
+	if b.read(asInstitusjon, "Patient", stranger) != nil || inBundle(b.lastBundle(institusjon), "Patient", stranger) != nil {
+		t.Errorf("the stranger is shown (%v)", err)
+	}
+}
+
+// TestAuthor_NoteInTheOthersName: neither party of a Task writes a note as the other one.
+func TestAuthor_NoteInTheOthersName(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	for c, name := range map[access.Caller]string{asInstitusjon: "Dalvik kommune", asKommune: "Solbakken rehabilitering"} {
+		isFault(t, b.change(c, r.task, func(n *fhir.Node) {
+			n.Set("note", fhir.Arr(fhir.Obj("text", "x", "authorString", name)))
+		}), handover.FaultForbidden)
+	}
+}

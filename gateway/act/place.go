@@ -111,8 +111,11 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 	}
 	if in.stay(s) != "" {
 		// A stay that is not known yet is a new one, whatever else the patient has.
-		h, _ := pick(in.ofStay(s))
-		return h, nil
+		h, found := pick(in.ofStay(s))
+		if found || in.Content.Facts["visit"] != "" || slices.Contains(begins, in.Content.Event) {
+			return h, nil
+		}
+		// The time of admission stands for a number; without one of either the patient decides.
 	}
 	return in.findByPatient(s)
 }

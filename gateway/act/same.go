@@ -34,6 +34,8 @@ func personOf(patient *fhir.Node) person {
 			p.national = append(p.national, number{system, value})
 		case system == "" && id.Str("type", "text") != "":
 			// Called a national number, and none: what is typed for whoever has none names nobody.
+		case system == "" && id.Str("assigner", "display") == "":
+			// Of no authority: two facilities of one sender give it to two people.
 		default:
 			p.local = append(p.local, number{system + "|" + id.At("type", "coding").Str("code") + "|" + id.Str("assigner", "display"), value})
 		}

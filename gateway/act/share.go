@@ -31,7 +31,7 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 				continue
 			}
 			node := v.s.Parse(cur)
-			if cur.Author != author && !v.concerns(cur, node) {
+			if cur.Author != author && !v.concerns(cur, node) || v.isAnother(cur, node) {
 				continue
 			}
 			f(cur, node)
@@ -59,6 +59,17 @@ func (v *view) concerns(r ledger.Resource, n *fhir.Node) bool {
 		return about(n, v.patientID())
 	}
 	return slices.Contains(aboutNobody, r.Type)
+}
+
+// isAnother reports whether a resource is the Patient of another person than the handover's: each
+// party has its own words for one, and nobody is shown another.
+func (v *view) isAnother(r ledger.Resource, n *fhir.Node) bool {
+	id := v.patientID()
+	if r.Type != "Patient" || id == "" || r.ID == id {
+		return false
+	}
+	own, found := v.current(ledger.ResourceKey{Type: "Patient", ID: id})
+	return found && !isSame(personOf(v.s.Parse(own)), personOf(n), false)
 }
 
 // aboutPatient are the elements by which a resource says whom it is about.

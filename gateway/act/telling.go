@@ -212,7 +212,7 @@ func (d *decision) worthSaying(t Telling, all []Change) []Change {
 	if repeats || slices.Contains(contentOnly, t.Event) || t.Event == handover.EventMerged {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "") })
+	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "" && !c.beside) })
 }
 
 // telling is the message by which a party learns of event.

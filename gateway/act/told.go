@@ -22,6 +22,8 @@ import (
 type Change struct {
 	Label, Before, After string
 	Number               bool
+
+	beside bool // of what belongs to the handover beside its stay
 }
 
 // knowledge is what a party is told of a handover: each value at its place, and how it differs from
@@ -44,6 +46,9 @@ func (d *decision) toldTo(p handover.PartyID) knowledge {
 	}
 	t.changes = changesOf(d.lines(p, d.asFound), now)
 	t.changes = withoutFormerNumber(t.changes, d.numberCorrected())
+	if d.numberCorrected() {
+		t.changes = append(t.changes, unsaid(now, t.changes)...)
+	}
 	t.differs = len(t.changes) > 0
 	sent, _ := d.s.Sent.Get(d.before.ID)
 	for _, s := range slices.Backward(sent) {
@@ -53,6 +58,19 @@ func (d *decision) toldTo(p handover.PartyID) knowledge {
 		}
 	}
 	return t
+}
+
+// unsaid is what holds beside the stay and is no change: whose record it is told to now has none
+// of it.
+func unsaid(now []line, changes []Change) []Change {
+	var out []Change
+	for _, l := range now {
+		said := slices.ContainsFunc(changes, func(c Change) bool { return c.Label == l.label && strings.Contains(c.After, l.value) })
+		if isBeside(l) && !said {
+			out = append(out, Change{Label: l.label, After: l.value, beside: true})
+		}
+	}
+	return out
 }
 
 // line is one value that a party is told, at its place.
@@ -87,9 +105,9 @@ func changesOf(was, now []line) []Change {
 		switch before, told := old[l.place]; {
 		case told && before == l.value:
 		case told || known[l.group]:
-			out = append(out, Change{Label: l.label, Before: before, After: l.value, Number: isNumber(l)})
+			out = append(out, Change{Label: l.label, Before: before, After: l.value, Number: isNumber(l), beside: isBeside(l)})
 		case fresh[l.group] == 0:
-			out = append(out, Change{Label: l.label, After: l.value, Number: isNumber(l)})
+			out = append(out, Change{Label: l.label, After: l.value, Number: isNumber(l), beside: isBeside(l)})
 			fresh[l.group] = len(out)
 		default:
 			out[fresh[l.group]-1].After += "; " + l.value
@@ -97,7 +115,7 @@ func changesOf(was, now []line) []Change {
 	}
 	for _, l := range was {
 		if !seen[l.place] {
-			out = append(out, Change{Label: l.label, Before: l.value, Number: isNumber(l)})
+			out = append(out, Change{Label: l.label, Before: l.value, Number: isNumber(l), beside: isBeside(l)})
 		}
 	}
 	return out
@@ -119,6 +137,9 @@ func unlike(all, others []line) []line {
 		return said[key(l)] >= 0
 	})
 }
+
+// isBeside reports a line of what has a code, such as an observation.
+func isBeside(l line) bool { return strings.Contains(l.group, "|") }
 
 // isNumber reports a line that tells a national number.
 func isNumber(l line) bool {

@@ -121,7 +121,7 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
 	for _, ref := range saidBy(e) {
 		for _, party := range t.partiesSaid(s, e, ref) {
-			if party != author(t, e) && party != t.caller.Party {
+			if party != t.caller.Party {
 				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
 			}
 		}
@@ -129,10 +129,10 @@ func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
 	return nil
 }
 
-// saidBy are the references by which an entry says whose words it holds.
+// saidBy are the references by which an entry says whose words it holds, as far as they are new.
 func saidBy(e *act.Entry) []*fhir.Node {
 	var out []*fhir.Node
-	if element := speakers[e.Type]; element != "" {
+	if element := speakers[e.Type]; element != "" && !e.Before.Get(element).Equal(e.Resource.Get(element)) {
 		out = append(out, e.Resource.Get(element))
 	}
 	for _, note := range e.Resource.Each("note") {
