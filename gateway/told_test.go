@@ -231,6 +231,7 @@ func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
 		{"in error which of two is not said", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError(""), "UTSKRIVNINGSKLAR N", []string{"MRSA: feilregistrert (nytt)"}},
 		{"in error and there again", []string{edited("A16", "1") + infection("positiv"), edited("A08", "2") + inError("positiv")}, edited("A08", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (nytt)"}},
 		{"in error with the notice", []string{edited("A01", "1") + infection("positiv")}, edited("A16", "2") + inError("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
+		{"said after it was in error unsaid", []string{edited("A16", "1"), edited("A08", "2") + inError("x")}, edited("A08", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"Observasjon MRSA, Resultat: positiv (nytt)"}},
 		{"what is left out still holds", []string{edited("A16", "1") + infection("positiv")}, edited("A16", "2"), "", nil},
 		{"another address", []string{edited("A01", "1")}, edited("A01", "2", "Storgata 1", "Bakken 3"), "INNLAGT N", []string{"Gateadresse: Bakken 3 (tidligere Storgata 1)"}},
 		{"another unit", []string{edited("A01", "1")}, edited("A01", "2", "SLAG^201", "REHAB^301"), "INNLAGT N", []string{"REHAB (tidligere SLAG)"}},

@@ -260,7 +260,10 @@ func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 // thing that has a code what was said of it last.
 func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) []line {
 	latest, carried := map[string][]ledger.Resource{}, []ledger.Resource{}
-	nodes, unplaced := map[ledger.ResourceKey]*fhir.Node{}, map[string][]line{}
+	nodes := map[ledger.ResourceKey]*fhir.Node{}
+	// began is when a thing was first said of what holds, unplaced when it was last taken back as
+	// one that nothing says.
+	began, unplaced := map[string]int64{}, map[string]int64{}
 	for _, r := range belonging {
 		if r.Author == p || r.Deleted || slices.Contains(NotBeside, r.Type) {
 			continue
@@ -274,19 +277,24 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 		what := r.Type + "|" + codeOf(n)
 		switch known := latest[what]; {
 		case account.IsRevoked(n):
-			if r.Version == 1 { // which of several it is, cannot be told
-				unplaced[what] = append(unplaced[what], line{what + ".revoked", what, account.TypeLabel(r.Type) + " " + nameOf(n), "feilregistrert"})
+			if r.Version == 1 {
+				unplaced[what] = max(unplaced[what], r.Entry)
 			}
+			continue
 		case len(known) == 0 || known[0].Entry < r.Entry:
 			latest[what] = []ledger.Resource{r}
 		case known[0].Entry == r.Entry:
 			latest[what] = append(known, r)
 		}
+		if at, said := began[what]; !said || r.Entry < at {
+			began[what] = r.Entry
+		}
 	}
 	var out []line
 	for what, all := range latest {
-		if said := unplaced[what]; len(said) > 0 {
-			out = append(out, said[0])
+		if at, said := unplaced[what]; said && began[what] < at {
+			// Which of several it is, cannot be told.
+			out = append(out, line{what + ".revoked", what, account.TypeLabel(all[0].Type) + " " + nameOf(nodes[ledger.ResourceKey{Type: all[0].Type, ID: all[0].ID}]), "feilregistrert"})
 		}
 		var rendered [][]line
 		for _, r := range all {
