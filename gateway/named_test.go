@@ -281,3 +281,24 @@ func TestAuthor_NoteInTheOthersName(t *testing.T) {
 		}), handover.FaultForbidden)
 	}
 }
+
+// TestDied_ByFHIR: a Patient who is written as dead ends the handovers that have it, and both
+// parties know.
+func TestDied_ByFHIR(t *testing.T) {
+	for element, value := range map[string]*fhir.Node{"deceasedBoolean": fhir.Bool(true), "deceasedDateTime": fhir.Str("2026-03-02T08:00:00+01:00")} {
+		b := newBench(t)
+		r := b.refer()
+		b.deliver()
+		n := b.mustRead(asKommune, "Patient", r.patient)
+		n.Set(element, value)
+		if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+			t.Fatal(err)
+		}
+		b.deliver()
+		b.stateOf(r.task, handover.StateWithdrawn, kommune)
+		if task := inBundle(b.lastBundle(institusjon), "Task", r.task); task.Str("status") != "cancelled" {
+			t.Errorf("%s: the receiver last read %s", element, task.JSON())
+		}
+		b.balanced()
+	}
+}

@@ -630,3 +630,28 @@ func TestInvariant10_NothingOfAnotherPatient(t *testing.T) {
 	b.mustPost(asInstitusjon, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+own+`"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`)
 	b.balanced()
 }
+
+// TestCancellation_OfParkedMessages: what was parked of a stay that was taken back since begins it
+// no more.
+func TestCancellation_OfParkedMessages(t *testing.T) {
+	b := newBench(t)
+	nowhere := func(trigger, id string) string {
+		return strings.Replace(adt{trigger: trigger, id: id, visit: "V1", kommunenummer: "9999"}.String(), "^^9901^NO^H^^9999", "^^9999^NO^H^^9999", 1)
+	}
+	admitted, ready := b.must(b.hl7(nowhere("A01", "M1"))), b.must(b.hl7(nowhere("A16", "M2")))
+	b.must(b.hl7(nowhere("A11", "M3")))
+	if _, err := b.g.Reroute(t.Context(), forSykehus, admitted.Message, kommune); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		b.pass(2 * time.Minute)
+		b.watch()
+		b.deliver()
+	}
+	b.inState(handover.StateVoided)
+	m, err := b.g.Reroute(t.Context(), forSykehus, ready.Message, kommune)
+	if err != nil || m.Disposition != ledger.DispositionParked || len(b.all()) != 1 {
+		t.Fatalf("%s, %v, %d handovers", m.Disposition, err, len(b.all()))
+	}
+	b.balanced()
+}

@@ -338,12 +338,22 @@ func (in Incoming) start(s *Snapshot, p *placed) error {
 	if err := in.mayBegin(s, p); err != nil {
 		return err
 	}
+	if in.isTakenBack(s) {
+		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.start", Text: "the stay was taken back after this message came: close it, or have its sender announce the stay anew"}
+	}
 	to, ok := in.route(s)
 	if !ok {
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "no route of the sender leads to a receiver"}
 	}
 	p.event.Sender, p.event.Receiver, p.event.Copies, p.event.Chain = in.Row.Sender, to, in.Copies, in.chain(s)
 	return nil
+}
+
+// isTakenBack reports whether the stay of a message that was kept was voided since it came.
+func (in Incoming) isTakenBack(s *Snapshot) bool {
+	return in.Again && slices.ContainsFunc(in.underStay(s), func(h handover.Handover) bool {
+		return h.State == handover.StateVoided && !h.Since.Before(in.Row.ReceivedAt)
+	})
 }
 
 // mayBegin says why a message begins no handover. A feed is not a handover: the sender's

@@ -3,6 +3,7 @@ package act
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -213,9 +214,25 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 	if d.actor.Role == handover.RoleCopy {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: "act.decideUpdate", Text: "a copy receiver reads and does not change"}
 	}
-	d.event = handover.Event{Name: handover.EventUpdated}
+	d.event = w.told(d.written)
 	w.correct(d)
 	return d.decide()
+}
+
+// told is the event of what a write says of a handover's patient: that it died, or no more than
+// what it is.
+func (w Writing) told(written []*fhir.Node) handover.Event {
+	for _, e := range w.which((*Entry).writes) {
+		if e.Type == "Patient" && slices.Contains(written, e.Resource) && isDead(e.Resource) && !isDead(e.Before) {
+			at, _ := time.Parse(time.RFC3339, e.Resource.Str("deceasedDateTime"))
+			return handover.Event{Name: handover.EventDied, At: at.UTC()}
+		}
+	}
+	return handover.Event{Name: handover.EventUpdated}
+}
+
+func isDead(patient *fhir.Node) bool {
+	return patient.Str("deceasedBoolean") == "true" || patient.Str("deceasedDateTime") != ""
 }
 
 // correct has a decision know what the write corrects of its patient. Another national number, or
@@ -257,7 +274,7 @@ func (w Writing) decideElsewhere(d *decision) error {
 	// Those in which the writer takes part come first: who is told there is told once.
 	slices.SortStableFunc(others, func(a, b handover.Handover) int { return rank(w.actor(a)) - rank(w.actor(b)) })
 	for _, h := range others {
-		f := newDecision(d.s, h, w.actor(h), handover.Event{Name: handover.EventUpdated})
+		f := newDecision(d.s, h, w.actor(h), w.told(written[h.ID]))
 		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
 		for _, write := range stored[h.ID] {
 			f.elsewhere = append(f.elsewhere, *write)
