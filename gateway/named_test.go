@@ -302,3 +302,14 @@ func TestDied_ByFHIR(t *testing.T) {
 		b.balanced()
 	}
 }
+
+// TestInvariant10_AnotherPatientInTheTransaction: is not shown to those of the handover written into.
+func TestInvariant10_AnotherPatientInTheTransaction(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	_, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[
+{"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+r.patient+`"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]},"request":{"method":"POST","url":"Observation"}},
+{"resource":{"resourceType":"Patient","name":[{"family":"Annen","given":["Per"]}],"birthDate":"1971-02-03"},"request":{"method":"POST","url":"Patient"}}]}`)
+	isFault(t, err, handover.FaultUnsupported)
+}

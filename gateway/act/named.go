@@ -146,6 +146,9 @@ func (w Writing) aboutOne(s *Snapshot, task *Entry, h handover.Handover) error {
 	}
 	patient := v.patientID()
 	for _, e := range w.which((*Entry).writes) {
+		if e.Type == "Patient" && patient != "" && e.ID != patient && !w.samePatient(s, patient, e.ID) {
+			return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.aboutOne", Path: e.Type, Text: "the Patient is another than that of the handover that is written into"}
+		}
 		for _, ref := range LocalReferences(e.Resource) {
 			if patient != "" && e.Type != "Task" && e.Type != "Patient" && isPatient(ref) && ref.ID != patient && !w.samePatient(s, patient, ref.ID) {
 				return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.aboutOne", Path: e.Type, Text: "the resource names another patient than the handover that it is written into"}
