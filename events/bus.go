@@ -68,6 +68,8 @@ type External struct {
 	Replicas int
 }
 
+func (e External) replicas() int { return cmp.Or(e.Replicas, 3) }
+
 // Bus is the connection to the event streams.
 type Bus struct {
 	srv        *server.Server
@@ -146,10 +148,7 @@ func (b *Bus) openEmbedded(cfg Config) error {
 }
 
 func (b *Bus) openExternal(ctx context.Context, ext External) error {
-	b.replicas = ext.Replicas
-	if b.replicas == 0 {
-		b.replicas = 3
-	}
+	b.replicas = ext.replicas()
 	err := requireSync(ctx, ext)
 	if away(err) {
 		b.unchecked = &ext
@@ -296,7 +295,7 @@ func requireSync(ctx context.Context, ext External) error {
 	if err := conn.PublishRequest("$SYS.REQ.SERVER.PING.JSZ", inbox, []byte(`{"config":true}`)); err != nil {
 		return fmt.Errorf("events: ask servers about sync: %w", err)
 	}
-	most := cmp.Or(ext.Replicas, 3)
+	most := ext.replicas()
 	for answered := 0; ; answered++ {
 		// The number of servers is unknown; one second of silence ends the count, when it is more
 		// than half of those that keep the stream.

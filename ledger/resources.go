@@ -65,22 +65,24 @@ func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, versi
 // ResourcesOf returns the current resources that somebody may read for a handover, with those
 // grants.
 func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
-	grants := map[ResourceKey][]Grant{}
-	granted, err := read(ctx, s.db, "SELECT r.type, r.id, w.party FROM visibility w JOIN resource r ON r.rid = w.rid WHERE w.handover = ? AND w.handover <> '' ORDER BY w.party",
-		columnsOf(string(id)), func(r Row) (out Shown, err error) {
-			g := Grant{Handover: id}
-			err = r.Scan(&out.Type, &out.ID, (*string)(&g.Party))
-			out.Grants = append(out.Grants, g)
-			return out, err
-		})
-	for _, g := range granted {
-		key := ResourceKey{g.Type, g.ID}
-		grants[key] = append(grants[key], g.Grants...)
+	type row struct {
+		key   ResourceKey
+		grant Grant
 	}
+	granted, err := read(ctx, s.db, "SELECT r.type, r.id, w.party FROM visibility w JOIN resource r ON r.rid = w.rid WHERE w.handover = ? AND w.handover <> '' ORDER BY w.party",
+		columnsOf(string(id)), func(r Row) (row, error) {
+			g := row{grant: Grant{Handover: id}}
+			err := r.Scan(&g.key.Type, &g.key.ID, (*string)(&g.grant.Party))
+			return g, err
+		})
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.resourcesOf(ctx, id)
+	grants := map[ResourceKey][]Grant{}
+	for _, g := range granted {
+		grants[g.key] = append(grants[g.key], g.grant)
+	}
+	out, err := s.resources(ctx, selectCurrent+"WHERE r.rid IN (SELECT w.rid FROM visibility w WHERE w.handover = ? AND w.handover <> '') AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
 	for i := range out {
 		out[i].Grants = grants[ResourceKey{out[i].Type, out[i].ID}]
 	}
@@ -94,10 +96,6 @@ func (s sqlResources) Grants(ctx context.Context, key ResourceKey) ([]Granted, e
 			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover), &g.Since)
 			return g, err
 		})
-}
-
-func (s sqlResources) resourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
-	return s.resources(ctx, selectCurrent+"WHERE r.rid IN (SELECT w.rid FROM visibility w WHERE w.handover = ? AND w.handover <> '') AND r.deleted = 0 ORDER BY r.rid", columnsOf(string(id)))
 }
 
 // History returns versions newest first, of those that viewer may read.

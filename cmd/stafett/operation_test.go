@@ -250,6 +250,18 @@ func TestInvariant2_OversizedIsCounted(t *testing.T) {
 	}
 }
 
+// catchesUp: when NATS is there, every event that waited goes out, and nobody's message failed.
+func (b *blackbox) catchesUp(s *senders, g *gatewayProcess, nats *natsServer) {
+	b.t.Helper()
+	nats.start(b.t)
+	for _, err := range s.failures() {
+		b.t.Error(err)
+	}
+	b.settled(30 * time.Second)
+	g.nats = b.natsURL()
+	b.provesEvents(g)
+}
+
 // TestInvariant5_NATSAwayAtStart: the gateway starts and works without its cluster, whose settings
 // it reads before the first event goes out.
 func TestInvariant5_NATSAwayAtStart(t *testing.T) {
@@ -265,13 +277,7 @@ func TestInvariant5_NATSAwayAtStart(t *testing.T) {
 	s.stay(1)
 	b.until(30*time.Second, "a stay is accepted without NATS", func() bool { return p.hospital.count("MDM") >= 1 })
 	s.working.Wait()
-	nats.start(t)
-	for _, err := range s.failures() {
-		t.Error(err)
-	}
-	b.settled(30 * time.Second)
-	g.nats = b.natsURL()
-	b.provesEvents(g)
+	b.catchesUp(s, g, nats)
 }
 
 // TestInvariant5_NATSAway: while NATS is away everything else goes on, and its events come
@@ -296,13 +302,7 @@ func TestInvariant5_NATSAway(t *testing.T) {
 	if got := b.status("GET", "/readyz", "", nil, nil); got != http.StatusOK {
 		t.Errorf("without NATS the gateway takes messages and says %d", got)
 	}
-	nats.start(t)
-	for _, err := range s.failures() {
-		t.Error(err)
-	}
-	b.settled(30 * time.Second)
-	g.nats = b.natsURL()
-	b.provesEvents(g)
+	b.catchesUp(s, g, nats)
 	b.provesWhole()
 	b.stop(g)
 }

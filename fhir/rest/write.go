@@ -133,7 +133,7 @@ func (a *api) single(r *request, more func(*fhir.Node, *fhir.WriteEntry) error) 
 // written reads the body of a write. One over the limit is recorded as refused, without its bytes.
 func (a *api) written(r *request) ([]byte, error) {
 	raw, err := r.body(a.Limits.Bytes)
-	if f := handover.FaultOf(err); err != nil && f.Kind == handover.FaultTooLarge {
+	if err != nil && handover.FaultOf(err).Kind == handover.FaultTooLarge {
 		return nil, a.refuse(r, nil, err)
 	}
 	return raw, err

@@ -19,7 +19,7 @@ const (
 	markFed mark = "fed"
 )
 
-// marksFed are the events of which a stay's markFed is asked.
+// marksFed are the events that set markFed of their stay, or end it.
 var marksFed = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventVoided}
 
 // marked are the guards of a mark of the message's stay, and of its person where it is the
@@ -73,11 +73,8 @@ func (in Incoming) remember(s *Snapshot, p *Plan, fed bool) {
 	} else if said != "" && !in.Again {
 		in.planMark(s, p, markProtected, false)
 	}
-	switch in.Content.Event {
-	case handover.EventAdmitted:
-		in.planMark(s, p, markFed, fed)
-	case handover.EventVoided, handover.EventReady:
-		in.planMark(s, p, markFed, false)
+	if event := in.Content.Event; slices.Contains(marksFed, event) {
+		in.planMark(s, p, markFed, fed && event == handover.EventAdmitted)
 	}
 }
 
@@ -85,14 +82,15 @@ func (in Incoming) remember(s *Snapshot, p *Plan, fed bool) {
 // this one does not contradict: what a message leaves out still holds. A merged person is by any
 // of the numbers.
 func (in Incoming) isProtected(s *Snapshot) bool {
-	if in.reserved() || in.Content.Facts["reserved"] != "" {
+	switch {
+	case in.Content.Facts["reserved"] != "":
 		return in.reserved()
-	}
-	if in.isMarked(s, markProtected) {
+	case !in.Feed:
+		return false
+	case in.isMarked(s, markProtected):
 		return true
 	}
-	replaced := s.Identity.replaced(in.Row.Sender, in.patient())
-	return in.Feed && slices.ContainsFunc(s.guards(in.Row.Sender, markProtected, replaced), holds)
+	return slices.ContainsFunc(s.guards(in.Row.Sender, markProtected, s.Identity.replaced(in.Row.Sender, in.patient())), holds)
 }
 
 // isProtected reports whether a message said that the patient of a handover is protected.

@@ -145,12 +145,13 @@ func (w Writing) aboutOne(s *Snapshot, task *Entry, h handover.Handover) error {
 		v.taskNow = task.Resource
 	}
 	patient := v.patientID()
+	another := func(id string) bool { return patient != "" && id != patient && !w.samePatient(s, patient, id) }
 	for _, e := range w.which((*Entry).writes) {
-		if e.Type == "Patient" && patient != "" && e.ID != patient && !w.samePatient(s, patient, e.ID) {
+		if e.Type == "Patient" && another(e.ID) {
 			return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.aboutOne", Path: e.Type, Text: "the Patient is another than that of the handover that is written into"}
 		}
 		for _, ref := range LocalReferences(e.Resource) {
-			if patient != "" && e.Type != "Task" && e.Type != "Patient" && isPatient(ref) && ref.ID != patient && !w.samePatient(s, patient, ref.ID) {
+			if e.Type != "Task" && e.Type != "Patient" && isPatient(ref) && another(ref.ID) {
 				return &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.aboutOne", Path: e.Type, Text: "the resource names another patient than the handover that it is written into"}
 			}
 		}
@@ -181,13 +182,10 @@ func (w Writing) patient(s *Snapshot, id string) *fhir.Node {
 // within reports whether an entry's resource, or one that it refers to, is part of h.
 func (s *Snapshot) within(e *Entry, h handover.Handover) bool {
 	in := func(key ledger.ResourceKey) bool {
-		if !ofOneHandover(key) {
-			return false
-		}
 		grants, _ := s.Grants.Get(key)
 		return slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Handover == h.ID })
 	}
-	return e.Current.Version > 0 && in(e.key()) || slices.ContainsFunc(LocalReferences(e.Resource), in)
+	return e.Current.Version > 0 && ofOneHandover(e.key()) && in(e.key()) || slices.ContainsFunc(placing(e.Resource), in)
 }
 
 // about reports whether a resource is about a patient, or about none.
@@ -233,8 +231,8 @@ func (w Writing) ofPatient(s *Snapshot) handover.Handover {
 // corrects is what a write corrects of the patient of a handover, with what it writes there.
 func (w Writing) corrects(written []*fhir.Node) Correction {
 	var out Correction
-	for _, e := range w.which((*Entry).writes) {
-		if e.Type != "Patient" || e.Before == nil || !slices.Contains(written, e.Resource) {
+	for _, e := range w.patients(written) {
+		if e.Before == nil {
 			continue
 		}
 		was, is := personOf(e.Before), personOf(e.Resource)

@@ -179,7 +179,8 @@ var nationalNumbers = []string{fhir.SystemFNR, fhir.SystemDNR, fhir.SystemFHN, f
 // persons are the keys of a Patient's numbers: the national ones, and a party's own.
 func (i Identity) persons(party handover.PartyID, patient *fhir.Node) []string {
 	out := i.nationals(patient)
-	for _, n := range personOf(patient).local {
+	_, local := numbersOf(patient)
+	for _, n := range local {
 		out = append(out, i.PersonKey(string(party)+"|"+n.system, n.value))
 	}
 	return out
@@ -187,12 +188,10 @@ func (i Identity) persons(party handover.PartyID, patient *fhir.Node) []string {
 
 // nationals are the keys of a Patient's national numbers.
 func (i Identity) nationals(patient *fhir.Node) []string {
+	national, _ := numbersOf(patient)
 	var out []string
-	for _, id := range patient.Each("identifier") {
-		system, value := id.Str("system"), id.Str("value")
-		if value != "" && slices.Contains(nationalNumbers, system) {
-			out = append(out, i.PersonKey(system, compact(value)))
-		}
+	for _, n := range national {
+		out = append(out, i.PersonKey(n.system, n.value))
 	}
 	return out
 }

@@ -26,20 +26,7 @@ type number struct{ system, value string }
 // personOf reads a Patient.
 func personOf(patient *fhir.Node) person {
 	p := person{birthDate: patient.Str("birthDate"), sex: patient.Str("gender")}
-	for _, id := range patient.Each("identifier") {
-		system, value := id.Str("system"), compact(id.Str("value"))
-		switch {
-		case value == "":
-		case slices.Contains(nationalNumbers, system):
-			p.national = append(p.national, number{system, value})
-		case system == "" && id.Str("type", "text") != "":
-			// Called a national number, and none: what is typed for whoever has none names nobody.
-		case system == "" && id.Str("assigner", "display") == "":
-			// Of no authority: two facilities of one sender give it to two people.
-		default:
-			p.local = append(p.local, number{system + "|" + id.At("type", "coding").Str("code") + "|" + id.Str("assigner", "display"), value})
-		}
-	}
+	p.national, p.local = numbersOf(patient)
 	for _, name := range patient.Each("name") {
 		if use := name.Str("use"); use == "old" || use == "nickname" {
 			continue
@@ -61,6 +48,25 @@ func personOf(patient *fhir.Node) person {
 		p.addresses = append(p.addresses, line)
 	}
 	return p
+}
+
+// numbersOf are a Patient's numbers: the national ones, and those of other authorities.
+func numbersOf(patient *fhir.Node) (national, local []number) {
+	for _, id := range patient.Each("identifier") {
+		system, value := id.Str("system"), compact(id.Str("value"))
+		switch {
+		case value == "":
+		case slices.Contains(nationalNumbers, system):
+			national = append(national, number{system, value})
+		case system == "" && id.Str("type", "text") != "":
+			// Called a national number, and none: what is typed for whoever has none names nobody.
+		case system == "" && id.Str("assigner", "display") == "":
+			// Of no authority: two facilities of one sender give it to two people.
+		default:
+			local = append(local, number{system + "|" + id.At("type", "coding").Str("code") + "|" + id.Str("assigner", "display"), value})
+		}
+	}
+	return national, local
 }
 
 // compact is a number without what people write between its digits.

@@ -233,7 +233,7 @@ func (s *Snapshot) handoverOf(key ledger.ResourceKey, party handover.PartyID) ha
 	var found handover.Handover
 	grants, _ := s.Grants.Get(key)
 	for _, g := range grants {
-		if g.Party != party || g.Handover == "" {
+		if g.Party != party {
 			continue
 		}
 		h, _ := s.Handovers.Get(g.Handover)

@@ -97,7 +97,7 @@ func (d *decision) listeners() []handover.PartyID {
 	switch {
 	case d.actor.Role == handover.RoleReceiver:
 		return []handover.PartyID{h.Sender}
-	case d.actor.Role == handover.RoleSystem && len(d.written) > 0:
+	case d.tellsForThird():
 		return slices.DeleteFunc(parties(h), func(p handover.PartyID) bool {
 			return slices.ContainsFunc(d.outer.plan.Tellings, func(t Telling) bool { return t.To == p }) // of the same change
 		})
@@ -107,6 +107,11 @@ func (d *decision) listeners() []handover.PartyID {
 		return h.Copies
 	}
 	return append([]handover.PartyID{h.Receiver}, h.Copies...)
+}
+
+// tellsForThird reports whether a party that takes no part wrote what is told.
+func (d *decision) tellsForThird() bool {
+	return d.actor.Role == handover.RoleSystem && len(d.written) > 0
 }
 
 // hears reports whether what the actor says is still told: after the end, while the receiver has
@@ -218,9 +223,8 @@ func (d *decision) worthSaying(t Telling, all []Change) []Change {
 // telling is the message by which a party learns of event.
 func (d *decision) telling(to handover.PartyID, event handover.EventName) Telling {
 	from := d.actor.Party
-	if d.actor.Role == handover.RoleSystem && len(d.written) > 0 {
-		// The gateway says what a third party changed: neither of the two said it.
-		from = ""
+	if d.tellsForThird() {
+		from = "" // neither of the two said it: the gateway does
 	} else if from == "" || from == to {
 		from = Counterpart(d.next, to)
 	}

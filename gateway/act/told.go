@@ -67,7 +67,7 @@ func unsaid(now []line, changes []Change) []Change {
 	for _, l := range now {
 		said := slices.ContainsFunc(changes, func(c Change) bool { return c.Label == l.label && strings.Contains(c.After, l.value) })
 		if isBeside(l) && !said {
-			out = append(out, Change{Label: l.label, After: l.value, beside: true})
+			out = append(out, l.change("", l.value))
 		}
 	}
 	return out
@@ -75,6 +75,10 @@ func unsaid(now []line, changes []Change) []Change {
 
 // line is one value that a party is told, at its place.
 type line struct{ place, group, label, value string }
+
+func (l line) change(before, after string) Change {
+	return Change{Label: l.label, Before: before, After: after, Number: isNumber(l), beside: isBeside(l)}
+}
 
 // digestOf is the digest of content, whatever its order.
 func digestOf(lines []line) handover.Digest {
@@ -103,11 +107,10 @@ func changesOf(was, now []line) []Change {
 	for _, l := range now {
 		seen[l.place] = true
 		switch before, told := old[l.place]; {
-		case told && before == l.value:
 		case told || known[l.group]:
-			out = append(out, Change{Label: l.label, Before: before, After: l.value, Number: isNumber(l), beside: isBeside(l)})
+			out = append(out, l.change(before, l.value))
 		case fresh[l.group] == 0:
-			out = append(out, Change{Label: l.label, After: l.value, Number: isNumber(l), beside: isBeside(l)})
+			out = append(out, l.change("", l.value))
 			fresh[l.group] = len(out)
 		default:
 			out[fresh[l.group]-1].After += "; " + l.value
@@ -115,7 +118,7 @@ func changesOf(was, now []line) []Change {
 	}
 	for _, l := range was {
 		if !seen[l.place] {
-			out = append(out, Change{Label: l.label, Before: l.value, Number: isNumber(l), beside: isBeside(l)})
+			out = append(out, l.change(l.value, ""))
 		}
 	}
 	return out
@@ -259,54 +262,30 @@ func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 // linesBeside are the values of what belongs to a handover beside what its Task names: of each
 // thing that has a code what was said of it last.
 func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) []line {
-	latest, carried := map[string][]ledger.Resource{}, []ledger.Resource{}
-	nodes := map[ledger.ResourceKey]*fhir.Node{}
-	// began is when a thing was first said of what holds, unplaced when it was last taken back as
-	// one that nothing says.
-	began, unplaced := map[string]int64{}, map[string]int64{}
+	things, carried := map[string]*thing{}, []said{}
 	for _, r := range belonging {
 		if r.Author == p || r.Deleted || slices.Contains(NotBeside, r.Type) {
 			continue
 		}
-		n := d.s.Parse(r)
-		nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}] = n
-		if account.IsCarried(n) {
-			carried = append(carried, r)
+		one := said{r, d.s.Parse(r)}
+		if account.IsCarried(one.node) {
+			carried = append(carried, one)
 			continue
 		}
-		what := r.Type + "|" + codeOf(n)
-		switch known := latest[what]; {
-		case account.IsRevoked(n):
-			if r.Version == 1 {
-				unplaced[what] = max(unplaced[what], r.Entry)
-			}
-			continue
-		case len(known) == 0 || known[0].Entry < r.Entry:
-			latest[what] = []ledger.Resource{r}
-		case known[0].Entry == r.Entry:
-			latest[what] = append(known, r)
+		what := r.Type + "|" + codeOf(one.node)
+		if things[what] == nil {
+			things[what] = &thing{}
 		}
-		if at, said := began[what]; !said || r.Entry < at {
-			began[what] = r.Entry
-		}
+		things[what].add(one)
 	}
 	var out []line
-	for what, all := range latest {
-		if at, said := unplaced[what]; said && began[what] < at {
-			// Which of several it is, cannot be told.
-			out = append(out, line{what + ".revoked", what, account.TypeLabel(all[0].Type) + " " + nameOf(nodes[ledger.ResourceKey{Type: all[0].Type, ID: all[0].ID}]), "feilregistrert"})
-		}
-		var rendered [][]line
-		for _, r := range all {
-			n := nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]
-			rendered = append(rendered, linesOf(what, account.TypeLabel(r.Type)+" "+nameOf(n)+", ", withoutName(n)))
-		}
-		out = append(out, numbered(rendered)...)
+	for what, t := range things {
+		out = append(out, t.lines(what)...)
 	}
-	slices.SortFunc(carried, func(a, b ledger.Resource) int { return a.At.Compare(b.At) })
+	slices.SortFunc(carried, func(a, b said) int { return a.At.Compare(b.At) })
 	at := map[string]int{}
-	for _, r := range carried {
-		for _, l := range linesOf(account.CarriedName, "", nodes[ledger.ResourceKey{Type: r.Type, ID: r.ID}]) {
+	for _, one := range carried {
+		for _, l := range linesOf(account.CarriedName, "", one.node) {
 			if i, known := at[l.place]; known {
 				out[i] = l
 				continue
@@ -317,6 +296,52 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 	}
 	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(a.group, b.group) })
 	return out
+}
+
+// said is a resource and what it says.
+type said struct {
+	ledger.Resource
+	node *fhir.Node
+}
+
+// thing is what is said of one thing that has a code.
+type thing struct {
+	latest []said
+	// began is the entry by which it was first said of what holds, unplaced the one by which it
+	// was last taken back as what nothing says; 0 for none.
+	began, unplaced int64
+}
+
+func (t *thing) add(one said) {
+	switch {
+	case account.IsRevoked(one.node):
+		if one.Version == 1 {
+			t.unplaced = max(t.unplaced, one.Entry)
+		}
+		return
+	case len(t.latest) == 0 || t.latest[0].Entry < one.Entry:
+		t.latest = []said{one}
+	case t.latest[0].Entry == one.Entry:
+		t.latest = append(t.latest, one)
+	}
+	if t.began == 0 || one.Entry < t.began {
+		t.began = one.Entry
+	}
+}
+
+// lines are what was said last of a thing, and that something of it was taken back which cannot
+// be told from the rest.
+func (t *thing) lines(what string) []line {
+	var out []line
+	var rendered [][]line
+	for _, one := range t.latest {
+		label := account.TypeLabel(one.Type) + " " + nameOf(one.node)
+		if len(out) == 0 && t.began < t.unplaced {
+			out = append(out, line{what + ".revoked", what, label, "feilregistrert"})
+		}
+		rendered = append(rendered, linesOf(what, label+", ", withoutName(one.node)))
+	}
+	return append(out, numbered(rendered)...)
 }
 
 // numbered tells those of one code apart that one message says, in an order of their own.

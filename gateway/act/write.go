@@ -189,10 +189,7 @@ func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
 // referredHandover is the handover for which party has the first resource that n refers to
 // and that is of one.
 func referredHandover(s *Snapshot, n *fhir.Node, party handover.PartyID) handover.Handover {
-	for _, ref := range LocalReferences(n) {
-		if !ofOneHandover(ref) {
-			continue
-		}
+	for _, ref := range placing(n) {
 		if h := s.handoverOf(ref, party); h.ID != "" {
 			return h
 		}
@@ -204,6 +201,11 @@ func referredHandover(s *Snapshot, n *fhir.Node, party handover.PartyID) handove
 // part of: a Patient, or who gives care, may be in many.
 func ofOneHandover(key ledger.ResourceKey) bool {
 	return !isPatient(key) && !slices.Contains(aboutNobody, key.Type)
+}
+
+// placing are the references of n that say which handover it is for.
+func placing(n *fhir.Node) []ledger.ResourceKey {
+	return slices.DeleteFunc(LocalReferences(n), func(ref ledger.ResourceKey) bool { return !ofOneHandover(ref) })
 }
 
 func isPatient(key ledger.ResourceKey) bool { return key.Type == "Patient" }
@@ -222,13 +224,18 @@ func (w Writing) decideUpdate(d *decision, h handover.Handover) error {
 // told is the event of what a write says of a handover's patient: that it died, or no more than
 // what it is.
 func (w Writing) told(written []*fhir.Node) handover.Event {
-	for _, e := range w.which((*Entry).writes) {
-		if e.Type == "Patient" && slices.Contains(written, e.Resource) && isDead(e.Resource) && !isDead(e.Before) {
+	for _, e := range w.patients(written) {
+		if isDead(e.Resource) && !isDead(e.Before) {
 			at, _ := time.Parse(time.RFC3339, e.Resource.Str("deceasedDateTime"))
 			return handover.Event{Name: handover.EventDied, At: at.UTC()}
 		}
 	}
 	return handover.Event{Name: handover.EventUpdated}
+}
+
+// patients are the entries that write Patients among what a decision tells.
+func (w Writing) patients(written []*fhir.Node) []*Entry {
+	return w.which(func(e *Entry) bool { return e.Type == "Patient" && e.writes() && slices.Contains(written, e.Resource) })
 }
 
 func isDead(patient *fhir.Node) bool {
@@ -240,9 +247,7 @@ func isDead(patient *fhir.Node) bool {
 // only an update carries that mark.
 func (w Writing) correct(d *decision) {
 	d.correction = w.corrects(d.written)
-	another := slices.ContainsFunc(w.which((*Entry).writes), func(e *Entry) bool {
-		return e.Type == "Patient" && e.Before != nil && slices.Contains(d.written, e.Resource) && d.s.becomesAnother(e)
-	})
+	another := slices.ContainsFunc(w.patients(d.written), func(e *Entry) bool { return e.Before != nil && d.s.becomesAnother(e) })
 	if (d.correction.Number || another) && d.event.Name == handover.EventUpdated {
 		d.event.Attention = handover.AttentionChainsMeet
 	}
@@ -254,7 +259,7 @@ const elsewhereMax = 2000
 // decideElsewhere tells the other open handovers in which the writer has what it changed, each
 // of that alone.
 func (w Writing) decideElsewhere(d *decision) error {
-	written, stored := map[handover.ID][]*fhir.Node{}, map[handover.ID][]*ledger.ResourceWrite{}
+	written := map[handover.ID][]*fhir.Node{}
 	var others []handover.Handover
 	for _, e := range w.which((*Entry).writes) {
 		for _, h := range w.elsewhere(d, e) {
@@ -265,7 +270,6 @@ func (w Writing) decideElsewhere(d *decision) error {
 			write := d.plan.Unit.Resource(e.Type, e.ID)
 			v := view{s: d.s, next: h}
 			write.Grants = ledger.Union(write.Grants, v.grants()...)
-			stored[h.ID] = append(stored[h.ID], write)
 		}
 	}
 	if len(others) > elsewhereMax {
@@ -276,8 +280,8 @@ func (w Writing) decideElsewhere(d *decision) error {
 	for _, h := range others {
 		f := newDecision(d.s, h, w.actor(h), w.told(written[h.ID]))
 		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
-		for _, write := range stored[h.ID] {
-			f.elsewhere = append(f.elsewhere, *write)
+		for _, n := range written[h.ID] {
+			f.elsewhere = append(f.elsewhere, *d.plan.Unit.Resource(n.ResourceType(), n.ID()))
 		}
 		w.correct(f)
 		if err := f.decide(); err != nil {
@@ -288,6 +292,7 @@ func (w Writing) decideElsewhere(d *decision) error {
 	return nil
 }
 
+// rank puts the gateway after who takes part.
 func rank(a handover.Actor) int {
 	if a.Role == handover.RoleSystem {
 		return 1
@@ -303,10 +308,7 @@ func (w Writing) why(d *decision, e *Entry) []ledger.Granted {
 		return out
 	}
 	var out []ledger.Granted
-	for _, ref := range LocalReferences(e.Resource) {
-		if !ofOneHandover(ref) {
-			continue
-		}
+	for _, ref := range placing(e.Resource) {
 		grants, _ := d.s.Grants.Get(ref)
 		own := ledger.Grant{Party: w.Party, Handover: d.next.ID}
 		if slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Grant == own }) {
@@ -326,7 +328,7 @@ func (w Writing) elsewhere(d *decision, e *Entry) []handover.Handover {
 	var out []handover.Handover
 	for _, g := range w.why(d, e) {
 		listed := slices.ContainsFunc(out, func(h handover.Handover) bool { return h.ID == g.Handover })
-		if listed || g.Party != w.Party && !own || g.Handover == "" || g.Handover == d.next.ID {
+		if listed || g.Party != w.Party && !own || g.Handover == d.next.ID {
 			continue
 		}
 		if h, _ := d.s.Handovers.Get(g.Handover); h.State.Open() && (own || w.actor(h).Role != handover.RoleSystem) {

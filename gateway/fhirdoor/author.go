@@ -175,11 +175,12 @@ func (t *writing) partiesSaid(s *act.Snapshot, e *act.Entry, ref *fhir.Node) []h
 // for nothing that is here.
 func (t *writing) leadsTo(s *act.Snapshot, e *act.Entry, ref *fhir.Node) *fhir.Node {
 	if id, within := strings.CutPrefix(ref.Str("reference"), "#"); within {
-		at := slices.IndexFunc(e.Resource.Each("contained"), func(n *fhir.Node) bool { return n.ID() == id })
-		if at < 0 {
-			return nil
+		for _, n := range e.Resource.Each("contained") {
+			if n.ID() == id {
+				return n
+			}
 		}
-		return e.Resource.Each("contained")[at]
+		return nil
 	}
 	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 {
 		return t.resource(s, key[0])
