@@ -16,7 +16,9 @@ import (
 func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) *Plan {
 	row := in.Row
 	if !refused {
-		row.Handover = cmp.Or(row.Handover, in.ParkedOn)
+		if in.Verdict != VerdictAnotherStay {
+			row.Handover = cmp.Or(row.Handover, in.ParkedOn)
+		}
 		s.park(&row, f)
 		if in.Ours {
 			row.Contact = s.Contact(s.Operator)

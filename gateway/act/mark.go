@@ -15,12 +15,9 @@ type mark string
 const (
 	// markProtected: a reservation or a protected address, of the person and of the stay.
 	markProtected mark = "protected"
-	// markFed: the admission was told and began no handover, so there is nothing to undo.
+	// markFed: the stay is known and no handover, so there is nothing to undo.
 	markFed mark = "fed"
 )
-
-// marksFed are the events that set markFed of their stay, or end it.
-var marksFed = []handover.EventName{handover.EventAdmitted, handover.EventReady, handover.EventVoided}
 
 // marked are the guards of a mark of the message's stay, and of its person where it is the
 // person's.
@@ -73,9 +70,11 @@ func (in Incoming) remember(s *Snapshot, p *Plan, fed bool) {
 	} else if said != "" && !in.Again {
 		in.planMark(s, p, markProtected, false)
 	}
-	if event := in.Content.Event; slices.Contains(marksFed, event) {
-		in.planMark(s, p, markFed, fed && event == handover.EventAdmitted)
+	if event := in.Content.Event; fed || slices.Contains(begins, event) {
+		in.planMark(s, p, markFed, fed && event != handover.EventVoided)
 	}
+	in.planKept(s, p)
+	in.planMeeting(s, p)
 }
 
 // isProtected reports whether the person is protected, by this message or by one before that

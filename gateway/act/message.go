@@ -119,22 +119,10 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 	return d, nil
 }
 
-// planRuled ends the attention that the message raised where it was parked, which a named person
-// has answered now.
+// planRuled ends the attention that the message raised where it was parked, which it is no more.
 func (in Incoming) planRuled(d *decision) {
-	switch {
-	case in.Verdict == "" || in.ParkedOn == "":
-	case in.ParkedOn == d.next.ID:
+	if was := in.metBefore(); meets(was) && was.Handover == d.next.ID && in.isLastToMeet(d.s) {
 		d.planResolved(handover.AttentionChainsMeet)
-	default:
-		h, err := d.s.handover(in.ParkedOn)
-		if err != nil {
-			return
-		}
-		was := newDecision(d.s, h, handover.Actor{Role: handover.RoleSystem}, handover.Event{})
-		was.next, was.message = h, in.Row.ID
-		was.planResolved(handover.AttentionChainsMeet)
-		d.plan.add(was.plan)
 	}
 }
 
@@ -263,7 +251,11 @@ func (in Incoming) wait(s *Snapshot) (*Plan, error) {
 		longest = longest * 3 / 4
 	}
 	waited := s.Now.Sub(in.Row.ReceivedAt)
-	if waited >= longest {
+	switch {
+	case waited < longest:
+	case in.Feed && !in.policyStarts() && !in.isParked(s):
+		return in.applied(s, "feed: what it follows never came", "feed"), nil
+	default:
 		return nil, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.wait", Text: "the message that it follows did not arrive in time"}
 	}
 	row := in.Row

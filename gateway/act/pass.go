@@ -36,7 +36,7 @@ func (in Incoming) passedOn(s *Snapshot) *Plan {
 	row.Handover = ""
 	for _, ref := range in.References {
 		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
-		if h, ok := pick(in.own(hs)); ok && TakesPart(in.Receiver, h) && row.Handover == "" {
+		if h, ok := in.pick(s, in.own(hs)); ok && TakesPart(in.Receiver, h) && row.Handover == "" {
 			row.Handover = h.ID
 		}
 	}
@@ -86,7 +86,7 @@ func (in Incoming) answered(d *decision, plan *Plan) {
 		return
 	}
 	if plan.Unheard != "" || !TakesPart(to, h) {
-		AddUnreceipted(d.s, plan, in.Row, in.Content.Resource(NamePatient), "the handover is closed, or its receiver was the wrong one: it is told nothing more")
+		AddUnreceipted(d.s, plan, in, "the handover is closed, or its receiver was the wrong one: it is told nothing more")
 		return
 	}
 	earlier := d.s.lastTold(h.ID, to, d.event.Name)

@@ -2,9 +2,9 @@ package act
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
-	"stafett/fhir"
 	"stafett/handover"
 	"stafett/ledger"
 	"stafett/mappings/account"
@@ -45,32 +45,48 @@ func (d *decision) planTold(party handover.PartyID) {
 	d.plan.Tellings = append(d.plan.Tellings, Telling{Scene: d.scene(), Purpose: ledger.PurposeTell, To: party, Event: d.event.Name})
 }
 
-// ClosedMessage ends a parked message with a named person's reason.
-func ClosedMessage(s *Snapshot, by Person, m ledger.Message, why string) *Plan {
+// ClosedMessage ends a parked message with a named person's reason. What it says is read again, as
+// far as it can be: what follows it waits for it no more.
+func ClosedMessage(s *Snapshot, by Person, in Incoming, why string) *Plan {
+	m := in.Row
 	m.Disposition, m.Resolution, m.Person, m.ResolvedAt = ledger.DispositionClosed, why, by.Name, s.Now
 	m.Contact, m.Deadline = "", time.Time{}
-	return &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
+	plan := &Plan{Unit: ledger.Unit{Messages: []ledger.MessageUpdate{{Message: m}},
 		Audit: []ledger.Audit{by.operated(s, "closed", ledger.Audit{Message: m.ID, Handover: m.Handover})}}}
+	in.Again, in.ParkedOn = true, in.Row.Handover
+	in.planKept(s, plan)
+	in.planMeeting(s, plan)
+	if in.Feed && slices.Contains(begins, in.Content.Event) {
+		in.planMark(s, plan, markFed, true)
+	}
+	return plan
 }
 
 // ReceiptedByPerson ends a parked message with the receipt that a named person of its receiver
 // gives; why is the reason of a negative one, and stands in the record of either.
-func ReceiptedByPerson(s *Snapshot, by Person, m ledger.Message, positive bool, why string) *Plan {
+func ReceiptedByPerson(s *Snapshot, by Person, in Incoming, positive bool, why string) *Plan {
+	m := in.Row
 	r := message.Receipt{Positive: positive}
 	if !positive {
 		r.Errors = []message.ReceiptError{{Code: "X99", Text: why}}
 	}
-	plan := ClosedMessage(s, by, m, receiptWord(r)+" receipt: "+why)
+	plan := ClosedMessage(s, by, in, receiptWord(r)+" receipt: "+why)
 	plan.Receipts = append(plan.Receipts, Receipting{Original: m, Cause: m.ID, Handover: m.Handover, Receipt: &r, From: by.Party, AsReceiver: true})
 	return plan
 }
 
 // AddUnreceipted adds to the end of a parked message that its sender, who waits for a receipt,
-// is told that none comes, and why. patient is the message's, nil where it could not be read.
-func AddUnreceipted(s *Snapshot, plan *Plan, m ledger.Message, patient *fhir.Node, why string) {
-	t := s.alertAbout(m.Handover, s.orOperator(m.Sender), 0)
+// is told that none comes, and why: under the head of the message's own patient, where it could
+// be read.
+func AddUnreceipted(s *Snapshot, plan *Plan, in Incoming, why string) {
+	m := in.Row
+	about := m.Handover
+	if meets(m) {
+		about = ""
+	}
+	t := s.alertAbout(about, s.orOperator(m.Sender), 0)
 	t.Event = handover.EventAttentionResolved
-	if patient != nil {
+	if patient := in.patient(); patient != nil {
 		t.Content = account.Canonical{Resources: []account.Named{{Name: NamePatient, Resource: patient}}}
 	}
 	m.Detail = why

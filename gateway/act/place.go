@@ -67,6 +67,8 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 		if p.before = in.elsewhere(s); p.before.State != "" && in.Verdict == "" && !in.Rerouted && slices.Contains(begins, p.event.Name) {
 			return p, in.doubt(handover.AttentionReceiverMayBeWrong, handover.FaultNoRoute, "the patient has an open discharge to another receiver")
 		}
+	case in.movesTo(h) && in.Again && in.ParkedOn != h.ID:
+		return p, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.place", Text: "since the message came its stay has become a handover to another receiver: close it, or route what the sender said last"}
 	case in.movesTo(h):
 		p.ends = h
 	case in.returns(s, h):
@@ -107,11 +109,11 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 		return h, nil
 	}
 	if in.stay(s) != "" && in.Verdict == VerdictAnotherStay {
-		return handover.Handover{}, nil
+		return in.otherOfStay(s), nil
 	}
 	if in.stay(s) != "" {
 		// A stay that is not known yet is a new one, whatever else the patient has.
-		h, found := pick(in.ofStay(s))
+		h, found := in.pick(s, in.ofStay(s))
 		if found || in.Content.Facts["visit"] != "" || slices.Contains(begins, in.Content.Event) {
 			return h, nil
 		}
@@ -124,7 +126,7 @@ func (in Incoming) find(s *Snapshot) (handover.Handover, error) {
 func (in Incoming) referred(s *Snapshot) (handover.Handover, bool) {
 	for _, ref := range in.References {
 		hs, _ := s.Keys.Get(Key{ledger.KeyConversation, in.Row.Sender, ref})
-		if h, ok := pick(in.own(hs)); ok {
+		if h, ok := in.pick(s, in.own(hs)); ok {
 			return h, true
 		}
 	}
@@ -136,13 +138,31 @@ func (in Incoming) own(hs []handover.Handover) []handover.Handover {
 	return slices.DeleteFunc(slices.Clone(hs), func(h handover.Handover) bool { return !TakesPart(in.Row.Sender, h) })
 }
 
-// pick prefers the open handover, else the newest.
-func pick(hs []handover.Handover) (handover.Handover, bool) {
+// pick prefers the message's own patient's, since a stay's number or a conversation may have come
+// to be two persons'; of those the open handover, else the newest.
+func (in Incoming) pick(s *Snapshot, hs []handover.Handover) (handover.Handover, bool) {
 	if len(hs) == 0 {
 		return handover.Handover{}, false
 	}
+	if len(hs) > 1 {
+		another := func(h handover.Handover) bool { return !s.sameAs(h, in.patient(), in.Row.Sender).same }
+		if own := slices.DeleteFunc(slices.Clone(hs), another); len(own) > 0 {
+			hs = own
+		}
+	}
 	open := slices.IndexFunc(hs, func(h handover.Handover) bool { return h.State.Open() })
 	return hs[max(open, 0)], true
+}
+
+// otherOfStay is the open handover of the message's own patient under the number of its stay, which
+// is not the one that a named person said it is not about; zero for none.
+func (in Incoming) otherOfStay(s *Snapshot) handover.Handover {
+	for _, h := range in.ofStay(s) {
+		if h.ID != in.ParkedOn && h.State.Open() && in.patient() != nil && s.sameAs(h, in.patient(), in.Row.Sender).same {
+			return h
+		}
+	}
+	return handover.Handover{}
 }
 
 // ofStay are the handovers of the message's stay. One that is closed gives its number to the
@@ -363,6 +383,8 @@ func (in Incoming) mayBegin(s *Snapshot, p *placed) error {
 	switch {
 	case in.Receiver == in.Row.Sender:
 		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.start", Text: "the message is addressed to its own sender"}
+	case in.Feed && !slices.Contains(begins, name):
+		return in.mayFollow(s, name)
 	case slices.Contains(follows, name), !unreadable && !in.policyStarts():
 		return errNoHandover
 	case !in.Rerouted && slices.Contains(begins, name) && in.isProtected(s):
@@ -371,19 +393,30 @@ func (in Incoming) mayBegin(s *Snapshot, p *placed) error {
 		return &handover.Fault{Kind: handover.FaultNoRoute, Op: "act.start", Text: "a fact that decides whether the stay is a handover cannot be read: a named person must route it"}
 	case slices.Contains(begins, name):
 		return nil
-	case in.leaves(name) && !in.Feed:
+	case in.leaves(name):
 		// A hospital that announced nothing discharges: never refused (DESIGN of the states).
 		p.first = handover.EventAdmitted
 		return nil
-	case in.Feed && unreadable && !in.policyStarts():
-		return errNoHandover
-	case name == handover.EventVoided && in.isMarked(s, markFed):
-		return errNoHandover
-	case in.Feed, slices.Contains(undoes, name):
+	case slices.Contains(undoes, name):
 		return errBeforeOriginal
 	}
 	// An answer that refers to nothing known: only a named person can place it.
 	return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.start", Text: "the message refers to no known handover"}
+}
+
+// mayFollow says what becomes of a message of a feed that follows another of its stay, of which
+// there is no handover: it waits for the one that a named person must route first, and what is
+// no mere news for the one that may still be on its way.
+func (in Incoming) mayFollow(s *Snapshot, name handover.EventName) error {
+	switch {
+	case in.isParked(s):
+		return errBeforeOriginal
+	case slices.Contains(follows, name), in.policyDenies(), in.stay(s) == "" && !in.policyStarts():
+		return errNoHandover
+	case (name == handover.EventVoided || !in.policyStarts()) && in.isMarked(s, markFed):
+		return errNoHandover
+	}
+	return errBeforeOriginal
 }
 
 // leaves reports whether an event says that the patient has left the sender.
@@ -452,10 +485,13 @@ func (in Incoming) stays(s *Snapshot) []string {
 }
 
 // conversations are the ids by which the sender's later messages may refer to this one; a
-// feed refers to stays.
+// feed refers to stays. One that a named person sent elsewhere leaves its conversation where it was.
 func (in Incoming) conversations() []string {
-	if in.Feed {
+	switch {
+	case in.Feed:
 		return nil
+	case in.Verdict == VerdictAnotherStay:
+		return []string{in.Row.ExternalID}
 	}
 	return slices.DeleteFunc([]string{in.Row.ExternalID, in.Row.Conversation}, func(id string) bool { return id == "" })
 }
@@ -487,6 +523,12 @@ func (in Incoming) policyStarts() bool {
 	return !in.Feed || known || assessed || f["unit"] != "" && slices.Contains(p.Units, f["unit"])
 }
 
+// policyDenies reports whether the message itself says that its patient is none of those.
+func (in Incoming) policyDenies() bool {
+	f := in.Content.Facts
+	return !in.policyStarts() && f["knownRecipient"]+f["assessedNeed"] != ""
+}
+
 // unreadableFact reports whether a fact that the policy decides on cannot be read.
 func (in Incoming) unreadableFact() bool {
 	p, f := in.Sender.StartPolicy, in.Content.Facts
@@ -505,7 +547,7 @@ func (in Incoming) Ahead(s *Snapshot) {
 		}
 	}
 	in.marked(s, markProtected)
-	if slices.Contains(marksFed, in.Content.Event) {
+	if slices.Contains(begins, in.Content.Event) {
 		in.marked(s, markFed)
 	}
 	for _, r := range in.Content.Resources {

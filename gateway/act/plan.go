@@ -2,6 +2,7 @@ package act
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"stafett/fhir"
@@ -47,6 +48,22 @@ func (p *Plan) add(further Plan) {
 	p.Receipts = append(p.Receipts, further.Receipts...)
 	p.Passings = append(p.Passings, further.Passings...)
 	p.Unheard = cmp.Or(p.Unheard, further.Unheard)
+}
+
+// message is the row of the act's message as the plan leaves it; zero for none.
+func (p *Plan) message() ledger.Message {
+	switch {
+	case p.Unit.Message != nil:
+		return *p.Unit.Message
+	case len(p.Unit.Messages) > 0:
+		return p.Unit.Messages[0].Message
+	}
+	return ledger.Message{}
+}
+
+// changes reports whether the plan changes a handover.
+func (p *Plan) changes(id handover.ID) bool {
+	return slices.ContainsFunc(p.Unit.Handovers, func(h handover.Handover) bool { return h.ID == id })
 }
 
 func (p *Plan) addAudit(at time.Time, line ledger.Audit) {

@@ -146,14 +146,13 @@ func (g *Desk) CloseMessage(ctx context.Context, c access.Caller, id handover.Me
 	if err := cmp.Or(err, said(why)); err != nil {
 		return err
 	}
-	tell := func(*act.Snapshot, *act.Plan) {}
-	if c.Party != m.Sender && m.Sender != "" && g.intake.Receipts(m) {
-		patient := g.intake.Patient(ctx, m)
-		tell = func(s *act.Snapshot, plan *act.Plan) { act.AddUnreceipted(s, plan, m, patient, why) }
-	}
+	in := g.intake.Read(ctx, m)
+	tells := c.Party != m.Sender && m.Sender != "" && g.intake.Receipts(m)
 	return g.commit(ctx, func(s *act.Snapshot) *act.Plan {
-		plan := act.ClosedMessage(s, person(c), m, why)
-		tell(s, plan)
+		plan := act.ClosedMessage(s, person(c), in, why)
+		if tells {
+			act.AddUnreceipted(s, plan, in, why)
+		}
 		return plan
 	})
 }
@@ -173,7 +172,8 @@ func (g *Desk) ReceiptMessage(ctx context.Context, c access.Caller, id handover.
 	case why == "":
 		return said(why)
 	}
-	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ReceiptedByPerson(s, person(c), m, positive, why) })
+	in := g.intake.Read(ctx, m)
+	return g.commit(ctx, func(s *act.Snapshot) *act.Plan { return act.ReceiptedByPerson(s, person(c), in, positive, why) })
 }
 
 // said refuses an act without its reason.

@@ -66,15 +66,22 @@ func (g *Intake) setAside(ctx context.Context, m ledger.Message) {
 	}
 }
 
+// Read is a stored message with what it says, as far as it can be read.
+func (g *Intake) Read(ctx context.Context, m ledger.Message) act.Incoming {
+	t := g.resume(m)
+	t.sender, _ = g.k.Directory.Party(m.Sender)
+	in := act.Incoming{Row: m, Sender: t.sender, Feed: t.feeds()}
+	if g.decode(ctx, t) == nil && g.translate(ctx, t) == nil {
+		in.Content = t.content
+	}
+	return in
+}
+
 // Patient is the patient of a message that its own sender is told about; nil where none
 // can be read.
 func (g *Intake) Patient(ctx context.Context, m ledger.Message) *fhir.Node {
-	t := g.resume(m)
-	t.sender, _ = g.k.Directory.Party(m.Sender)
-	if g.decode(ctx, t) != nil || g.translate(ctx, t) != nil {
-		return nil
-	}
-	return t.content.Resource(act.NamePatient)
+	in := g.Read(ctx, m)
+	return in.Content.Resource(act.NamePatient)
 }
 
 // Receipts reports whether the sender of a stored message waits for a receipt that is a message
