@@ -313,3 +313,96 @@ func TestInvariant10_AnotherPatientInTheTransaction(t *testing.T) {
 {"resource":{"resourceType":"Patient","name":[{"family":"Annen","given":["Per"]}],"birthDate":"1971-02-03"},"request":{"method":"POST","url":"Patient"}}]}`)
 	isFault(t, err, handover.FaultUnsupported)
 }
+
+// TestInvariant9_CorrectedByFHIRInSteps: another national number is looked at however it came, and
+// so is a Patient who says that another replaces it; one of whom nothing is left is refused.
+func TestInvariant9_CorrectedByFHIRInSteps(t *testing.T) {
+	numbers := func(values ...string) func(*fhir.Node) {
+		return func(n *fhir.Node) {
+			var ids []*fhir.Node
+			for _, v := range values {
+				ids = append(ids, fhir.Obj("system", fhir.SystemFNR, "value", v))
+			}
+			n.Set("identifier", fhir.Arr(ids...))
+		}
+	}
+	for name, steps := range map[string][]func(*fhir.Node){
+		"dropped, then another": {func(n *fhir.Node) { n.Delete("identifier") }, numbers(twin)},
+		"one beside the other":  {numbers(solveig, twin), numbers(twin)},
+		"replaced": {func(n *fhir.Node) {
+			n.Set("link", fhir.Arr(fhir.Obj("other", fhir.Obj("display", "Annen"), "type", "replaced-by")))
+		}},
+	} {
+		b := newBench(t)
+		r := b.refer()
+		for i, step := range steps {
+			if b.hasAttention(handover.AttentionChainsMeet) {
+				t.Errorf("%s: looked at before step %d", name, i+1)
+			}
+			n := b.mustRead(asKommune, "Patient", r.patient)
+			step(n)
+			if _, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !b.hasAttention(handover.AttentionChainsMeet) {
+			t.Errorf("%s: nobody looks at it", name)
+		}
+		n := b.mustRead(asKommune, "Patient", r.patient)
+		for _, element := range []string{"identifier", "name", "birthDate", "gender", "_birthDate"} {
+			n.Delete(element)
+		}
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
+		isFault(t, err, handover.FaultConflict)
+		b.balanced()
+	}
+}
+
+// TestInvariant9_OneOfSeveralHandoversIsMeant: what is written about a patient of several open
+// handovers says which one, or is refused; what is based on a request is that request's alone.
+func TestInvariant9_OneOfSeveralHandoversIsMeant(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	observed := func(patient, more string) string {
+		return `{"resourceType":"Observation","status":"final","code":{"text":"FIM"},"subject":{"reference":"Patient/` + patient + `"}` + more + `}`
+	}
+	request := b.mustPost(asKommune, `{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"reference":"Patient/`+r.patient+`"}}`)
+	own, err := b.post(asKommune, observed(r.patient, `,"basedOn":[{"reference":"ServiceRequest/`+request+`"}]`))
+	if err != nil || own.Entries[0].Notice == "" || b.read(asInstitusjon, "ServiceRequest", request) != nil {
+		t.Errorf("%+v, %v", own.Entries, err)
+	}
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+r.patient, "80401")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.post(asKommune, observed(r.patient, ""))
+	isFault(t, err, handover.FaultUnsupported)
+	based := b.mustPost(asKommune, observed(r.patient, `,"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]`))
+	b.mustRead(asInstitusjon, "Observation", based)
+	if b.read(asAnnen, "Observation", based) != nil {
+		t.Error("the other handover's receiver reads it")
+	}
+	stranger := b.mustPost(asKommune, strings.Replace(somePatient, `"1"`, `"7"`, 1))
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+stranger, "80401")); err != nil {
+		t.Fatal(err)
+	}
+	another := b.mustPost(asKommune, strings.Replace(somePatient, `"1"`, `"8"`, 1))
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+another, "80301")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[
+{"resource":`+observed(stranger, "")+`,"request":{"method":"POST","url":"Observation"}},
+{"resource":`+observed(another, "")+`,"request":{"method":"POST","url":"Observation"}}]}`)
+	isFault(t, err, handover.FaultUnsupported)
+	b.balanced()
+}
+
+// TestWrite_AboutWhomNobodySaysIsSaid: an observation without a subject reaches nobody, also where it
+// names who gives care in a handover.
+func TestWrite_AboutWhomNobodySaysIsSaid(t *testing.T) {
+	b := newBench(t)
+	doctor := b.mustPost(asKommune, `{"resourceType":"Practitioner","name":[{"family":"Lege"}]}`)
+	r, err := b.post(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"FIM"},"performer":[{"reference":"Practitioner/`+doctor+`"}]}`)
+	if err != nil || r.Entries[0].Notice == "" {
+		t.Errorf("%+v, %v", r.Entries, err)
+	}
+}

@@ -86,18 +86,39 @@ func (s *Snapshot) turns(e *Entry) bool {
 	if e.Type != "Patient" {
 		return turnsTo(e) && s.isHeld(e.key())
 	}
-	return personOf(e.Before).becomes(personOf(e.Resource)) && s.isHeld(e.key())
+	was, is := personOf(e.Before), personOf(e.Resource)
+	return (was.becomes(is) || was.isSomebody() && !is.isSomebody()) && s.isHeld(e.key())
 }
 
-// becomesAnother reports whether a Patient is not who the holders were told of first.
-func (s *Snapshot) becomesAnother(e *Entry) bool {
-	return slices.ContainsFunc(s.heldSince(e.key()), func(version int64) bool {
-		if version >= e.Current.Version {
-			return false
+// isSomebody reports whether a person has a mark by which a holder could know whom it has.
+func (p person) isSomebody() bool {
+	return len(p.national)+len(p.local)+len(p.families)+len(p.givens) > 0 || p.birthDate != ""
+}
+
+// heldFirst is a Patient as the holders of each open handover were told of it first, where that was
+// not its current version.
+func (s *Snapshot) heldFirst(patient ledger.Resource) []person {
+	key := ledger.ResourceKey{Type: patient.Type, ID: patient.ID}
+	var out []person
+	for _, version := range s.heldSince(key) {
+		if first, _ := s.Versions.Get(Version{key, version}); version < patient.Version && len(first.JSON) > 0 {
+			out = append(out, personOf(s.Parse(first)))
 		}
-		first, _ := s.Versions.Get(Version{e.key(), version})
-		return len(first.JSON) > 0 && personOf(s.Parse(first)).becomes(personOf(e.Resource))
-	})
+	}
+	return out
+}
+
+// becomesAnother reports whether a Patient is not who the holders were told of first, or says itself
+// that another one replaces it.
+func (s *Snapshot) becomesAnother(e *Entry) bool {
+	replaced := func(n *fhir.Node) bool {
+		return slices.ContainsFunc(n.Each("link"), func(link *fhir.Node) bool { return link.Str("type") == "replaced-by" })
+	}
+	if replaced(e.Resource) && !replaced(e.Before) {
+		return true
+	}
+	is := personOf(e.Resource)
+	return slices.ContainsFunc(s.heldFirst(e.Current), func(first person) bool { return first.becomes(is) })
 }
 
 // becomes reports whether o is another person, and not the same one corrected.
@@ -203,41 +224,76 @@ func OfPatient(n *fhir.Node) bool {
 	return slices.ContainsFunc(aboutPatient, func(element string) bool { return n.Str(element, "reference") != "" })
 }
 
-// ofPatient is the only open handover in which the writer has the patient that an entry is
-// about; zero for none.
-func (w Writing) ofPatient(s *Snapshot) handover.Handover {
+// ofPatient is the only open handover in which the writer has the patient that its entries are
+// about; zero for none. Where there are several the entries must say which one is meant: those who
+// are not are told nothing of it.
+func (w Writing) ofPatient(s *Snapshot) (handover.Handover, error) {
 	open := map[handover.ID]handover.Handover{}
+	said := true // that the write may be told in one
 	for _, e := range w.which((*Entry).writes) {
 		for _, ref := range LocalReferences(e.Resource) {
-			if !isPatient(ref) {
-				continue
-			}
-			grants, _ := s.Grants.Get(ref)
-			for _, g := range grants {
-				if h, _ := s.Handovers.Get(g.Handover); h.State.Open() && TakesPart(w.Party, h) {
-					open[h.ID] = h
-				}
+			if isPatient(ref) && !w.isOfRequest(s, e) {
+				w.openWith(s, ref, open)
+				said = said && slices.Contains(begun, e.Type)
 			}
 		}
 	}
-	if len(open) == 1 {
+	switch {
+	case len(open) > 1 && !said:
+		return handover.Handover{}, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.ofPatient",
+			Text: "the caller has more than one open handover of whom this is about: say which one is meant, by what the resource is based on or by its encounter, and write for one at a time"}
+	case len(open) == 1:
 		for _, h := range open {
-			return h
+			return h, nil
 		}
 	}
-	return handover.Handover{}
+	return handover.Handover{}, nil
 }
 
+// begun are the types of what a further handover may be begun with: with several open ones they
+// are of none.
+var begun = []string{"CarePlan", "Encounter", "EpisodeOfCare", "CareTeam", "Consent", "Patient", "RelatedPerson"}
+
+// openWith adds the open handovers in which the writer has a Patient.
+func (w Writing) openWith(s *Snapshot, patient ledger.ResourceKey, open map[handover.ID]handover.Handover) {
+	grants, _ := s.Grants.Get(patient)
+	for _, g := range grants {
+		if h, _ := s.Handovers.Get(g.Handover); h.State.Open() && TakesPart(w.Party, h) {
+			open[h.ID] = h
+		}
+	}
+}
+
+// isOfRequest reports whether an entry is a new request, which is nobody's before a Task names it, or
+// is based on a request that says where it belongs, or that it belongs nowhere yet.
+func (w Writing) isOfRequest(s *Snapshot, e *Entry) bool {
+	if e.Type == "ServiceRequest" && e.Current.Version == 0 {
+		return true
+	}
+	return slices.ContainsFunc(e.Resource.Each("basedOn"), func(ref *fhir.Node) bool {
+		typ, id, local := fhir.SplitLocal(ref.Str("reference"))
+		return local && w.reads(s, ledger.ResourceKey{Type: typ, ID: id})
+	})
+}
+
+// IsBeside reports whether a resource says of itself that it is about a patient, or is of a type
+// that tells of one.
+func IsBeside(n *fhir.Node) bool {
+	return OfPatient(n) || slices.Contains(subjectOptional, n.ResourceType())
+}
+
+// subjectOptional are the types that tell of a patient and need not say of whom (R4, subject 0..1).
+var subjectOptional = []string{"Observation", "Communication", "CommunicationRequest", "Composition", "DocumentReference", "QuestionnaireResponse"}
+
 // corrects is what a write corrects of the patient of a handover, with what it writes there.
-func (w Writing) corrects(written []*fhir.Node) Correction {
+func (w Writing) corrects(s *Snapshot, written []*fhir.Node) Correction {
 	var out Correction
 	for _, e := range w.patients(written) {
 		if e.Before == nil {
 			continue
 		}
-		was, is := personOf(e.Before), personOf(e.Resource)
-		out.Number = out.Number || contradicts(was.national, is.national)
-		out.Name = out.Name || was.named(is)
+		c := s.correction(e.Current, personOf(e.Before), personOf(e.Resource))
+		out = Correction{Number: out.Number || c.Number, Name: out.Name || c.Name, Numbers: out.Numbers || c.Numbers}
 	}
 	return out
 }

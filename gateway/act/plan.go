@@ -92,8 +92,9 @@ type Scene struct {
 // Correction says which of a person's marks a sender corrected (invariant 9).
 type Correction struct {
 	// Number: the national number; the receiver filed what it was told before in somebody
-	// else's record. Name: anything else that tells one person from another.
-	Number, Name bool
+	// else's record. Numbers: there is another one than before, or one more. Name: anything else
+	// that tells one person from another.
+	Number, Numbers, Name bool
 }
 
 // Resource is a resource as the scene leaves it, for the eyes of p; nil when there is none.

@@ -152,7 +152,7 @@ func (d *decision) planKeys() {
 		key(ledger.HandoverKey{Kind: ledger.KeyConversation, Party: d.actor.Party, Value: id})
 	}
 	merged := d.event.Name == handover.EventMerged
-	if !d.creates() && !d.correction.Number && !merged {
+	if !d.creates() && !d.correction.Numbers && !merged {
 		return
 	}
 	persons := d.s.Identity.persons(d.actor.Party, d.patient())

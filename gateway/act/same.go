@@ -184,36 +184,55 @@ func meet(a, b []string) bool {
 // patientOf is the patient of a stored handover as its sender told last; nil where the
 // handover's Task names none that is stored here.
 func (s *Snapshot) patientOf(h handover.Handover) *fhir.Node {
+	r, found := s.patientRow(h)
+	if !found {
+		return nil
+	}
+	return s.Parse(r)
+}
+
+func (s *Snapshot) patientRow(h handover.Handover) (ledger.Resource, bool) {
 	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(h.ID)})
 	if !found || task.Deleted {
-		return nil
+		return ledger.Resource{}, false
 	}
 	typ, id, ok := fhir.SplitLocal(s.Parse(task).Str("for", "reference"))
 	if !ok {
-		return nil
+		return ledger.Resource{}, false
 	}
-	patient, found := s.Resources.Get(ledger.ResourceKey{Type: typ, ID: id})
-	if !found || patient.Deleted {
-		return nil
-	}
-	return s.Parse(patient)
+	r, found := s.Resources.Get(ledger.ResourceKey{Type: typ, ID: id})
+	return r, found && !r.Deleted
 }
 
 // sameAs compares a message's patient with the handover's. A message that names nobody, and a
 // handover of nobody, contradict nothing.
 func (s *Snapshot) sameAs(h handover.Handover, told *fhir.Node, from handover.PartyID) sameness {
-	known := s.patientOf(h)
-	switch {
-	case told == nil:
+	if told == nil {
 		return sameness{same: true}
-	case known == nil:
+	}
+	known, found := s.patientRow(h)
+	if !found {
 		return sameness{same: h.State.Open()} // a closed one of nobody is not this patient's
 	}
-	was, is := personOf(known), personOf(told)
+	was, is := personOf(s.Parse(known)), personOf(told)
 	bySender := from == h.Sender
 	met := sameness{same: isSame(was, is, bySender)}
-	if bySender {
-		met.correction = Correction{Number: contradicts(was.national, is.national), Name: was.named(is)}
+	if bySender && met.same {
+		met.correction = s.correction(known, was, is)
 	}
 	return met
+}
+
+// correction is what a change of a stored Patient corrects. A number may be corrected by steps: the
+// new one beside the old one, or none between them.
+func (s *Snapshot) correction(known ledger.Resource, was, is person) Correction {
+	c := Correction{Number: contradicts(was.national, is.national), Name: was.named(is)}
+	c.Numbers = !slices.Equal(was.national, is.national) && len(is.national) > 0
+	if c.Number || !c.Numbers {
+		return c
+	}
+	for _, first := range s.heldFirst(known) {
+		c.Number = c.Number || contradicts(first.national, is.national) && !contradicts(first.national, was.national)
+	}
+	return c
 }

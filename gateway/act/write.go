@@ -161,7 +161,7 @@ func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
 		}
 	}
 	if found.ID == "" {
-		found = w.ofPatient(s)
+		return w.ofPatient(s)
 	}
 	return found, nil
 }
@@ -246,7 +246,7 @@ func isDead(patient *fhir.Node) bool {
 // a Patient who step by step is not whom the holders were told of first, needs a person's eyes;
 // only an update carries that mark.
 func (w Writing) correct(d *decision) {
-	d.correction = w.corrects(d.written)
+	d.correction = w.corrects(d.s, d.written)
 	another := slices.ContainsFunc(w.patients(d.written), func(e *Entry) bool { return e.Before != nil && d.s.becomesAnother(e) })
 	if (d.correction.Number || another) && d.event.Name == handover.EventUpdated {
 		d.event.Attention = handover.AttentionChainsMeet

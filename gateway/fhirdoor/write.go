@@ -294,7 +294,7 @@ func result(p *act.Plan, e *act.Entry) (fhir.EntryResult, error) {
 	if w.Deleted {
 		r.Status = http.StatusNoContent
 	}
-	if p.Handover.ID == "" && !w.Deleted && act.OfPatient(e.Resource) {
+	if p.Handover.ID == "" && !w.Deleted && act.IsBeside(e.Resource) {
 		r.Notice = "stored for its author alone: it is part of no open handover, so nobody else reads it"
 	}
 	return r, nil
