@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -84,7 +85,8 @@ func (l line) change(before, after string) Change {
 func digestOf(lines []line) handover.Digest {
 	all := make([]string, len(lines))
 	for i, l := range lines {
-		all[i] = l.place + "\x00" + l.value
+		place, _, _ := strings.Cut(l.place, "#")
+		all[i] = place + "\x00" + l.value
 	}
 	slices.Sort(all)
 	sum := sha256.Sum256([]byte(strings.Join(all, "\x01")))
@@ -273,14 +275,19 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 			continue
 		}
 		what := r.Type + "|" + codeOf(one.node)
+		if slices.Contains(eachItsOwn, r.Type) {
+			what += "#" + r.ID
+		}
 		if things[what] == nil {
 			things[what] = &thing{}
 		}
 		things[what].add(one)
 	}
 	var out []line
-	for what, t := range things {
-		out = append(out, t.lines(what)...)
+	for _, what := range slices.Sorted(maps.Keys(things)) {
+		if lines := things[what].lines(what); !strings.Contains(what, "#") || len(unlike(lines, out)) > 0 {
+			out = append(out, lines...)
+		}
 	}
 	slices.SortFunc(carried, func(a, b said) int { return a.At.Compare(b.At) })
 	at := map[string]int{}
@@ -297,6 +304,11 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(a.group, b.group) })
 	return out
 }
+
+// eachItsOwn are the types of which a further one adds to what was said: of others the latest of a
+// code takes the place of those before.
+var eachItsOwn = []string{"Appointment", "CarePlan", "Communication", "CommunicationRequest", "Composition", "Consent", "DeviceRequest",
+	"DocumentReference", "Procedure", "QuestionnaireResponse", "ServiceRequest"}
 
 // said is a resource and what it says.
 type said struct {
@@ -339,7 +351,11 @@ func (t *thing) lines(what string) []line {
 		if len(out) == 0 && t.began < t.unplaced {
 			out = append(out, line{what + ".revoked", what, label, "feilregistrert"})
 		}
-		rendered = append(rendered, linesOf(what, label+", ", withoutName(one.node)))
+		lines := linesOf(what, label+", ", withoutName(one.node))
+		if len(lines) == 0 {
+			lines = []line{{what, what, account.TypeLabel(one.Type), cmp.Or(nameOf(one.node), "uten navn")}}
+		}
+		rendered = append(rendered, lines)
 	}
 	return append(out, numbered(rendered)...)
 }

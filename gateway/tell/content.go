@@ -61,7 +61,9 @@ func (o *outgoing) said(c *account.Canonical) *fhir.Node {
 	if said := c.Resource(nameNote); said != nil {
 		return said
 	}
-	at := slices.IndexFunc(c.Resources, func(r account.Named) bool { return r.Resource.ResourceType() == "Communication" })
+	at := slices.IndexFunc(c.Resources, func(r account.Named) bool {
+		return r.Resource.ResourceType() == "Communication" && !account.IsRevoked(r.Resource)
+	})
 	if at < 0 {
 		return nil
 	}

@@ -66,6 +66,9 @@ func (o *outgoing) notice() string {
 	if leave, ok := leaveTexts[o.Content.Facts["leave"]]; ok && o.Event == handover.EventLeave {
 		text = leave
 	}
+	if from := o.Handover.Sender; o.Event == handover.EventRequested && from != o.Actor.Party && o.Actor.Party != "" {
+		return fmt.Sprintf("%s har sendt videre en henvisning fra %s.", by, o.name(from))
+	}
 	if text == "" {
 		return fmt.Sprintf("%s: %s.", by, o.Event)
 	}
