@@ -252,6 +252,45 @@ func TestInvariant10_WhoGivesCareSaysNotWhichHandover(t *testing.T) {
 	b.balanced()
 }
 
+// TestInvariant10_WhoGivesCareNowIsToldWithTheRole: a role that is given to another is told with who
+// that is, written with it or before it.
+func TestInvariant10_WhoGivesCareNowIsToldWithTheRole(t *testing.T) {
+	b := newBench(t)
+	role := b.mustPost(asKommune, `{"resourceType":"PractitionerRole","practitioner":{"reference":"Practitioner/`+
+		b.mustPost(asKommune, `{"resourceType":"Practitioner","name":[{"family":"Lege"}]}`)+`"}}`)
+	for i, owner := range []string{"80301", "80401"} {
+		patient := b.mustPost(asKommune, strings.Replace(somePatient, `"1"`, fmt.Sprintf(`"%d"`, i), 1))
+		request := strings.Replace(ask("Patient/"+patient, owner), `"intent":"order","subject"`, `"intent":"order","performer":[{"reference":"PractitionerRole/`+role+`"}],"subject"`, 1)
+		if _, err := b.writeBundle(asKommune, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.deliver()
+	stored := b.mustPost(asKommune, `{"resourceType":"Practitioner","name":[{"family":"Vikar"}]}`)
+	n := b.mustRead(asKommune, "PractitionerRole", role)
+	n.Set("practitioner", fhir.Obj("reference", "Practitioner/"+stored))
+	b.mustPut(asKommune, n)
+	b.deliver()
+	isTold := func(doctor string) {
+		t.Helper()
+		for _, c := range []access.Caller{asInstitusjon, asAnnen} {
+			if inBundle(b.lastBundle(c.Party), "Practitioner", doctor) == nil || b.read(c, "Practitioner", doctor) == nil {
+				t.Errorf("%s does not know who has the role", c.Party)
+			}
+		}
+	}
+	isTold(stored)
+	r, err := b.writeBundle(asKommune, `{"resourceType":"Bundle","type":"transaction","entry":[
+{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000009","resource":{"resourceType":"Practitioner","name":[{"family":"Ny"}]},"request":{"method":"POST","url":"Practitioner"}},
+{"resource":{"resourceType":"PractitionerRole","id":"`+role+`","practitioner":{"reference":"urn:uuid:00000000-0000-4000-8000-000000000009"}},"request":{"method":"PUT","url":"PractitionerRole/`+role+`"}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	isTold(r.Entries[0].ID)
+	b.balanced()
+}
+
 // TestInvariant10_LinkedPatientIsNotShown: a Patient that the handover's Patient names is another's.
 func TestInvariant10_LinkedPatientIsNotShown(t *testing.T) {
 	b := newBench(t)

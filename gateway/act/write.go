@@ -279,8 +279,9 @@ func (w Writing) decideElsewhere(d *decision) error {
 	slices.SortStableFunc(others, func(a, b handover.Handover) int { return rank(w.actor(a)) - rank(w.actor(b)) })
 	for _, h := range others {
 		f := newDecision(d.s, h, w.actor(h), w.told(written[h.ID]))
-		f.message, f.outer, f.written = w.Message, &d.view, written[h.ID]
-		for _, n := range written[h.ID] {
+		f.message, f.outer, f.next = w.Message, &d.view, h
+		f.written = w.withCarers(d, f, written[h.ID])
+		for _, n := range f.written {
 			f.elsewhere = append(f.elsewhere, *d.plan.Unit.Resource(n.ResourceType(), n.ID()))
 		}
 		w.correct(f)
@@ -290,6 +291,28 @@ func (w Writing) decideElsewhere(d *decision) error {
 		d.plan.add(f.plan)
 	}
 	return nil
+}
+
+// withCarers are the resources that are told in another handover, with those of who gives care that
+// they name: what is written with them, and what is stored, is the handover's too.
+func (w Writing) withCarers(d, f *decision, told []*fhir.Node) []*fhir.Node {
+	named := slices.Clone(told)
+	for i := 0; i < len(named) && i < ReachMax; i++ {
+		for _, ref := range LocalReferences(named[i]) {
+			if !slices.Contains(aboutNobody, ref.Type) || slices.ContainsFunc(named, func(n *fhir.Node) bool { return n.ResourceType() == ref.Type && n.ID() == ref.ID }) {
+				continue
+			}
+			if write := d.plan.Unit.Resource(ref.Type, ref.ID); write != nil {
+				write.Grants = ledger.Union(write.Grants, f.grants()...)
+				for _, e := range w.which(func(e *Entry) bool { return e.writes() && e.key() == ref }) {
+					named = append(named, e.Resource)
+				}
+			} else if cur, _ := d.s.Resources.Get(ref); Reads(w.Party, cur) {
+				f.planShownOne(cur, d.s.Parse(cur))
+			}
+		}
+	}
+	return named
 }
 
 // rank puts the gateway after who takes part.
