@@ -642,3 +642,38 @@ func TestTold_WhatTheReceiverAddsToWhatItFinished(t *testing.T) {
 	b.stateOf(r.task, handover.StateCompleted, institusjon)
 	b.balanced()
 }
+
+// TestInvariant6_ANoticeAgainIsWhole: a notice that is told again because of a message without the
+// stay says all of the stay that it said before.
+func TestInvariant6_ANoticeAgainIsWhole(t *testing.T) {
+	for _, trigger := range []string{"A31", "A40", "A47", "A08"} {
+		b := newBench(t)
+		b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+		b.receiptAll()
+		extra := ""
+		if trigger == "A40" || trigger == "A47" {
+			extra = "MRG|77001^^^FJELLHEIM^PI\r"
+		}
+		m := regexp.MustCompile(`PV1[^\r]*\r`).ReplaceAllString(adt{trigger: trigger, id: "M2", extra: extra}.String(), "")
+		b.must(b.hl7(strings.Replace(m, "MYRVANG^", "MYRVANG-LUND^", 1)))
+		b.receiptAll()
+		// A merge is told in words alone.
+		notices := b.ofType(kommune, "LOG_INNLAGT")
+		if want := map[bool]int{true: 1, false: 2}[extra != ""]; len(notices) != want {
+			t.Errorf("%s: %d notices", trigger, len(notices))
+			continue
+		}
+		hendelse := func(raw []byte) string { return between(raw, "<Pasientlogistikk", "</Pasientlogistikk>") }
+		if was, is := hendelse(notices[0].Raw), hendelse(notices[len(notices)-1].Raw); was != is {
+			t.Errorf("%s: the stay was\n%s\nand is\n%s", trigger, was, is)
+		}
+		if !b.leaks(kommune, "Etternavn: MYRVANG-LUND (tidligere MYRVANG)") {
+			t.Errorf("%s: the new name is not told", trigger)
+		}
+		for _, o := range b.ofType(kommune, "DIALOG_HELSEFAGLIG") {
+			if strings.Contains(string(o.Raw), "oppgis ikke lenger") {
+				t.Errorf("%s: what the message leaves out is told as no longer said: %s", trigger, between(o.Raw, "<TekstNotatInnhold>", "</Notat>"))
+			}
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (d *decision) planContent() {
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
 func (d *decision) fresh(r account.Named) bool {
-	return r.Key == "" || d.creates() && d.s.mayBegin(r)
+	return r.Key == "" && (r.Name != nameEncounter || d.stayID() == "") || d.creates() && d.s.mayBegin(r)
 }
 
 // creates reports whether the act creates the handover.
@@ -84,10 +84,26 @@ func (d *decision) idOf(r account.Named) string {
 	if r.Name == NameTask {
 		return string(d.next.ID)
 	}
+	if id := d.stayID(); r.Name == nameEncounter && id != "" {
+		return id
+	}
 	if r.Key != "" {
 		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key+d.salt(r.Name))
 	}
 	return d.s.NewID()
+}
+
+// stayID is the id of the handover's stay, which its sender's message is about whatever it says of it;
+// empty for none.
+func (d *decision) stayID() string {
+	if d.creates() || d.actor.Role != handover.RoleSender {
+		return ""
+	}
+	typ, id, _ := fhir.SplitLocal(d.storedTask(false).Str("encounter", "reference"))
+	if typ != "Encounter" {
+		return ""
+	}
+	return id
 }
 
 // salt tells the stay of a chain that does not have its number's own name from the one that
