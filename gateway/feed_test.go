@@ -301,6 +301,20 @@ func TestMerge_FirstNationalNumberIsTold(t *testing.T) {
 	}
 }
 
+// A merge names the number that goes by its digits alone: it is of those that stay.
+func TestMerge_PriorNumberWithoutAuthority(t *testing.T) {
+	b := newBench(t)
+	own := func(a adt, number string) string {
+		return strings.Replace(a.String(), solveig+"^^^FNR^FNR", number+"^^^FJELLHEIM^PI", 1)
+	}
+	b.must(b.hl7(own(adt{trigger: "A01", id: "M1", visit: "V1"}, "77001")))
+	a := b.must(b.hl7(strings.Replace(own(adt{trigger: "A40", id: "M2", extra: "MRG|77001\r"}, "77002"), "|V1|", "||", 1)))
+	if m := b.message(a.Message); m.Handover == "" {
+		t.Errorf("%s: %s", m.Disposition, m.Detail)
+	}
+	b.balanced()
+}
+
 // A number of no authority names nobody beyond its stay: two facilities give it to two people.
 func TestInvariant9_LocalNumberOfNoAuthority(t *testing.T) {
 	b := newBench(t)

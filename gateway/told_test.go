@@ -227,6 +227,7 @@ func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
 		{"one of two in error", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError("nese"), "UTSKRIVNINGSKLAR N", []string{"nese (oppgis ikke lenger)"}},
 		{"both in error", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError("nese") + inError("sår"), "UTSKRIVNINGSKLAR N", []string{"nese (oppgis ikke lenger)", "sår (oppgis ikke lenger)"}},
 		{"what is over in error", []string{edited("A16", "1") + infection("gammel"), edited("A08", "2") + infection("ny")}, edited("A08", "3") + inError("gammel"), "", nil},
+		{"the latest of two in error", []string{edited("A16", "1") + infection("gammel"), edited("A08", "2") + infection("ny")}, edited("A08", "3") + inError("ny"), "UTSKRIVNINGSKLAR N", []string{"ny (oppgis ikke lenger)"}},
 		{"said twice in error", []string{edited("A16", "1") + infection("positiv"), edited("A08", "2") + infection("positiv")}, edited("A08", "3") + inError("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
 		{"in error which of two is not said", []string{edited("A16", "1") + infection("nese") + infection("sår")}, edited("A08", "2") + inError(""), "UTSKRIVNINGSKLAR N", []string{"MRSA: feilregistrert (nytt)"}},
 		{"in error and there again", []string{edited("A16", "1") + infection("positiv"), edited("A08", "2") + inError("positiv")}, edited("A08", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (nytt)"}},

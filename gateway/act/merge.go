@@ -26,12 +26,22 @@ func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 	return p, in.stillFor(s, p.before)
 }
 
-// replaced are the keys of the numbers that a Patient replaces (Patient.link).
+// replaced are the keys of the numbers that a Patient replaces (Patient.link). One without type or
+// authority is of those that the Patient's own numbers are of.
 func (i Identity) replaced(party handover.PartyID, patient *fhir.Node) []string {
 	var out []string
 	for _, link := range patient.Each("link") {
-		if link.Str("type") == "replaces" {
-			out = append(out, i.persons(party, link.Get("other"))...)
+		if link.Str("type") != "replaces" {
+			continue
+		}
+		other := link.Get("other")
+		out = append(out, i.persons(party, other)...)
+		if id := other.Get("identifier"); id.Str("system") == "" && id.Str("assigner", "display") == "" {
+			for _, own := range patient.Each("identifier") {
+				like := own.Clone()
+				like.Set("value", fhir.Str(id.Str("value")))
+				out = append(out, i.persons(party, fhir.Obj("identifier", []*fhir.Node{like}))...)
+			}
 		}
 	}
 	return out

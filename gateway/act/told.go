@@ -281,7 +281,7 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 		if things[what] == nil {
 			things[what] = &thing{}
 		}
-		things[what].add(one)
+		things[what].add(one, d.saidFirst(r))
 	}
 	var out []line
 	for _, what := range slices.Sorted(maps.Keys(things)) {
@@ -310,6 +310,16 @@ func (d *decision) linesBeside(p handover.PartyID, belonging []ledger.Resource) 
 var eachItsOwn = []string{"Appointment", "CarePlan", "Communication", "CommunicationRequest", "Composition", "Consent", "DeviceRequest",
 	"DocumentReference", "Procedure", "QuestionnaireResponse", "ServiceRequest"}
 
+// saidFirst is the entry by which a resource was first said, where it says no more than that this
+// was wrong.
+func (d *decision) saidFirst(r ledger.Resource) int64 {
+	if r.Version == 1 || !account.IsRevoked(d.s.Parse(r)) {
+		return r.Entry
+	}
+	first, _ := d.s.Versions.Get(Version{ledger.ResourceKey{Type: r.Type, ID: r.ID}, 1})
+	return first.Entry
+}
+
 // said is a resource and what it says.
 type said struct {
 	ledger.Resource
@@ -320,16 +330,19 @@ type said struct {
 type thing struct {
 	latest []said
 	// began is the entry by which it was first said of what holds, unplaced the one by which it
-	// was last taken back as what nothing says; 0 for none.
-	began, unplaced int64
+	// was last taken back as what nothing says, replaced the one by which it was said last what
+	// was taken back since; 0 for none.
+	began, unplaced, replaced int64
 }
 
-func (t *thing) add(one said) {
+// add adds what was first said by an entry of the ledger.
+func (t *thing) add(one said, first int64) {
 	switch {
+	case account.IsRevoked(one.node) && one.Version == 1:
+		t.unplaced = max(t.unplaced, one.Entry)
+		return
 	case account.IsRevoked(one.node):
-		if one.Version == 1 {
-			t.unplaced = max(t.unplaced, one.Entry)
-		}
+		t.replaced = max(t.replaced, first)
 		return
 	case len(t.latest) == 0 || t.latest[0].Entry < one.Entry:
 		t.latest = []said{one}
@@ -347,6 +360,9 @@ func (t *thing) lines(what string) []line {
 	var out []line
 	var rendered [][]line
 	for _, one := range t.latest {
+		if one.Entry < t.replaced {
+			continue // what took its place was wrong, and does not make it right again
+		}
 		label := account.TypeLabel(one.Type) + " " + nameOf(one.node)
 		if len(out) == 0 && t.began < t.unplaced {
 			out = append(out, line{what + ".revoked", what, label, "feilregistrert"})
