@@ -44,9 +44,11 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 	}
 }
 
-// Reads reports whether a party wrote a resource, or reads it.
+// Reads reports whether a party wrote a resource, or reads it and what it becomes: for whom the
+// handover has ended, what it was told is not to be shown on, since who is shown it, itself as a
+// sender included, would read what is written later.
 func Reads(p handover.PartyID, r ledger.Resource) bool {
-	return r.Version > 0 && !r.Deleted && (r.Author == p || slices.Contains(r.Visible, p))
+	return r.Version > 0 && !r.Deleted && (r.Author == p || slices.Contains(r.Visible, p) && !slices.Contains(r.Last, p))
 }
 
 // concerns reports whether another party's resource may go on with the handover's patient: the
