@@ -29,6 +29,7 @@ const (
 	itemAudit    itemKind = 6
 	itemKey      itemKind = 7 // a handover key; no row is checked, it may be hidden later
 	itemHidden   itemKind = 8
+	itemEnded    itemKind = 9
 )
 
 // tableOf names the table whose rows items of a kind vouch for.

@@ -210,17 +210,18 @@ type ResourceWrite struct {
 }
 
 // Grant is why a party may read a resource: for a handover, or, where that is empty, as its
-// author. Each holds from the version at which it was given, and ends alone (Hidden), so
-// that one handover's end takes nothing from another.
+// author. Each holds from the version at which it was given, and ends alone (Ended, Hidden),
+// so that one handover's end takes nothing from another.
 type Grant struct {
 	Party    handover.PartyID
 	Handover handover.ID
 }
 
-// Granted is a grant that was given, and the version from which on it holds.
+// Granted is a grant that was given, the version from which on it holds, and the last one for
+// which it does; 0 where it has no end.
 type Granted struct {
 	Grant
-	Since int64
+	Since, Until int64
 }
 
 // Shown lets parties read a stored resource as it is, and what it becomes.
@@ -246,8 +247,11 @@ type Resource struct {
 	Handover handover.ID
 	// Visible are who may read this version, each once, in order.
 	Visible []handover.PartyID
-	// Grants are those for one handover, where the resource was found by that one; a resource
-	// that tells of nobody in particular has some for each handover there ever was.
+	// Last are those of Visible who may read no later one.
+	Last []handover.PartyID
+	// Grants are those for one handover that hold for this version, where the resource was found
+	// by that one; a resource that tells of nobody in particular has some for each handover there
+	// ever was.
 	Grants []Grant
 }
 
@@ -339,13 +343,23 @@ type Unit struct {
 	// Guards make what rests on a search atomic: the unit fails with ErrConflict where one
 	// is not at the version expected. They are in no chain entry: they only keep order.
 	Guards []Guard
+	// End ends what a party may read for a handover at the versions that the unit leaves.
+	End []Ended
 	// Hide ends what a party may read for a handover, and its keys; after all else.
 	Hide []Hidden
 	// Erase removes content by law.
 	Erase []Erasure
 }
 
-// Hidden ends the grants that one party has for one handover.
+// Ended ends the grants that one party has for one handover: what it may read so far stays
+// readable as it is, what is written later is not. What had ended before stays as it ended, but
+// for what the same unit grants again.
+type Ended struct {
+	Party    handover.PartyID
+	Handover handover.ID
+}
+
+// Hidden takes back the grants that one party has for one handover, in every version.
 type Hidden struct {
 	Party    handover.PartyID
 	Handover handover.ID

@@ -118,6 +118,7 @@ func (p *plan) unit(u *Unit) (Applied, error) {
 	}
 	p.writeAudit(u.Audit)
 	p.flushRows()
+	p.end(u.End)
 	p.hide(u.Hide)
 	p.writeEntry()
 	out.Entry, out.Head = p.entry, hexDigest(p.w.head.digest)
@@ -306,7 +307,7 @@ func (p *plan) show(s *Shown) error {
 }
 
 // grant lets parties read a resource from a version on; whoever may already, may from the
-// version that it may from.
+// version that it may from, and whoever may no more, may not again.
 func (p *plan) grant(rid, since int64, grants []Grant) {
 	for _, g := range grants {
 		if g.Party != "" {
@@ -452,6 +453,22 @@ func (p *plan) writeAudit(list []Audit) {
 		clean(fields)
 		p.vouch(itemAudit, row.id, fields)
 		p.insert(&auditTable.rows, insertArgs(fields)...)
+	}
+}
+
+// end ends grants at the versions that the unit leaves, which for those that it gives are the
+// ones at which they are given.
+func (p *plan) end(list []Ended) {
+	for i, e := range list {
+		id, party := cleanText(string(e.Handover)), cleanText(string(e.Party))
+		p.add(`UPDATE visibility SET until = (SELECT r.version FROM resource r WHERE r.rid = visibility.rid)
+			WHERE handover = ? AND handover <> '' AND party = ? AND until = 0`, id, party)
+		for g := range slices.Chunk(p.grants, visibilityRows.width) {
+			if id != "" && g[1] == party && g[2] == id {
+				p.add("UPDATE visibility SET until = ? WHERE handover = ? AND party = ? AND rid = ? AND until > 0", g[3], id, party, g[0])
+			}
+		}
+		p.items = append(p.items, item{itemEnded, int64(i), digestOf("ended", []field{{"", &id, 0}, {"", &party, 0}})})
 	}
 }
 

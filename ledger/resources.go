@@ -62,14 +62,14 @@ func (s sqlResources) ResourceVersion(ctx context.Context, typ, id string, versi
 		WHERE r.type = ? AND r.id = ?`, version, cleanText(typ), cleanText(id))
 }
 
-// ResourcesOf returns the current resources that somebody may read for a handover, with those
-// grants.
+// ResourcesOf returns the current resources of which somebody may read a version for a handover,
+// with the grants that hold for the current one.
 func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error) {
 	type row struct {
 		key   ResourceKey
 		grant Grant
 	}
-	granted, err := read(ctx, s.db, "SELECT r.type, r.id, w.party FROM visibility w JOIN resource r ON r.rid = w.rid WHERE w.handover = ? AND w.handover <> '' ORDER BY w.party",
+	granted, err := read(ctx, s.db, "SELECT r.type, r.id, w.party FROM visibility w JOIN resource r ON r.rid = w.rid WHERE w.handover = ? AND w.handover <> '' AND "+heldAt("r.version")+" ORDER BY w.party",
 		columnsOf(string(id)), func(r Row) (row, error) {
 			g := row{grant: Grant{Handover: id}}
 			err := r.Scan(&g.key.Type, &g.key.ID, (*string)(&g.grant.Party))
@@ -89,11 +89,11 @@ func (s sqlResources) ResourcesOf(ctx context.Context, id handover.ID) ([]Resour
 	return out, err
 }
 
-// Grants returns for which handovers a resource may be read, by whom, and since when.
+// Grants returns for which handovers a resource may be read, by whom, since when and until when.
 func (s sqlResources) Grants(ctx context.Context, key ResourceKey) ([]Granted, error) {
-	return read(ctx, s.db, "SELECT w.party, w.handover, w.since FROM visibility w JOIN resource r ON r.rid = w.rid WHERE r.type = ? AND r.id = ? AND w.handover <> '' ORDER BY w.party, w.handover",
+	return read(ctx, s.db, "SELECT w.party, w.handover, w.since, w.until FROM visibility w JOIN resource r ON r.rid = w.rid WHERE r.type = ? AND r.id = ? AND w.handover <> '' ORDER BY w.party, w.handover",
 		columnsOf(cleanText(key.Type), cleanText(key.ID)), func(r Row) (g Granted, err error) {
-			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover), &g.Since)
+			err = r.Scan((*string)(&g.Party), (*string)(&g.Handover), &g.Since, &g.Until)
 			return g, err
 		})
 }
@@ -110,7 +110,7 @@ func (s sqlResources) History(ctx context.Context, typ, id string, viewer handov
 		where = append(where, condition{"r.id = ?", columnsOf(cleanText(id))})
 	}
 	if viewer != "" {
-		where = append(where, condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ? AND w.since <= v.version)", columnsOf(string(viewer))})
+		where = append(where, seenBy(viewer, "v.version"))
 	}
 	if before != "" {
 		vid, err := position(before)

@@ -76,10 +76,10 @@ type ResourceReader interface {
 	// keys, deleted ones included, all as of one moment. What does not exist is left out.
 	Resources(ctx context.Context, keys []ResourceKey) ([]Resource, error)
 	ResourceVersion(ctx context.Context, typ, id string, version int64) (Resource, error)
-	// ResourcesOf returns the current resources that somebody may read for a handover, with
-	// those grants, deleted ones left out.
+	// ResourcesOf returns the current resources of which somebody may read a version for a
+	// handover, with those grants that hold for the current one, deleted ones left out.
 	ResourcesOf(ctx context.Context, id handover.ID) ([]Resource, error)
-	// Grants returns for which handovers a resource may be read, by whom, and since when.
+	// Grants returns for which handovers a resource may be read, by whom, since when and until when.
 	Grants(ctx context.Context, key ResourceKey) ([]Granted, error)
 	// History returns versions newest first, of those that viewer may read; viewer "" sees
 	// all. id may be empty for a type, typ for all. before is the opaque position behind

@@ -183,14 +183,19 @@ func searchParts(typ string, clauses []searched, driver int, viewer handover.Par
 		where.args = append(where.args, c.args...)
 	}
 	if viewer != "" {
-		where = all([]condition{where, seenBy(viewer)})
+		where = all([]condition{where, seenBy(viewer, "r.version")})
 	}
 	return from, where
 }
 
-// seenBy holds for the resources of which a party may read the current version.
-func seenBy(viewer handover.PartyID) condition {
-	return condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ?)", columnsOf(string(viewer))}
+// seenBy holds for the resources of which a party may read a version.
+func seenBy(viewer handover.PartyID, version string) condition {
+	return condition{"EXISTS (SELECT 1 FROM visibility w WHERE w.rid = r.rid AND w.party = ? AND " + heldAt(version) + ")", columnsOf(string(viewer))}
+}
+
+// heldAt holds for the grants w that are for a version.
+func heldAt(version string) string {
+	return "w.since <= " + version + " AND (w.until = 0 OR w.until >= " + version + ")"
 }
 
 // pageParts continues behind q.After and orders by last update.
@@ -399,12 +404,16 @@ func numberCondition(v search.Value) (condition, error) {
 
 // selectVisible goes from one party to the next in the index: a hospital's own Organization has
 // grants of few parties for each of a million handovers. EXISTS would let PostgreSQL join them all.
+// Of a party those without an end come first in the index, then the ended ones by their last version;
+// the order asked for keeps PostgreSQL from walking the table.
 const selectVisible = `WITH RECURSIVE reader(party) AS (
 		SELECT min(party) FROM visibility WHERE rid = ?
 		UNION ALL
 		SELECT (SELECT min(w.party) FROM visibility w WHERE w.rid = ? AND w.party > reader.party) FROM reader WHERE reader.party IS NOT NULL)
-	SELECT party FROM reader WHERE party IS NOT NULL
-		AND (SELECT 1 FROM visibility w WHERE w.rid = ? AND w.party = reader.party AND w.since <= ? LIMIT 1) = 1 ORDER BY party`
+	SELECT party, COALESCE(
+			(SELECT w.until FROM visibility w WHERE w.rid = ? AND w.party = reader.party AND w.until = 0 AND w.since <= ? ORDER BY w.handover LIMIT 1),
+			(SELECT w.until FROM visibility w WHERE w.rid = ? AND w.party = reader.party AND w.until >= ? AND w.since <= ? ORDER BY w.until DESC LIMIT 1), -1)
+		FROM reader WHERE party IS NOT NULL ORDER BY party`
 
 // withVisible adds to each version who may read it.
 func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {
@@ -414,12 +423,20 @@ func withVisible(tx Tx, rows []resourceRow) ([]Resource, error) {
 	out := make([]Resource, len(rows))
 	lists := make([][]any, len(rows))
 	for i := range rows {
-		out[i], lists[i] = rows[i].Resource, columnsOf(rows[i].rid, rows[i].rid, rows[i].rid, rows[i].Version)
+		rid, version := rows[i].rid, rows[i].Version
+		out[i], lists[i] = rows[i].Resource, columnsOf(rid, rid, rid, version, rid, version, version)
 	}
 	err := tx.Query(selectVisible, func(i int, r Row) error {
 		var party handover.PartyID
-		err := r.Scan((*string)(&party))
+		var until int64
+		err := r.Scan((*string)(&party), &until)
+		if until < 0 {
+			return err // another version
+		}
 		out[i].Visible = append(out[i].Visible, party)
+		if until == out[i].Version {
+			out[i].Last = append(out[i].Last, party)
+		}
 		return err
 	}, lists...)
 	return out, err

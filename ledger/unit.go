@@ -11,7 +11,7 @@ import (
 // once, as the further act leaves it: a row is written at the version that the first of
 // them expected, and each handover, resource, delivery and message gets one new version.
 // A resource that the further act shows and this one writes is shown by that write. Keys,
-// events, audit lines, guards, hidings and erasures follow in order. A transaction inserts one
+// events, audit lines, guards, ends, hidings and erasures follow in order. A transaction inserts one
 // message: o's is taken where u has none.
 func (u *Unit) Add(o Unit) {
 	if u.Message == nil {
@@ -36,6 +36,7 @@ func (u *Unit) Add(o Unit) {
 	u.Events = append(u.Events, o.Events...)
 	u.Audit = append(u.Audit, o.Audit...)
 	u.Guards = append(u.Guards, o.Guards...)
+	u.End = Union(u.End, o.End...)
 	u.Hide = append(u.Hide, o.Hide...)
 	u.Erase = append(u.Erase, o.Erase...)
 }

@@ -21,6 +21,7 @@ func fullUnit(id string) ledger.Unit {
 		Events:     []ledger.Event{{Handover: handover.ID(id)}},
 		Audit:      []ledger.Audit{{Detail: id}},
 		Guards:     []ledger.Guard{{Key: id}},
+		End:        []ledger.Ended{{Party: handover.PartyID(id)}},
 		Hide:       []ledger.Hidden{{Party: handover.PartyID(id)}},
 		Erase:      []ledger.Erasure{{Message: handover.MessageID(id)}},
 	}

@@ -80,9 +80,11 @@ func (d *decision) decide() error {
 	changes := !d.changesNothing(effects)
 	if changes {
 		d.plan.Unit.Handovers = append(d.plan.Unit.Handovers, d.next)
+		d.planHeard(effects)
 		d.planContent()
 		d.planEffects(effects)
 		d.planDifferences()
+		d.planEnds()
 	}
 	d.verdict = string(d.event.Name) + ": " + string(d.reason)
 	if d.message == "" {

@@ -44,9 +44,11 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 	}
 }
 
-// Reads reports whether a party wrote a resource, or reads it.
+// Reads reports whether a party wrote a resource, or reads it and what it becomes: for whom the
+// handover has ended, what it was told is not to be shown on, since who is shown it, itself as a
+// sender included, would read what is written later.
 func Reads(p handover.PartyID, r ledger.Resource) bool {
-	return r.Version > 0 && !r.Deleted && (r.Author == p || slices.Contains(r.Visible, p))
+	return r.Version > 0 && !r.Deleted && (r.Author == p || slices.Contains(r.Visible, p) && !slices.Contains(r.Last, p))
 }
 
 // concerns reports whether another party's resource may go on with the handover's patient: the
@@ -122,14 +124,17 @@ func LocalReferences(n *fhir.Node) []ledger.ResourceKey {
 	return out
 }
 
-// grants let the parties of the handover read; none where the act belongs to no handover.
+// grants let the parties of the handover read, but for those for which it had ended before the act
+// and that the act does not tell; none where the act belongs to no handover.
 func (v *view) grants() []ledger.Grant {
 	if v.next.ID == "" {
 		return nil
 	}
 	var out []ledger.Grant
 	for _, p := range parties(v.next) {
-		out = append(out, ledger.Grant{Party: p, Handover: v.next.ID})
+		if !v.endedBefore(p) || slices.Contains(v.heard, p) {
+			out = append(out, ledger.Grant{Party: p, Handover: v.next.ID})
+		}
 	}
 	return out
 }
@@ -199,8 +204,84 @@ func (v *view) plans(key ledger.ResourceKey) bool {
 	return v.plan.Unit.Resource(key.Type, key.ID) != nil
 }
 
-// planEndOfAccess ends what party reads for the handover; what it reads for another one, and
-// what it wrote, stays.
+// endsFor reports whether a handover has ended for a party without giving it the patient: what is
+// written from then on is not for it. What was only meant for others, such as a copy of what was
+// declined, is not its end.
+func endsFor(p handover.PartyID, h handover.Handover) bool {
+	switch h.State {
+	case handover.StateDeclined, handover.StateForwarded:
+		return p == h.Receiver
+	case handover.StateWithdrawn, handover.StateVoided:
+		return p != h.Sender
+	}
+	return false
+}
+
+// endedBefore reports whether the handover had ended for a party before the act.
+func (v *view) endedBefore(p handover.PartyID) bool {
+	if !endsFor(p, v.next) {
+		return false // no end is taken back
+	}
+	stored, found := v.s.Handovers.Get(v.next.ID)
+	return found && endsFor(p, stored)
+}
+
+// planHeard lets those whom the decision may tell after their end read what it tells them, as far
+// as it is planned already and from here on.
+func (d *decision) planHeard(effects []handover.Effect) {
+	if slices.ContainsFunc(parties(d.next), d.endedBefore) {
+		d.heard = slices.DeleteFunc(d.hearing(effects), func(p handover.PartyID) bool { return !d.endedBefore(p) })
+	}
+	for _, p := range d.heard {
+		g := ledger.Grant{Party: p, Handover: d.next.ID}
+		d.regrant(func(all []ledger.Grant) []ledger.Grant { return ledger.Union(all, g) })
+	}
+}
+
+// hearing are the parties that the decision may tell: by its effects, or of content alone.
+func (d *decision) hearing(effects []handover.Effect) []handover.PartyID {
+	var out []handover.PartyID
+	for _, e := range effects {
+		if e.Kind == handover.EffectTell && e.Handover.ID == "" {
+			out = ledger.Union(out, e.Party)
+		}
+	}
+	if d.hears() {
+		out = ledger.Union(out, d.listeners()...)
+	}
+	return out
+}
+
+// planEnds ends what a party reads for the handover at what the act leaves, where the act ends the
+// handover for it or tells it something after that; what it was not told after all it does not read.
+func (d *decision) planEnds() {
+	for _, p := range parties(d.next) {
+		switch before := d.endedBefore(p); {
+		case before && !d.tells(p):
+			g := ledger.Grant{Party: p, Handover: d.next.ID}
+			d.regrant(func(all []ledger.Grant) []ledger.Grant {
+				return slices.DeleteFunc(slices.Clone(all), func(a ledger.Grant) bool { return a == g })
+			})
+		case endsFor(p, d.next):
+			d.plan.Unit.End = append(d.plan.Unit.End, ledger.Ended{Party: p, Handover: d.next.ID})
+		}
+	}
+}
+
+// regrant changes the grants that the decision gives so far.
+func (d *decision) regrant(f func([]ledger.Grant) []ledger.Grant) {
+	for i := range d.plan.Unit.Resources {
+		w := &d.plan.Unit.Resources[i]
+		w.Grants = f(w.Grants)
+	}
+	for i := range d.plan.Unit.Shown {
+		s := &d.plan.Unit.Shown[i]
+		s.Grants = f(s.Grants)
+	}
+}
+
+// planEndOfAccess takes back what party reads for the handover, in every version; what it reads
+// for another one, and what it wrote, stays.
 func (v *view) planEndOfAccess(party handover.PartyID) {
 	v.plan.Unit.Hide = append(v.plan.Unit.Hide, ledger.Hidden{Party: party, Handover: v.next.ID})
 	v.planAudit(ledger.Audit{Action: ledger.AuditDisclosure, Party: party, Handover: v.next.ID, Outcome: "access ended"})

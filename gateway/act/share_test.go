@@ -272,6 +272,38 @@ func TestShowRequest_WritesNothingThatSaysTheSame(t *testing.T) {
 	}
 }
 
+// TestEndsFor: a handover ends for who is left without the patient; the sender, who has it, and
+// whom a decline does not concern, read on.
+func TestEndsFor(t *testing.T) {
+	h := request()
+	h.Copies = []handover.PartyID{another}
+	for _, h.State = range handover.States() {
+		var got []handover.PartyID
+		for _, p := range parties(h) {
+			if endsFor(p, h) {
+				got = append(got, p)
+			}
+		}
+		want := map[handover.State][]handover.PartyID{handover.StateDeclined: {institution}, handover.StateForwarded: {institution},
+			handover.StateWithdrawn: {institution, another}, handover.StateVoided: {institution, another}}[h.State]
+		if !slices.Equal(got, want) {
+			t.Errorf("%s ends for %v, want %v", h.State, got, want)
+		}
+	}
+}
+
+// TestAfter_LastVersion: who reads a resource for the last time does not read what a write makes of it.
+func TestAfter_LastVersion(t *testing.T) {
+	s := snapshot(t, request(), 1)
+	key := ledger.ResourceKey{Type: "Patient", ID: "p"}
+	s.Resources.Put(key, ledger.Resource{Type: key.Type, ID: key.ID, Version: 2, Visible: []handover.PartyID{another, institution, municipality},
+		Last: []handover.PartyID{another, institution}}, true)
+	got := s.after(&ledger.ResourceWrite{Type: key.Type, ID: key.ID, Expect: 2, Grants: for2(institution)})
+	if want := []handover.PartyID{municipality, institution}; !slices.Equal(got.Visible, want) || len(got.Last) > 0 {
+		t.Errorf("read by %v, %v for the last time; want %v", got.Visible, got.Last, want)
+	}
+}
+
 // TestHandoverOf: what a party writes about a request that was made twice belongs to the
 // handover in which it has the request.
 func TestHandoverOf(t *testing.T) {

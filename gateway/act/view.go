@@ -2,6 +2,7 @@ package act
 
 import (
 	"cmp"
+	"slices"
 
 	"stafett/fhir"
 	"stafett/fhir/search"
@@ -17,6 +18,8 @@ type view struct {
 	taskNow *fhir.Node // the Task as the act leaves it
 	// shown are stored resources that the act refers to and lets its parties read.
 	shown []*fhir.Node
+	// heard are the parties that the act may tell although the handover had ended for them.
+	heard []handover.PartyID
 	plan  Plan
 	// outer is the view of the handover that opened this one.
 	outer *view
@@ -40,10 +43,15 @@ func (s *Snapshot) after(w *ledger.ResourceWrite) ledger.Resource {
 	if w.Expect > 0 {
 		r, _ = s.Resources.Get(ledger.ResourceKey{Type: w.Type, ID: w.ID})
 	}
+	r.Visible, r.Last = without(r.Visible, r.Last), nil
 	r.Type, r.ID, r.Version, r.Author = w.Type, w.ID, w.Expect, w.Author
 	r.Grants = w.Grants
 	r.JSON, r.Deleted, r.Handover = w.JSON, w.Deleted, cmp.Or(r.Handover, w.Handover)
 	return granted(r, w.Grants)
+}
+
+func without(all, some []handover.PartyID) []handover.PartyID {
+	return slices.DeleteFunc(slices.Clone(all), func(p handover.PartyID) bool { return slices.Contains(some, p) })
 }
 
 // granted is a resource that further grants are given of.

@@ -249,6 +249,8 @@ func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {
 	case hidden && e.Method == http.MethodDelete:
 		e.Current, e.Before = ledger.Resource{}, nil
 		return nil // answered as an id that never was
+	case hidden && hasRead(s, t.caller.Party, e):
+		return &handover.Fault{Kind: handover.FaultPrecondition, Op: op, Text: "the handover has ended: the current version is not the caller's to read"}
 	case hidden:
 		return &handover.Fault{Kind: handover.FaultNotFound, Op: op, Text: "no such resource"}
 	case e.Method == http.MethodGet, e.Matched:
@@ -268,6 +270,12 @@ func (t *writing) authoriseEntry(s *act.Snapshot, e *act.Entry) error {
 		return t.authoriseTask(s, e)
 	}
 	return access.MayWriteResource(t.caller, e.Current.Author, e.Type, exists)
+}
+
+// hasRead reports whether a party reads earlier versions of what is stored.
+func hasRead(s *act.Snapshot, p handover.PartyID, e *act.Entry) bool {
+	grants, _ := s.Grants.Get(ledger.ResourceKey{Type: e.Type, ID: e.ID})
+	return slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Party == p })
 }
 
 // authoriseTask: the caller asks in its own name, and changes what its part in the

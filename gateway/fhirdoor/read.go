@@ -17,12 +17,25 @@ import (
 // or all when they work for none.
 func viewer(c access.Caller) handover.PartyID { return c.Party }
 
-// Read returns the current version. What the caller may not see is not found.
+// Read returns the last version that the caller may see. Where it may see none, none is found.
 func (g *Door) Read(ctx context.Context, c access.Caller, typ, id string) (fhir.Version, error) {
-	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.k.Ledger.Resource(ctx, typ, id) })
+	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.last(ctx, c, typ, id) })
 }
 
-// ReadVersion returns one version, under the visibility of the current one.
+// last is the last version that the caller may see; the current one where it may see none.
+func (g *Door) last(ctx context.Context, c access.Caller, typ, id string) (ledger.Resource, error) {
+	current, err := g.k.Ledger.Resource(ctx, typ, id)
+	if err != nil || access.MayRead(c, current.Visible) == nil {
+		return current, err
+	}
+	seen, err := g.k.Ledger.History(ctx, typ, id, viewer(c), 1, "")
+	if len(seen.Resources) == 0 {
+		return current, err
+	}
+	return seen.Resources[0], err
+}
+
+// ReadVersion returns one version, where the caller may see that one.
 func (g *Door) ReadVersion(ctx context.Context, c access.Caller, typ, id string, version int64) (fhir.Version, error) {
 	return g.readOne(ctx, c, typ, id, func() (ledger.Resource, error) { return g.k.Ledger.ResourceVersion(ctx, typ, id, version) })
 }

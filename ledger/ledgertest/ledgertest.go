@@ -61,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"SearchPaging", testSearchPaging},
 		{"SearchVisibility", testSearchVisibility},
 		{"Show", testShow},
+		{"End", testEnd},
 		{"Visibility", testVisibility},
 		{"Reindex", testReindex},
 		{"ClaimOrder", testClaimOrder},
@@ -317,6 +318,33 @@ func testReopen(t *testing.T, h Harness) {
 	}
 }
 
+// endedUnits are handovers that an older schema knows to have ended, each with a Task of four
+// versions: the last but one is what its end said, the last came later. What is new came later too.
+func endedUnits() []ledger.Unit {
+	var out []ledger.Unit
+	for id, states := range map[handover.ID][]handover.State{
+		"declined":  {handover.StateRequested, handover.StateDeclined, handover.StateDeclined, handover.StateDeclined},
+		"withdrawn": {handover.StateRequested, handover.StateDeclined, handover.StateWithdrawn, handover.StateWithdrawn},
+		"completed": {handover.StateRequested, handover.StateAccepted, handover.StateCompleted, handover.StateCompleted},
+	} {
+		for version, now := range states {
+			at := sampleHandover(id, Start)
+			at.State, at.Version = now, int64(version)
+			r := sampleResource("Task", string(id), id, 7, Start)
+			r.Expect, r.Grants = int64(version), granted(hospital, id, hospital, municipality, institution)
+			u := ledger.Unit{Handovers: []handover.Handover{at}, Resources: []ledger.ResourceWrite{r}}
+			if e := sampleEvent(id, "", Start); version < 3 {
+				e.State = now
+				u.Events = []ledger.Event{e}
+			}
+			out = append(out, u)
+		}
+	}
+	late := sampleResource("Task", "new", "withdrawn", 8, Start)
+	late.Grants = granted(hospital, "withdrawn", hospital, municipality, institution)
+	return append(out, ledger.Unit{Resources: []ledger.ResourceWrite{late}})
+}
+
 // testMigrated: what was stored under an older schema verifies, counts and lists as it did.
 func testMigrated(t *testing.T, h Harness) {
 	s := h.Open(t)
@@ -329,6 +357,7 @@ func testMigrated(t *testing.T, h Harness) {
 	ended := messageUnit("ended", "", "ended")
 	ended.Deliveries = []ledger.Delivery{deliveryIn("d-closed", "ended", ledger.DeliveryClosed)}
 	must(t, s, Unit(1), closed, resent, ended)
+	must(t, s, endedUnits()...)
 	before := must1(s.Head(ctx))
 	h.Exec(t, s, h.Back)
 	s = h.Reopen(t, s)
@@ -338,6 +367,21 @@ func testMigrated(t *testing.T, h Harness) {
 	same(t, "closed before", must1(s.ResolvedMessages(ctx, ledger.ParkedFilter{})).Total, 1)
 	must(t, s, Unit(2))
 	whole(t, s)
+
+	for id, want := range map[string]map[handover.PartyID][]int64{
+		"declined":  {hospital: {4, 3, 2, 1}, municipality: {3, 2, 1}, institution: {4, 3, 2, 1}},
+		"withdrawn": {hospital: {4, 3, 2, 1}, municipality: {3, 2, 1}, institution: {3, 2, 1}},
+		"completed": {hospital: {4, 3, 2, 1}, municipality: {4, 3, 2, 1}, institution: {4, 3, 2, 1}},
+		"new":       {hospital: {1}, municipality: nil, institution: nil},
+	} {
+		for p, versions := range want {
+			var got []int64
+			for _, r := range must1(s.History(ctx, "Task", id, p, 100, "")).Resources {
+				got = append(got, r.Version)
+			}
+			same(t, string(p)+" reads of what was "+id, got, versions)
+		}
+	}
 
 	u := Unit(1)
 	r := u.Resources[0]

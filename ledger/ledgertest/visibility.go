@@ -53,16 +53,77 @@ func testShow(t *testing.T, h Harness) {
 	whole(t, s)
 }
 
+// testEnd: what a party was told stays readable as it was told, and what is written after the
+// end is not: not read, not searched, not listed. What the unit of a further end grants is told.
+func testEnd(t *testing.T, h Harness) {
+	s := h.Open(t)
+	write := func(id string, expect int64, given ...ledger.Grant) ledger.ResourceWrite {
+		return ledger.ResourceWrite{Type: "Task", ID: id, Expect: expect, Author: hospital, JSON: []byte(`{}`), Grants: append(given, ledger.Grant{Party: hospital})}
+	}
+	unit := func(w ...ledger.ResourceWrite) ledger.Unit { return ledger.Unit{Resources: w} }
+	forA, forB := ledger.Grant{Party: municipality, Handover: "a"}, ledger.Grant{Party: municipality, Handover: "b"}
+	must(t, s, unit(write("t", 0), write("u", 0, forA)), unit(write("t", 1, forA)))
+	closing := unit(write("t", 2))
+	closing.End = []ledger.Ended{ledger.Ended(forA)}
+	must(t, s, closing)
+	reads := func(when string, id string, want ...int64) {
+		t.Helper()
+		var listed, read []int64
+		page := must1(s.History(ctx, "Task", id, municipality, 100, ""))
+		current := must1(s.Resource(ctx, "Task", id))
+		for v := current.Version; v > 0; v-- {
+			if slices.Contains(must1(s.ResourceVersion(ctx, "Task", id, v)).Visible, municipality) {
+				read = append(read, v)
+			}
+		}
+		for _, r := range page.Resources {
+			listed = append(listed, r.Version)
+		}
+		found := must1(s.Search(ctx, search.Query{Type: "Task", Count: 10}, municipality)).Resources
+		same(t, when+": reads", read, want)
+		same(t, when+": history", listed, want)
+		same(t, when+": finds", slices.ContainsFunc(found, func(r ledger.Resource) bool { return r.ID == id }), slices.Contains(want, current.Version))
+		same(t, when+": visible", slices.Contains(current.Visible, municipality), slices.Contains(want, current.Version))
+	}
+	reads("as it ended", "t", 3, 2)
+	reads("as it ended", "u", 1)
+	same(t, "the last version", must1(s.Resource(ctx, "Task", "t")).Last, []handover.PartyID{municipality})
+	same(t, "grants", must1(s.Grants(ctx, ledger.ResourceKey{Type: "Task", ID: "t"})), []ledger.Granted{{Grant: forA, Since: 2, Until: 3}})
+	must(t, s, unit(write("t", 3, forA)), unit(write("u", 1)))
+	reads("written after", "t", 3, 2)
+	reads("written after", "u", 1)
+	same(t, "grants of the current version", len(must1(s.ResourcesOf(ctx, "a"))[0].Grants), 0)
+	same(t, "the author", must1(s.Resource(ctx, "Task", "t")).Last, []handover.PartyID(nil))
+	must(t, s, ledger.Unit{End: []ledger.Ended{ledger.Ended(forA)}})
+	reads("ended twice", "t", 3, 2)
+	told := unit(write("u", 2, forA), write("new", 0, forA))
+	told.End = closing.End
+	must(t, s, told, unit(write("u", 3), write("new", 1)))
+	reads("told after the end", "u", 3, 2, 1)
+	reads("told after the end", "new", 1)
+	reads("told of another", "t", 3, 2)
+	must(t, s, unit(write("t", 4, forB)), unit(write("t", 5)))
+	reads("by another handover", "t", 6, 5, 3, 2)
+	deleted := write("u", 4)
+	deleted.Deleted, deleted.JSON = true, nil
+	must(t, s, unit(deleted))
+	reads("deleted after", "u", 3, 2, 1)
+	must(t, s, ledger.Unit{Hide: []ledger.Hidden{ledger.Hidden(forA)}})
+	reads("taken back", "t", 6, 5)
+	reads("taken back", "u")
+	whole(t, s)
+}
+
 // seen is the contract of visibility in memory: how many versions there are, and from which
-// on each grant holds.
+// on, and up to which, each grant holds.
 type seen struct {
 	versions int64
-	since    map[ledger.Grant]int64
+	given    map[ledger.Grant]ledger.Granted
 }
 
 func (m *seen) reads(p handover.PartyID, version int64) bool {
-	for g, since := range m.since {
-		if g.Party == p && since <= version {
+	for g, held := range m.given {
+		if g.Party == p && held.Since <= version && (held.Until == 0 || held.Until >= version) {
 			return true
 		}
 	}
@@ -71,9 +132,17 @@ func (m *seen) reads(p handover.PartyID, version int64) bool {
 
 func (m *seen) give(grants []ledger.Grant) {
 	for _, g := range grants {
-		if _, has := m.since[g]; !has {
-			m.since[g] = m.versions
+		if _, has := m.given[g]; !has {
+			m.given[g] = ledger.Granted{Since: m.versions}
 		}
+	}
+}
+
+// end ends a grant where it has not ended, or is given again.
+func (m *seen) end(g ledger.Grant, again bool) {
+	if held, has := m.given[g]; has && g.Handover != "" && (held.Until == 0 || again) {
+		held.Until = m.versions
+		m.given[g] = held
 	}
 }
 
@@ -88,7 +157,7 @@ func testVisibility(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := h.Open(t)
 		defer func() { _ = s.Close() }()
-		model := map[string]*seen{"r0": {since: map[ledger.Grant]int64{}}, "r1": {since: map[ledger.Grant]int64{}}}
+		model := map[string]*seen{"r0": {given: map[ledger.Grant]ledger.Granted{}}, "r1": {given: map[ledger.Grant]ledger.Granted{}}}
 		for range rapid.IntRange(1, 25).Draw(rt, "acts") {
 			act(rt, s, model)
 		}
@@ -105,8 +174,8 @@ func act(rt *rapid.T, s ledger.Store, model map[string]*seen) {
 	}), 0, 3).Draw(rt, "grants")
 	var u ledger.Unit
 	var want error
-	what := rapid.IntRange(0, 3).Draw(rt, "what")
-	if what == 0 || what == 3 {
+	what := rapid.IntRange(0, 5).Draw(rt, "what")
+	if what == 0 || what == 3 || what == 5 {
 		u.Resources = []ledger.ResourceWrite{{Type: "Task", ID: id, Expect: m.versions, JSON: []byte(`{}`), Grants: grants}}
 		m.versions++
 		m.give(grants)
@@ -123,12 +192,19 @@ func act(rt *rapid.T, s ledger.Store, model map[string]*seen) {
 			m.give(grants)
 		}
 	}
-	if what >= 2 { // alone, or after a write in the same unit
+	if what >= 4 { // alone, or after a write in the same unit
+		end := ledger.Ended{Party: rapid.SampledFrom(someParties).Draw(rt, "party"), Handover: rapid.SampledFrom(someHandovers).Draw(rt, "over")}
+		u.End = []ledger.Ended{end}
+		for _, each := range model {
+			each.end(ledger.Grant(end), what == 5 && each == m && slices.Contains(grants, ledger.Grant(end)))
+		}
+	}
+	if what == 2 || what == 3 {
 		end := ledger.Hidden{Party: rapid.SampledFrom(someParties).Draw(rt, "wrong"), Handover: rapid.SampledFrom(someHandovers).Draw(rt, "ended")}
 		u.Hide = []ledger.Hidden{end}
 		for _, each := range model {
 			if end.Handover != "" {
-				delete(each.since, ledger.Grant(end))
+				delete(each.given, ledger.Grant(end))
 			}
 		}
 	}
@@ -165,7 +241,7 @@ func compareSeen(rt *rapid.T, s ledger.Store, model map[string]*seen) {
 			of = append(of, r.ID)
 		}
 		for id, m := range model {
-			for g := range m.since {
+			for g := range m.given {
 				if g.Handover == h && !slices.Contains(want, id) {
 					want = append(want, id)
 				}
