@@ -66,8 +66,8 @@ func (o *outgoing) notice() string {
 	if leave, ok := leaveTexts[o.Content.Facts["leave"]]; ok && o.Event == handover.EventLeave {
 		text = leave
 	}
-	if from := o.Handover.Sender; o.Event == handover.EventRequested && from != o.Actor.Party && o.Actor.Party != "" {
-		return fmt.Sprintf("%s har sendt videre en henvisning fra %s.", by, o.name(from))
+	if o.Event == handover.EventRequested && len(o.Handover.Hops) > 0 {
+		return fmt.Sprintf("%s har sendt videre en henvisning fra %s.", by, o.name(o.Handover.Sender))
 	}
 	if text == "" {
 		return fmt.Sprintf("%s: %s.", by, o.Event)
