@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"stafett/access"
@@ -89,6 +90,10 @@ func TestInvariant10_EachHandoverIsToldOfAChange(t *testing.T) {
 	for _, p := range []handover.PartyID{institusjon, annen} {
 		if got := inBundle(b.lastBundle(p), "ServiceRequest", r.request); got.Str("priority") != "urgent" {
 			t.Errorf("%s was last told %s", p, got.JSON())
+		}
+		raw := string(b.lastBundle(p).JSON())
+		if !strings.Contains(raw, "priority: urgent (nytt)") || strings.Contains(raw, "oppgis ikke lenger") {
+			t.Errorf("%s reads that something else changed: %s", p, raw)
 		}
 	}
 	if after := sent(); after[0] == before[0] || after[1] == before[1] {

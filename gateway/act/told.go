@@ -192,9 +192,16 @@ func (d *decision) asLeft() stand {
 		stored, _ = d.s.Belonging.Get(d.before.ID)
 	}
 	written := map[ledger.ResourceKey]ledger.Resource{}
+	belongs := map[ledger.ResourceKey]bool{}
+	for _, r := range stored {
+		belongs[ledger.ResourceKey{Type: r.Type, ID: r.ID}] = true
+	}
 	for _, w := range append(d.writtenBefore(), d.plan.Unit.Resources...) {
-		written[ledger.ResourceKey{Type: w.Type, ID: w.ID}] = ledger.Resource{Type: w.Type, ID: w.ID, Author: w.Author, JSON: w.JSON,
+		key := ledger.ResourceKey{Type: w.Type, ID: w.ID}
+		written[key] = ledger.Resource{Type: w.Type, ID: w.ID, Author: w.Author, JSON: w.JSON,
 			Version: w.Expect + 1, Deleted: w.Deleted, Entry: math.MaxInt64, At: writtenNow, Handover: w.Handover}
+		own := slices.ContainsFunc(w.Grants, func(g ledger.Grant) bool { return g.Handover == d.next.ID })
+		belongs[key] = belongs[key] || own || w.Handover == d.next.ID
 	}
 	var all []ledger.Resource
 	for _, r := range stored {
@@ -202,8 +209,8 @@ func (d *decision) asLeft() stand {
 			all = append(all, r)
 		}
 	}
-	for _, r := range written {
-		if r.Handover == d.next.ID {
+	for key, r := range written {
+		if belongs[key] {
 			all = append(all, r)
 		}
 	}
