@@ -2,8 +2,9 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Guard makes a write atomic that rests on a search: on what is *not* there no version can
@@ -18,16 +19,30 @@ type Guard struct {
 	Expect int64
 }
 
-// Guard returns a guard's version, 0 where nothing was written under it.
-func (s sqlReader) Guard(ctx context.Context, key string) (int64, error) {
-	version, err := readOne(ctx, s.db, "SELECT version FROM guard WHERE key = ?", columnsOf(cleanText(key)), func(r Row) (version int64, err error) {
-		err = r.Scan(&version)
-		return version, err
-	})
-	if errors.Is(err, ErrNotFound) {
-		return 0, nil
+// guardsAtOnce bounds what one statement asks for.
+const guardsAtOnce = 200
+
+// Guards returns the versions of guards, by key, in one reading for each guardsAtOnce of them; those
+// under which nothing was written are left out.
+func (s sqlReader) Guards(ctx context.Context, keys []string) (map[string]int64, error) {
+	out := map[string]int64{}
+	for some := range slices.Chunk(keys, guardsAtOnce) {
+		args := make([]any, len(some))
+		for i, key := range some {
+			args[i] = cleanText(key)
+		}
+		in := strings.TrimSuffix(strings.Repeat("?, ", len(some)), ", ")
+		_, err := read(ctx, s.db, "SELECT key, version FROM guard WHERE key IN ("+in+")", args, func(r Row) (key string, err error) {
+			var version int64
+			err = r.Scan(&key, &version)
+			out[key] = version
+			return key, err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return version, err
+	return out, nil
 }
 
 func (w *work) readGuards(tx Tx) error {

@@ -64,8 +64,8 @@ type Reader interface {
 	// DeliveryByExternalID finds what a receipt refers to; the newest, should there be several.
 	DeliveryByExternalID(ctx context.Context, receiver handover.PartyID, externalID string) (Delivery, error)
 
-	// Guard returns the version of a guard, 0 where nothing was written under it yet.
-	Guard(ctx context.Context, key string) (int64, error)
+	// Guards returns the versions of guards, by key; none of one under which nothing was written yet.
+	Guards(ctx context.Context, keys []string) (map[string]int64, error)
 }
 
 // ResourceReader reads resources and their versions.

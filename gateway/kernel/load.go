@@ -16,7 +16,7 @@ import (
 func (k *Kernel) load(ctx context.Context, s *act.Snapshot) error {
 	r := k.Ledger
 	return errors.Join(
-		each(ctx, &s.Guards, r.Guard),
+		k.guards(ctx, s),
 		each(ctx, &s.Handovers, r.Handover),
 		each(ctx, &s.Keys, func(ctx context.Context, q act.Key) ([]handover.Handover, error) {
 			return r.FindHandovers(ctx, q.Kind, q.Party, q.Value)
@@ -52,6 +52,19 @@ func each[K comparable, V any](ctx context.Context, a *act.Asked[K, V], read fun
 		a.Put(key, v, err == nil)
 	}
 	return nil
+}
+
+// guards answers all that are wanted by one reading.
+func (k *Kernel) guards(ctx context.Context, s *act.Snapshot) error {
+	keys := s.Guards.Take()
+	if len(keys) == 0 {
+		return nil
+	}
+	versions, err := k.Ledger.Guards(ctx, keys)
+	for _, key := range keys {
+		s.Guards.Put(key, versions[key], versions[key] > 0)
+	}
+	return err
 }
 
 // resources answers all that are wanted by one reading.
