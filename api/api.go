@@ -12,7 +12,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -135,18 +137,36 @@ func reply(c *gin.Context, v any, err error) {
 // bodyMax bounds what a call takes as JSON.
 const bodyMax = 64 << 10
 
-// body reads the JSON of a call into v; an absent body leaves v as it is.
+// body reads the JSON of a call into v; an absent body leaves v as it is. A key that the call
+// does not have is a mistake: what was meant by it would not be done.
 func body(c *gin.Context, v any) bool {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, bodyMax)
-	err := c.ShouldBindJSON(v)
+	raw, err := whole(c, bodyMax)
+	if err != nil {
+		fail(c, err)
+		return false
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return true
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if d.Decode(v) != nil || d.Decode(&struct{}{}) != io.EOF {
+		fail(c, &handover.Fault{Kind: handover.FaultMalformed, Op: "api", Text: "the body is not the JSON that this call takes"})
+		return false
+	}
+	return true
+}
+
+// whole reads the body of a call of at most limit bytes. It is read to its end before anything
+// is made of it, so that its size is what is told of one that is too large.
+func whole(c *gin.Context, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	var over *http.MaxBytesError
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
-		return true
+	case err == nil:
+		return raw, nil
 	case errors.As(err, &over):
-		fail(c, &handover.Fault{Kind: handover.FaultTooLarge, Op: "api", Text: "the body is over the limit"})
-	default:
-		fail(c, &handover.Fault{Kind: handover.FaultMalformed, Op: "api", Text: "the body is not the JSON that this call takes"})
+		return nil, &handover.Fault{Kind: handover.FaultTooLarge, Op: "api", Text: "the body is over the limit"}
 	}
-	return false
+	return nil, &handover.Fault{Kind: handover.FaultTemporary, Op: "api", Text: "the body did not arrive whole and in time", Err: err}
 }

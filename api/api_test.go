@@ -243,9 +243,6 @@ func TestProblem_AlsoWhereNoRouteWasReached(t *testing.T) {
 		t.Errorf("a panic is told: %s", w.Body)
 	}
 	problemIn(t, w, 503)
-	problemIn(t, call(t, h, "kommune", "POST", "/translate", strings.Repeat("x", 101)), 413)
-	problemIn(t, call(t, h, "operator", "POST", "/ledger/verify", `{"epoch":"`+strings.Repeat("x", bodyMax)+`"}`), 413)
-	problemIn(t, call(t, h, "operator", "POST", "/ledger/verify", `{"epoch":`), 400)
 	w = call(t, served(t, &fakeDesk{}, &record{}, limiter{}), "operator", "GET", "/ledger/balance", "")
 	if problemIn(t, w, 429); w.Header().Get("Retry-After") != "2" {
 		t.Errorf("429 with Retry-After %q", w.Header().Get("Retry-After"))
@@ -254,6 +251,84 @@ func TestProblem_AlsoWhereNoRouteWasReached(t *testing.T) {
 		if w := call(t, served(t, &fakeDesk{}, &record{}, l), "operator", "GET", "/ledger/balance", ""); w.Code != 200 {
 			t.Errorf("%+v holds back: %d", l, w.Code)
 		}
+	}
+}
+
+// withBody are the calls that take a body, each with its limit.
+var withBody = map[string]int{"/translate": 100, "/handovers/h/answer": bodyMax, "/parked/messages/m/close": bodyMax, "/parked/messages/m/nosuch": bodyMax,
+	"/parked/deliveries/d/resend": bodyMax, "/ledger/verify": bodyMax}
+
+// TestBody_OverTheLimitIsTooLarge, whatever it holds, wherever its JSON ends or breaks, and
+// with its length told or not.
+func TestBody_OverTheLimitIsTooLarge(t *testing.T) {
+	h := served(t, &fakeDesk{}, &record{}, nil)
+	for path, limit := range withBody {
+		for what, body := range map[string]string{
+			"no JSON":         strings.Repeat("x", 21<<20),
+			"just over":       strings.Repeat(" ", limit+1),
+			"zeros":           strings.Repeat("\x00", 21<<20),
+			"JSON":            `{"epoch":"` + strings.Repeat("x", limit) + `"}`,
+			"JSON, then more": "{}" + strings.Repeat(" ", limit),
+			"unknown key":     `{"nosuch":1}` + strings.Repeat("x", limit),
+		} {
+			for _, length := range []int64{int64(len(body)), -1} {
+				req := httptest.NewRequest("POST", path, strings.NewReader(body))
+				req.ContentLength = length
+				req.Header.Set("Authorization", "Bearer operator")
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, req)
+				if p := problemIn(t, w, 413); p.Kind != handover.FaultTooLarge {
+					t.Errorf("%s, %s: %+v", path, what, p)
+				}
+			}
+		}
+	}
+}
+
+// TestBody_WhoCallsComesFirst: who is not known, or may not call, learns nothing of a body.
+func TestBody_WhoCallsComesFirst(t *testing.T) {
+	h := served(t, &fakeDesk{}, &record{}, nil)
+	for path, limit := range withBody {
+		for _, body := range []string{"", "{", strings.Repeat("x", limit+1)} {
+			problemIn(t, call(t, h, "", "POST", path, body), 401)
+		}
+	}
+	problemIn(t, call(t, h, "kommune", "POST", "/ledger/verify", strings.Repeat("x", bodyMax+1)), 403)
+}
+
+// TestBody_IsOneJSONThatTheCallTakes: what is not understood of it is not passed over.
+func TestBody_IsOneJSONThatTheCallTakes(t *testing.T) {
+	r := &record{}
+	h := served(t, &fakeDesk{}, r, nil)
+	for path := range withBody {
+		if path == "/translate" {
+			continue
+		}
+		for _, body := range []string{`{"why":`, `{} {}`, `{}x`, `[]`, `"x"`, `{"nosuch":1}`, `{"negativ":true}`} {
+			if p := problemIn(t, call(t, h, "operator", "POST", path, body), 400); p.Kind != handover.FaultMalformed {
+				t.Errorf("%s with %s: %+v", path, body, p)
+			}
+		}
+	}
+	// Verified against nothing, it would be told as whole.
+	if p := problemIn(t, call(t, h, "operator", "POST", "/ledger/verify", `{"epoch":"e","entry":3}`), 422); p.Path != "head" || r.cp != nil {
+		t.Errorf("a checkpoint without a head: %+v", p)
+	}
+}
+
+// brokenOff is a body that does not come to its end.
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestBody_ThatBreaksOffMayComeAgain(t *testing.T) {
+	h := served(t, &fakeDesk{}, &record{}, nil)
+	for path := range withBody {
+		req := httptest.NewRequest("POST", path, brokenOff{})
+		req.Header.Set("Authorization", "Bearer operator")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		problemIn(t, w, 503)
 	}
 }
 

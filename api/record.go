@@ -75,8 +75,12 @@ func (a *api) verify(c *gin.Context) {
 		return
 	}
 	cp := &against
-	if against.Head == "" {
+	switch {
+	case against == ledger.Checkpoint{}:
 		cp = nil
+	case against.Head == "":
+		fail(c, &handover.Fault{Kind: handover.FaultInvalid, Op: "api", Path: "head", Text: "a checkpoint has the head that it was kept for"})
+		return
 	}
 	v, err := a.Record.Verify(c, cp)
 	reply(c, VerificationOf(v), err)

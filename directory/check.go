@@ -27,17 +27,30 @@ type checker struct {
 	*fileReader
 	wires map[handover.Wire]Wire
 	ids   map[handover.PartyID]*entry
-	seen  map[string]map[string]int // what -> value -> line of its first use
+	// served are the kommunenummer of municipalities, by the first that has them.
+	served map[string]serving
+	seen   map[string]map[string]int // what -> value -> line of its first use
+}
+
+// serving is a party and which of its kommunenummer is meant.
+type serving struct {
+	by   *entry
+	item int
 }
 
 func (r *fileReader) check(entries []*entry, served []Wire) {
-	c := &checker{r, map[handover.Wire]Wire{}, map[handover.PartyID]*entry{}, map[string]map[string]int{}}
+	c := &checker{r, map[handover.Wire]Wire{}, map[handover.PartyID]*entry{}, map[string]serving{}, map[string]map[string]int{}}
 	for _, w := range served {
 		c.wires[w.Wire()] = w
 	}
 	for _, e := range entries {
 		if _, ok := c.ids[e.ID]; !ok && e.ID != "" {
 			c.ids[e.ID] = e
+		}
+		for i, k := range e.Kommunenummer {
+			if _, ok := c.served[k]; !ok && e.Type == TypeMunicipality {
+				c.served[k] = serving{e, i}
+			}
 		}
 	}
 	for _, e := range entries {
@@ -96,15 +109,16 @@ func (c *checker) identity(e *entry) {
 	c.her(e.HER, e.at.of("her"))
 	c.orgNumber(e)
 	for i, f := range e.Facilities {
-		if strings.ContainsAny(f, "|^~\\&\r\n") {
+		if !ValidFacility(f) {
 			c.problem(e.at.item("facilities", i), "facility: give MSH-4's first component, without HL7 separators")
 		}
 		c.once("facility", f, e.at.item("facilities", i))
 	}
 	for i, k := range e.Kommunenummer {
 		c.kommunenummer(k, e.at.item("kommunenummer", i))
-		if e.Type == TypeMunicipality {
-			c.once("kommunenummer", k, e.at.item("kommunenummer", i))
+		if first := c.served[k]; k != "" && e.Type == TypeMunicipality && first != (serving{e, i}) {
+			c.problem(e.at.item("kommunenummer", i), "kommunenummer %s is used twice: party %s has it, and first party %s in line %d",
+				shown(k), e.ID, first.by.ID, first.by.at.item("kommunenummer", first.item))
 		}
 	}
 	loc, err := zone(e.TimeZone)
@@ -122,7 +136,7 @@ func (c *checker) identity(e *entry) {
 }
 
 func (c *checker) her(her string, line int) {
-	if her != "" && !isDigits(her, 1, 10) {
+	if her != "" && !ValidHER(her) {
 		c.problem(line, "HER-id must be digits")
 	}
 	c.once("HER-id", handover.PlainNumber(her), line)
@@ -132,7 +146,7 @@ func (c *checker) orgNumber(e *entry) {
 	line := e.at.of("orgNumber")
 	switch {
 	case e.OrgNumber == "":
-	case !isDigits(e.OrgNumber, 9, 9):
+	case !ValidOrgNumber(e.OrgNumber):
 		c.problem(line, "organisation number must be nine digits")
 	case !orgNumberValid(e.OrgNumber):
 		c.warn(line, "organisation number %s fails its check digit", e.OrgNumber)
@@ -223,12 +237,25 @@ func (c *checker) routes(e *entry) {
 			c.problem(at.of("to"), "a route goes to %q, which is no party of this file", shown(string(t.To)))
 		case t.To == e.ID:
 			c.problem(at.of("to"), "party %s routes to itself", e.ID)
-		case t.Kommunenummer != "" && len(to.Kommunenummer) > 0 && !oneOf(t.Kommunenummer, to.Kommunenummer):
-			c.warn(at.of("kommunenummer"), "a route sends kommunenummer %s to %s, which does not serve it", shown(t.Kommunenummer), t.To)
+		case t.Kommunenummer != "" && !oneOf(t.Kommunenummer, to.Kommunenummer):
+			c.routeServed(t, e, to, at.of("kommunenummer"))
 		}
 		for j := range i {
 			c.routesMeet(e.Routes[j], t)
 		}
+	}
+}
+
+// routeServed looks at a route to a party that does not say that it serves the kommunenummer.
+// Where another municipality does, two would be the patient's; but one that sends its own people
+// on knows whose they are.
+func (c *checker) routeServed(t Route, from, to *entry, line int) {
+	has := c.served[t.Kommunenummer].by
+	switch {
+	case has != nil && has != from && to.Type == TypeMunicipality:
+		c.problem(line, "a route sends kommunenummer %s to municipality %s, and it is municipality %s that has it", shown(t.Kommunenummer), t.To, has.ID)
+	case len(to.Kommunenummer) > 0:
+		c.warn(line, "a route sends kommunenummer %s to %s, which does not serve it", shown(t.Kommunenummer), t.To)
 	}
 }
 
@@ -262,11 +289,11 @@ func (c *checker) routesMeet(a, b Route) {
 	}
 	switch {
 	case a.Kommunenummer != "" && a.Kommunenummer == b.Kommunenummer:
-		c.problem(b.Line, "kommunenummer %s is routed already in line %d", shown(b.Kommunenummer), a.Line)
+		c.problem(b.Line, "kommunenummer %s is routed already in line %d: there to %s, here to %s", shown(b.Kommunenummer), a.Line, a.To, b.To)
 	case a.PostalFrom != "" && b.PostalFrom != "" && a.PostalFrom <= b.PostalTo && b.PostalFrom <= a.PostalTo:
-		c.problem(b.Line, "postal codes overlap the route in line %d", a.Line)
+		c.problem(b.Line, "postal codes overlap the route in line %d: there to %s, here to %s", a.Line, a.To, b.To)
 	case a.Default && b.Default:
-		c.problem(b.Line, "there is a default route already in line %d", a.Line)
+		c.problem(b.Line, "there is a default route already in line %d: there to %s, here to %s", a.Line, a.To, b.To)
 	}
 }
 
@@ -331,6 +358,15 @@ func orgNumberValid(number string) bool {
 	}
 	return (11-sum%11)%11 == int(number[8]-'0')
 }
+
+// ValidHER says whether s is written as a HER-id.
+func ValidHER(s string) bool { return isDigits(s, 1, 10) }
+
+// ValidOrgNumber says so of an organisation number; official samples fail the check digit.
+func ValidOrgNumber(s string) bool { return isDigits(s, 9, 9) }
+
+// ValidFacility says so of the first component of MSH-4 (or MSH-3).
+func ValidFacility(s string) bool { return !strings.ContainsAny(s, "|^~\\&\r\n") }
 
 func isDigits(s string, minLen, maxLen int) bool {
 	if len(s) < minLen || len(s) > maxLen {

@@ -216,12 +216,18 @@ func TestProblemsNameTheirLine(t *testing.T) {
 		"facility with components": {file("a", "facilities: [X^Y]"), []string{"d.yaml:7: facility: give MSH-4's first component"}},
 		"same certificate": {file("a", "credentials:\n  - certificateCN: x", "b", "credentials:\n  - certificateCN: x"),
 			[]string{"d.yaml:15: certificate CN x is used twice, first in line 8"}},
-		"same token":       {file("a", "credentials:\n  - token: env:X", "b", "credentials:\n  - token: env:X"), []string{"d.yaml:15: token reference is used twice, first in line 8"}},
-		"two in one":       {file("a", "credentials:\n  - {token: env:X, certificateCN: x}"), []string{"d.yaml:8: a credential needs exactly one"}},
-		"literal token":    {file("a", "credentials:\n  - token: hemmelig-i-klartekst"), []string{"d.yaml:8: token: a secret is given by reference"}},
-		"digest":           {file("a", "credentials:\n  - tokenSHA256: ABC"), []string{"d.yaml:8: tokenSHA256 must be 64"}},
-		"kommunenummer":    {file("a", "kommunenummer: [301, 0301]"), []string{"d.yaml:7: kommunenummer must be four digits"}},
-		"kommune twice":    {file("a", "kommunenummer: [0301]", "b", "kommunenummer: [0301]"), []string{"d.yaml:13: kommunenummer 0301 is used twice"}},
+		"same token":    {file("a", "credentials:\n  - token: env:X", "b", "credentials:\n  - token: env:X"), []string{"d.yaml:15: token reference is used twice, first in line 8"}},
+		"two in one":    {file("a", "credentials:\n  - {token: env:X, certificateCN: x}"), []string{"d.yaml:8: a credential needs exactly one"}},
+		"literal token": {file("a", "credentials:\n  - token: hemmelig-i-klartekst"), []string{"d.yaml:8: token: a secret is given by reference"}},
+		"digest":        {file("a", "credentials:\n  - tokenSHA256: ABC"), []string{"d.yaml:8: tokenSHA256 must be 64"}},
+		"kommunenummer": {file("a", "kommunenummer: [301, 0301]"), []string{"d.yaml:7: kommunenummer must be four digits"}},
+		"kommune twice": {file("a", "kommunenummer: [0301]", "b", "kommunenummer: [0301]"), []string{"d.yaml:13: kommunenummer 0301 is used twice: party b has it, and first party a in line 7"}},
+		"kommune twice in one party": {file("a", "kommunenummer: [0301, 0301]"), []string{
+			"d.yaml:7: kommunenummer 0301 is used twice: party a has it, and first party a in line 7"}},
+		"kommune of another": {file("a", "routes:\n  - {to: b, kommunenummer: 0301}\n  - {to: c, kommunenummer: 0301, kind: referral}", "b", "", "c", "kommunenummer: [0301]"), []string{
+			"d.yaml:8: a route sends kommunenummer 0301 to municipality b, and it is municipality c that has it"}},
+		"kommune of another, by kind": {file("a", "routes:\n  - {to: b, kommunenummer: 0301, kind: referral}", "b", "kommunenummer: [4601]", "c", "kommunenummer: [0301]"), []string{
+			"d.yaml:8: a route sends kommunenummer 0301 to municipality b, and it is municipality c that has it"}},
 		"time zone":        {file("a", "timeZone: Europe/Trolla"), []string{`d.yaml:7: time zone "Europe/Trolla" is not known`}},
 		"local time":       {file("a", "timeZone: Local"), []string{`d.yaml:7: time zone "Local" is not known`}},
 		"language":         {file("a", "language: tlh"), []string{`d.yaml:7: language "tlh": nb or en`}},
@@ -239,7 +245,7 @@ func TestProblemsNameTheirLine(t *testing.T) {
   - {to: b, postalFrom: 0001, postalTo: 0500}
   - {to: b, postalFrom: 0500, postalTo: 0600}
   - {to: b, postalFrom: 0500, postalTo: 0600, kind: referral}`, "b", ""), []string{"d.yaml:9: postal codes overlap the route in line 8"}},
-		"kommune routed twice":   {file("a", "routes:\n  - {to: b, kommunenummer: 0301}\n  - {to: b, kommunenummer: 0301}", "b", ""), []string{"d.yaml:9: kommunenummer 0301 is routed already in line 8"}},
+		"kommune routed twice":   {file("a", "routes:\n  - {to: b, kommunenummer: 0301}\n  - {to: c, kommunenummer: 0301}", "b", "", "c", ""), []string{"d.yaml:9: kommunenummer 0301 is routed already in line 8: there to b, here to c"}},
 		"two defaults":           {file("a", "routes:\n  - {to: b, default: true}\n  - {to: b, default: true}", "b", ""), []string{"d.yaml:9: there is a default route already in line 8"}},
 		"aimless type and wire":  {"parties:\n  - id: a\n    name: N\n    type: clinic\n    services:\n      - name: s\n        wire: fax\n    contacts:\n      - name: c\n        service: s\n", []string{"d.yaml:4: party a: type must be one of", "d.yaml:7: service s: wire must be one of", "d.yaml:10: a contact's service s has no url"}},
 		"no contacts, no name":   {"parties:\n  - id: a\n    type: gp\n", []string{"d.yaml:2: party a needs a name", "d.yaml:2: party a needs at least one contact"}},
@@ -298,6 +304,25 @@ func TestServiceURLs(t *testing.T) {
 		}
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s %s: %q, want %q", c.wire, c.url, got, c.want)
+		}
+	}
+}
+
+// TestKommunenummer_OfSeveralThatAreNotAmbiguous: a municipality and an institution may serve
+// one; and whose people they are may send them on.
+func TestKommunenummer_OfSeveralThatAreNotAmbiguous(t *testing.T) {
+	institution := strings.Replace(file("c", "kommunenummer: [0301]"), "type: municipality", "type: institution", 1)
+	others := strings.TrimPrefix(institution, "parties:\n")
+	for name, text := range map[string]string{
+		"both serve it":      file("a", "routes:\n  - {to: b, kommunenummer: 0301}\n  - {to: c, kommunenummer: 0301, kind: referral}", "b", "kommunenummer: [0301]") + others,
+		"its own people":     file("a", "kommunenummer: [0301]\nroutes:\n  - {to: b, kommunenummer: 0301, kind: referral}", "b", "") + others,
+		"nobody has it":      file("a", "routes:\n  - {to: b, kommunenummer: 4601}", "b", "") + others,
+		"no municipality's":  file("a", "routes:\n  - {to: b, kommunenummer: 0301}", "b", "") + others,
+		"to the institution": file("a", "routes:\n  - {to: c, kommunenummer: 0301}", "b", "kommunenummer: [0301]") + others,
+	} {
+		d, err := directory.Parse("d.yaml", []byte(text), served...)
+		if err != nil || len(d.Warnings()) != 0 {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

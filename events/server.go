@@ -36,7 +36,7 @@ func (c serverConf) text() (string, error) {
 			return "", errors.New("events: a path has a character that the server's configuration cannot hold")
 		}
 	}
-	if ip := net.ParseIP(c.Host); c.CertFile == "" && c.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if c.CertFile == "" && BeyondMachine(c.Host) {
 		return "", errors.New("events: listening beyond this machine needs a certificate: passwords and events would pass in the clear")
 	}
 	out := fmt.Sprintf("server_name: %q\nhost: %q\nport: %d\n", c.Name, c.Host, c.Port) +
@@ -52,6 +52,12 @@ func (c serverConf) text() (string, error) {
 	}
 	out += fmt.Sprintf("cluster { name: %q, listen: %q, routes: [%s] }\n", c.Cluster, c.ClusterListen, quoteAll(c.Routes))
 	return out, nil
+}
+
+// BeyondMachine reports whether what listens on host is reached from other machines.
+func BeyondMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // startServer starts a server inside this process and refuses one that does not sync.

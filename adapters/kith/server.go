@@ -94,10 +94,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, readFailed(err), correlation)
 		return
 	}
-	if status := rejectRequest(w, r); status != 0 {
-		answer(w, status, nil, correlation)
-		return
-	}
+	// Before all else: who is not known learns nothing of what would have been taken.
 	bearer, ok := bearerToken(r)
 	if !ok {
 		h.refuse(w, &handover.Fault{Kind: handover.FaultUnauthenticated, Op: "kith.Handler", Text: "a bearer token is required"}, correlation)
@@ -106,6 +103,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	party, err := h.Authenticate(r.Context(), bearer)
 	if err != nil {
 		h.refuse(w, handover.FaultOf(err), correlation)
+		return
+	}
+	if status := rejectRequest(w, r); status != 0 {
+		answer(w, status, nil, correlation)
 		return
 	}
 	room := h.InFlight.Share()

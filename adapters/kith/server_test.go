@@ -179,6 +179,30 @@ func TestHandlerRefusesBeforeIntake(t *testing.T) {
 	}
 }
 
+// TestHandlerAsksWhoCallsFirst: who is not known, or may not call, is told that alone, whatever
+// else is wrong.
+func TestHandlerAsksWhoCallsFirst(t *testing.T) {
+	wrong := map[string]func(*http.Request){
+		"method":       func(r *http.Request) { r.Method = "PUT" },
+		"content type": func(r *http.Request) { r.Header.Set("Content-Type", "application/json") },
+		"no type":      func(r *http.Request) { r.Header.Del("Content-Type") },
+		"encoding":     func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
+		"length":       func(r *http.Request) { r.ContentLength = 1 << 40 },
+	}
+	for token, status := range map[string]int{"": 401, "Bearer ": 401, "Basic dalvik": 401, "Bearer x": 401, "Bearer forbidden": 403, "Bearer broken": 503} {
+		for name, change := range wrong {
+			intake := &answering{answer: adapters.Answer{Outcome: adapters.OutcomeStored}}
+			w := post(t, Handler(options(intake)), strings.NewReader("<a/>"), func(r *http.Request) {
+				change(r)
+				r.Header.Set("Authorization", token)
+			})
+			if w.Code != status || len(intake.taken) != 0 || w.Header().Get("Allow") != "" {
+				t.Errorf("%q, wrong %s: %d, not %d", token, name, w.Code, status)
+			}
+		}
+	}
+}
+
 // TestHandlerHasTheOversizedRecorded: without its bytes, and answered as intake says.
 func TestHandlerHasTheOversizedRecorded(t *testing.T) {
 	for name, length := range map[string]int64{"too large": 11, "too long": -1} {

@@ -136,7 +136,7 @@ func (w *town) guards() map[string]guard {
 		"HEAD /readyz": {open: true},
 		"GET /metrics": {open: true},
 		// The sender is inside the message: see the wires below.
-		"POST /kith":                            {body: "<x/>", outsider: 415, reader: 415, participant: 415},
+		"POST /kith":                            {body: "<x/>", outsider: 415, reader: 403, participant: 415},
 		"GET /messages/:id":                     {path: "/messages/" + w.discharge.message, outsider: 404, reader: 404, participant: 200},
 		"POST /translate":                       {path: "/translate?from=hl7v2", body: "x", outsider: 400, reader: 400, participant: 400},
 		"GET /handovers":                        {outsider: none, reader: none, participant: 200},

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"stafett/directory"
 	"stafett/handover"
 )
 
@@ -248,7 +249,25 @@ func (c Config) validate() error {
 			missing(fmt.Sprintf("mllp[%d]: certFile and keyFile go together, and clientCAFile needs them", i))
 		}
 	}
-	return errors.Join(append(errs, c.Policy.Validate())...)
+	return errors.Join(append(errs, c.listenersUsable(), c.Self.validate(), c.Policy.Validate())...)
+}
+
+// validate holds the gateway's own numbers to what those of parties are held to.
+func (s Self) validate() error {
+	var errs []error
+	for _, own := range []struct {
+		name, value, should string
+		valid               func(string) bool
+	}{
+		{"her", s.HER, "a HER-id is up to ten digits", directory.ValidHER},
+		{"orgNumber", s.OrgNumber, "an organisation number is nine digits", directory.ValidOrgNumber},
+		{"facility", s.Facility, "a facility is MSH-4's first component, without HL7 separators", directory.ValidFacility},
+	} {
+		if own.value != "" && !own.valid(own.value) {
+			errs = append(errs, fmt.Errorf("configuration: self.%s: %q: %s", own.name, own.value, own.should))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 type duration struct {

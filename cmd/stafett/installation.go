@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -46,6 +48,7 @@ func inspect(cfg Config) (*installation, error) {
 	say(cfg.partiesKnown(in.directory))
 	say(cfg.Self.isNobody(in.directory))
 	in.warn()
+	in.warnings = append(in.warnings, cfg.unsecured()...)
 	operators := make([]access.Operator, 0, len(cfg.Operators))
 	for _, o := range cfg.Operators {
 		operators = append(operators, access.Operator{Person: o.Person, Party: o.Party, Token: o.Token, TokenSHA256: o.TokenSHA256})
@@ -60,6 +63,7 @@ func inspect(cfg Config) (*installation, error) {
 		say(ephemeral.CheckAddress(in.redis))
 	}
 	say(cfg.certificatesUsable())
+	say(cfg.foldersUsable())
 	return in, errors.Join(errs...)
 }
 
@@ -214,6 +218,38 @@ func (c Config) certificatesUsable() error {
 	read("events", transport.Files{Cert: c.Events.CertFile, Key: c.Events.KeyFile})
 	for _, m := range c.MLLP {
 		read("mllp "+m.Listen, transport.Files{CA: m.ClientCAFile, Cert: m.CertFile, Key: m.KeyFile})
+	}
+	return errors.Join(errs...)
+}
+
+// foldersUsable looks at where the stores on this machine are to be. The folder of the events is
+// made at the start; that of the ledger is not, so that a disk that is not there is no new ledger.
+func (c Config) foldersUsable() error {
+	var errs []error
+	problem := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if file := c.Ledger.SQLite; file != "" {
+		folder := filepath.Dir(file)
+		switch at, err := os.Stat(folder); {
+		case errors.Is(err, fs.ErrNotExist):
+			problem("ledger.sqlite: there is no folder %s", folder)
+		case err != nil:
+			problem("ledger.sqlite: %w", err)
+		case !at.IsDir():
+			problem("ledger.sqlite: %s is no folder", folder)
+		case strings.HasPrefix(file, ":memory:"):
+			problem("ledger.sqlite: a ledger needs a file")
+		}
+		if at, err := os.Stat(file); err == nil && !at.Mode().IsRegular() {
+			problem("ledger.sqlite: %s is there and is no file", file)
+		}
+	}
+	if c.Events.Dir != "" {
+		switch at, err := os.Stat(c.Events.Dir); {
+		case err == nil && !at.IsDir():
+			problem("events.dir: %s is no folder", c.Events.Dir)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			problem("events.dir: %w", err)
+		}
 	}
 	return errors.Join(errs...)
 }
