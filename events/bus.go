@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+	"golang.org/x/sync/errgroup"
 
 	"stafett/handover"
 )
@@ -72,9 +73,12 @@ func (e External) replicas() int { return cmp.Or(e.Replicas, 3) }
 
 // Bus is the connection to the event streams.
 type Bus struct {
-	srv        *server.Server
-	conn       *nats.Conn
-	parties    map[handover.PartyID]*nats.Conn
+	srv     *server.Server
+	conn    *nats.Conn
+	parties map[handover.PartyID]*nats.Conn
+	// open ends when the bus closes, and with it what is being dialed.
+	open       context.Context
+	close      context.CancelFunc
 	replicas   int
 	duplicates time.Duration
 
@@ -96,6 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	if b.duplicates <= 0 {
 		b.duplicates = 2 * time.Minute
 	}
+	b.open, b.close = context.WithCancel(context.Background())
 	err := error(nil)
 	if cfg.External == nil {
 		err = b.openEmbedded(cfg)
@@ -147,33 +152,52 @@ func (b *Bus) openEmbedded(cfg Config) error {
 	return nil
 }
 
+// openExternal asks and connects to all at once: a cluster that drops what is sent to it costs the
+// start one connectTimeout, however many parties have an account there.
 func (b *Bus) openExternal(ctx context.Context, ext External) error {
 	b.replicas = ext.replicas()
-	err := requireSync(ctx, ext)
-	if away(err) {
-		b.unchecked = &ext
-	} else if err != nil {
-		return err
-	}
-	if b.conn, err = b.reach(ext.Gateway, &ext); err != nil {
-		return err
-	}
-	for party, c := range ext.Parties {
-		if b.parties[party], err = b.reach(c, &ext); err != nil {
-			return fmt.Errorf("events: account of party %s: %w", party, err)
+	var all errgroup.Group
+	all.Go(func() error {
+		err := requireSync(ctx, ext)
+		if away(err) {
+			b.askLater(&ext)
+			return nil
 		}
+		return err
+	})
+	all.Go(func() (err error) {
+		b.conn, err = b.reach(ext.Gateway, &ext)
+		return err
+	})
+	var filling sync.Mutex
+	for party, c := range ext.Parties {
+		all.Go(func() error {
+			conn, err := b.reach(c, &ext)
+			if err != nil {
+				return fmt.Errorf("events: account of party %s: %w", party, err)
+			}
+			filling.Lock()
+			defer filling.Unlock()
+			b.parties[party] = conn
+			return nil
+		})
 	}
-	return nil
+	return all.Wait()
 }
 
-// reach connects to a cluster, which may be away: then the connection is made when it comes.
+// reach connects to a cluster, which may be away.
 func (b *Bus) reach(c Connect, cluster *External) (*nats.Conn, error) {
-	conn, err := dial(c)
-	if !away(err) {
-		return conn, err
+	conn, wasAway, err := newDialer(b.open, c).patient(c)
+	if wasAway {
+		b.askLater(cluster)
 	}
+	return conn, err
+}
+
+func (b *Bus) askLater(cluster *External) {
+	b.asking.Lock()
+	defer b.asking.Unlock()
 	b.unchecked = cluster
-	return dial(c, nats.RetryOnFailedConnect(true))
 }
 
 // away reports whether nobody answered at an address, which says nothing of what is there.
@@ -225,7 +249,7 @@ func dial(c Connect, more ...nats.Option) (*nats.Conn, error) {
 		nats.ReconnectJitter(100*time.Millisecond, time.Second),
 		// What cannot be sent now must fail now: the ledger is the buffer.
 		nats.ReconnectBufSize(-1),
-		nats.Timeout(5 * time.Second), nats.PingInterval(10 * time.Second),
+		nats.Timeout(connectTimeout), nats.PingInterval(10 * time.Second),
 		// The client would write to standard error; what it would say fails a call here.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
@@ -282,7 +306,7 @@ func requireSync(ctx context.Context, ext External) error {
 		}
 		return fmt.Errorf("%w: no system account to ask with, and the setting that accepts this is off", ErrNotSynced)
 	}
-	conn, err := dial(*ext.System)
+	conn, err := dial(*ext.System, newDialer(ctx, *ext.System).over()...)
 	if err != nil {
 		return err
 	}
@@ -355,6 +379,7 @@ func (b *Bus) Parties() []handover.PartyID {
 
 // Close ends the connections and the embedded server.
 func (b *Bus) Close() {
+	b.close()
 	for _, c := range b.parties {
 		if c != nil {
 			c.Close()
