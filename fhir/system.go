@@ -1,5 +1,7 @@
 package fhir
 
+import "strings"
+
 // Identifier systems of Norwegian health care (hl7.fhir.no.basis 2.2.2 and the national
 // code-system package), in the form that is preferred in FHIR.
 const (
@@ -39,11 +41,27 @@ var preferredSystem = map[string]string{
 	"urn:oid:2.16.578.1.12.4.1.1.7110":       SystemICD10NO,
 }
 
+// bySpelling are the preferred URIs by every known one in lower case.
+var bySpelling = func() map[string]string {
+	out := map[string]string{}
+	for known, preferred := range preferredSystem {
+		out[strings.ToLower(known)] = preferred
+		out[strings.ToLower(preferred)] = preferred
+	}
+	for _, preferred := range []string{SystemFNR, SystemDNR, SystemFHN, SystemHPR, SystemDUF, SystemOrgNumber, SystemRESH, SystemAKO, SystemHER} {
+		out[strings.ToLower(preferred)] = preferred
+	}
+	return out
+}()
+
 // PreferredSystem returns the preferred URI of an identifier or code system that is known
-// by another one, or system itself.
+// by another one, in capitals or as a bare OID, or system itself.
 func PreferredSystem(system string) string {
-	if s, ok := preferredSystem[system]; ok {
-		return s
+	spelling := strings.ToLower(strings.TrimSpace(system))
+	for _, s := range []string{spelling, "urn:oid:" + spelling} {
+		if preferred, ok := bySpelling[s]; ok {
+			return preferred
+		}
 	}
 	return system
 }

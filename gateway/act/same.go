@@ -53,7 +53,7 @@ func personOf(patient *fhir.Node) person {
 // numbersOf are a Patient's numbers: the national ones, and those of other authorities.
 func numbersOf(patient *fhir.Node) (national, local []number) {
 	for _, id := range patient.Each("identifier") {
-		system, value := id.Str("system"), compact(id.Str("value"))
+		system, value := fhir.PreferredSystem(id.Str("system")), compact(id.Str("value"))
 		switch {
 		case value == "":
 		case slices.Contains(nationalNumbers, system):

@@ -466,8 +466,9 @@ func linesOf(what, before string, n *fhir.Node) []line {
 	for _, list := range []struct{ element, by string }{{"identifier", "system"}, {"extension", "url"}} {
 		for _, item := range n.Each(list.element) {
 			one := fhir.Obj("resourceType", n.ResourceType(), list.element, []*fhir.Node{item})
-			found := leaves(what, before, "|"+item.Str(list.by), one)
-			if name := numberLabels[item.Str(list.by)]; name != "" && len(found) > 0 {
+			by := fhir.PreferredSystem(item.Str(list.by))
+			found := leaves(what, before, "|"+by, one)
+			if name := numberLabels[by]; name != "" && len(found) > 0 {
 				found[0].label = name
 			}
 			out = append(out, found...)

@@ -54,10 +54,10 @@ func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
 	if err := stampMeta(e, author(t, e)); err != nil {
 		return err
 	}
-	if err := cmp.Or(t.speaksForItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
+	if err := cmp.Or(t.speaksForItself(s, e), t.staysItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
 		return err
 	}
-	return stampTask(s, e.Resource)
+	return cmp.Or(t.stampNotes(s, e), stampTask(s, e.Resource))
 }
 
 // stampMeta: labels of the gateway's own systems come from the gateway, and the source is the
@@ -67,7 +67,7 @@ func stampMeta(e *act.Entry, author handover.PartyID) error {
 	for _, element := range []string{"tag", "security"} {
 		for _, label := range meta.Each(element) {
 			known := slices.ContainsFunc(e.Before.At("meta").Each(element), label.Equal)
-			if strings.HasPrefix(label.Str("system"), ours) && !known {
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(label.Str("system"))), ours) && !known {
 				return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: e.Type + ".meta." + element, Text: "a label of this system is the gateway's to give"}
 			}
 		}
@@ -94,6 +94,33 @@ func stampTask(s *act.Snapshot, n *fhir.Node) error {
 	return nil
 }
 
+// stampNotes keeps the notes of a Task, which both parties write, and says whose a new one is.
+func (t *writing) stampNotes(s *act.Snapshot, e *act.Entry) error {
+	unsigned := func(n *fhir.Node) *fhir.Node {
+		n = n.Clone()
+		n.Delete("authorString")
+		n.Delete("authorReference")
+		return n
+	}
+	before := slices.Clone(e.Before.Each("note"))
+	for _, note := range e.Resource.Each("note") {
+		is := func(known *fhir.Node) bool {
+			return known.Equal(note) || note.Equal(unsigned(note)) && unsigned(known).Equal(note)
+		}
+		if at := slices.IndexFunc(before, is); at >= 0 {
+			note.Members = before[at].Clone().Members
+			before = slices.Delete(before, at, at+1)
+		} else if note.Equal(unsigned(note)) {
+			by, _ := s.Directory.Party(t.caller.Party)
+			note.Set("authorString", fhir.Str(by.Name))
+		}
+	}
+	if len(before) > 0 {
+		return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: "Task.note", Text: "both parties write notes: those that are there are kept as they are, and new ones added"}
+	}
+	return nil
+}
+
 // agents holds the record types to the caller: nobody records what another one did.
 func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 	var named []*fhir.Node
@@ -109,66 +136,11 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 		}
 	}
 	for _, ref := range named {
-		if ref != nil && !t.isOwn(s, ref) {
+		if ref != nil && (!t.isOwn(s, ref) || t.another(s, e, ref)) {
 			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + ".agent", Text: "an agent is the caller, by its identifier, or a resource of the caller's own"}
 		}
 	}
 	return nil
-}
-
-// speaksForItself refuses words in another party's name: where the resource says who speaks in it,
-// and whose a new note is.
-func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
-	for _, ref := range saidBy(e) {
-		for _, party := range t.partiesSaid(s, e, ref) {
-			if party != t.caller.Party {
-				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
-			}
-		}
-	}
-	return nil
-}
-
-// saidBy are the references by which an entry says whose words it holds, as far as they are new.
-func saidBy(e *act.Entry) []*fhir.Node {
-	var out []*fhir.Node
-	if element := speakers[e.Type]; element != "" && !e.Before.Get(element).Equal(e.Resource.Get(element)) {
-		out = append(out, e.Resource.Get(element))
-	}
-	for _, note := range e.Resource.Each("note") {
-		if slices.ContainsFunc(e.Before.Each("note"), note.Equal) {
-			continue
-		}
-		out = append(out, note.Get("authorReference"), fhir.Obj("display", note.Str("authorString")))
-	}
-	return slices.DeleteFunc(out, func(ref *fhir.Node) bool { return ref == nil })
-}
-
-// partiesSaid are the parties that a reference names: by its identifier, by name, and by the
-// numbers and the name of the Organization that it leads to, also by way of a role or within e.
-func (t *writing) partiesSaid(s *act.Snapshot, e *act.Entry, ref *fhir.Node) []handover.PartyID {
-	ids, names := []*fhir.Node{ref.Get("identifier")}, []string{ref.Str("display")}
-	to := t.leadsTo(s, e, ref)
-	if to.ResourceType() == "PractitionerRole" {
-		organization := to.Get("organization")
-		ids, names = append(ids, organization.Get("identifier")), append(names, organization.Str("display"))
-		to = t.leadsTo(s, e, organization)
-	}
-	if to.ResourceType() == "Organization" {
-		ids, names = append(ids, to.Each("identifier")...), append(names, to.Str("name"))
-	}
-	var out []handover.PartyID
-	for _, id := range ids {
-		if party, known := s.PartyNamed(id.Str("system"), id.Str("value")); known {
-			out = append(out, party)
-		}
-	}
-	for _, p := range s.Directory.Parties() {
-		if slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), p.Name) }) {
-			out = append(out, p.ID)
-		}
-	}
-	return out
 }
 
 // leadsTo is what a reference in an entry leads to: in the entry, in the write, or stored; nil
@@ -201,9 +173,6 @@ func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) *fhir.Node {
 	}
 	return s.Parse(r)
 }
-
-// speakers are the elements by which a resource says who speaks in it.
-var speakers = map[string]string{"Communication": "sender", "ServiceRequest": "requester", "CommunicationRequest": "sender", "DeviceRequest": "requester"}
 
 // author is whose the resource is.
 func author(t *writing, e *act.Entry) handover.PartyID {
