@@ -1,5 +1,10 @@
 package fhir
 
+import (
+	"strings"
+	"unicode"
+)
+
 // Identifier systems of Norwegian health care (hl7.fhir.no.basis 2.2.2 and the national
 // code-system package), in the form that is preferred in FHIR.
 const (
@@ -46,4 +51,35 @@ func PreferredSystem(system string) string {
 		return s
 	}
 	return system
+}
+
+// systemSpelled is preferredSystem by the spelling of spelledSystem, the preferred ones included.
+var systemSpelled = func() map[string]string {
+	out := map[string]string{}
+	for known, preferred := range preferredSystem {
+		out[spelledSystem(known)], out[spelledSystem(preferred)] = preferred, preferred
+	}
+	return out
+}()
+
+// SystemMeant is the preferred URI of the system that a reader takes a system for, however it is
+// spelled: in capitals, as a bare OID, with signs that are not seen. Another one is spelled plainly.
+func SystemMeant(system string) string {
+	spelled := spelledSystem(system)
+	if s, ok := systemSpelled[spelled]; ok {
+		return s
+	}
+	return spelled
+}
+
+// spelledSystem is a system without what tells two spellings of one apart.
+func spelledSystem(system string) string {
+	s := strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, system))
+	s = strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "urn:"), "oid:"), "/.#")
+	return strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
 }

@@ -3,8 +3,10 @@ package gateway_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
+	"stafett/access"
 	"stafett/conformance"
 	"stafett/fhir"
 	"stafett/handover"
@@ -84,6 +86,188 @@ func TestAuthor_NobodySpeaksForAnotherParty(t *testing.T) {
 			if _, err := b.post(asKommune, text); (err != nil) != refused {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	}
+}
+
+const solbakken = `{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80003"}`
+
+// TestAuthor_HoweverAnotherIsSpelled: another party, and the gateway, are known in whatever spelling
+// people and systems read as theirs.
+func TestAuthor_HoweverAnotherIsSpelled(t *testing.T) {
+	b := newBench(t)
+	for name, refused := range map[string]bool{
+		`{"identifier":{"system":"URN:OID:2.16.578.1.12.4.1.2","value":"80003"}}`:                                               true,
+		`{"identifier":{"system":"2.16.578.1.12.4.1.2","value":"80003"}}`:                                                       true,
+		`{"identifier":{"system":"http://hl7.no/fhir/namingsystem/HERID/","value":"80003"}}`:                                    true,
+		`{"identifier":{"value":"80003"}}`:                                                                                      true,
+		`{"identifier":{"value":"80301"}}`:                                                                                      true,
+		`{"identifier":{"value":" 8000` + "\u200b" + `3 "}}`:                                                                    true,
+		`{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"HER-id 80003"}}`:                                        true,
+		`{"identifier":{"system":"urn:ietf:rfc:3986","value":"urn:oid:2.16.578.1.12.4.1.2.80003"}}`:                             true,
+		`{"identifier":{"type":{"coding":[{"code":"HER"}]},"system":"urn:x","value":"80003"}}`:                                  true,
+		`{"identifier":{"system":"URN:OID:2.16.578.1.12.4.1.2","value":"80009"}}`:                                               true,
+		`{"display":"Solbakken rehabilitering, inntak"}`:                                                                        true,
+		`{"display":"SOLBAKKEN  REHABILITERING"}`:                                                                               true,
+		`{"display":"Sol` + "\u200b" + `bakken` + "\u00a0" + `rehabilitering"}`:                                                 true,
+		`{"display":"Solbakken-rehabilitering (inntaksteam)"}`:                                                                  true,
+		`{"display":"Solbakkenrehabilitering"}`:                                                                                 true,
+		`{"display":"Solbakken rehabiliterings inntak"}`:                                                                        true,
+		`{"display":"S` + "\u043e" + `lbakken rehabilitering"}`:                                                                 true,
+		`{"display":"` + "\uff33" + `olbakken rehabilitering"}`:                                                                 true,
+		`{"display":"Kari Nordmann, Solbakken rehabilitering"}`:                                                                 true,
+		`{"display":"fjordgloett-rehabilitering"}`:                                                                              true,
+		`{"display":"Stafett"}`:                                                                                                 true,
+		`{"display":"STAFETT, varsling"}`:                                                                                       true,
+		`{"display":"Kari Stafett"}`:                                                                                            false,
+		`{"display":"Kari Solbakken"}`:                                                                                          false,
+		`{"display":"Solbakken legekontor"}`:                                                                                    false,
+		`{"display":"Dalvik kommune, legevakt"}`:                                                                                false,
+		`{"identifier":{"system":"urn:dalvik:ansatt","value":"80003"}}`:                                                         false,
+		`{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.4.4","value":"80003"}}`:                                             false,
+		`{"identifier":{"value":"80002"}}`:                                                                                      false,
+		`{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80201"},"display":"Dalvik kommune, sykepleietjeneste"}`: false,
+	} {
+		for _, text := range []string{
+			`{"resourceType":"Communication","status":"completed","sender":` + name + `}`,
+			`{"resourceType":"Condition","subject":{"display":"x"},"note":[{"text":"x","authorReference":` + name + `}]}`,
+		} {
+			b.says(asKommune, text, refused)
+		}
+	}
+}
+
+// says has a party write what it may or may not say.
+func (b *bench) says(c access.Caller, text string, refused bool) {
+	b.t.Helper()
+	_, err := b.post(c, text)
+	if (err != nil) != refused || err != nil && handover.FaultOf(err).Kind != handover.FaultForbidden {
+		b.t.Errorf("%s: %v", text, err)
+	}
+}
+
+// TestAuthor_WhateverLeadsToAnother: a body of the caller's own that is another party's, by whatever
+// it says of itself or leads to, speaks for nobody here; to name it otherwise is allowed.
+func TestAuthor_WhateverLeadsToAnother(t *testing.T) {
+	b := newBench(t)
+	organization := func(rest string) string { return b.mustPost(asKommune, `{"resourceType":"Organization",`+rest+`}`) }
+	ref := func(typ, id string) string { return `{"reference":"` + typ + `/` + id + `"}` }
+	theirs := organization(`"name":"De","identifier":[` + solbakken + `]`)
+	part := organization(`"name":"Inntak","partOf":` + ref("Organization", theirs))
+	own := organization(`"name":"Legevakten","partOf":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80002"}}`)
+	foreign := b.mustPost(asInstitusjon, `{"resourceType":"Organization","name":"Inntaket"}`)
+	ofUs := b.mustPost(asInstitusjon, `{"resourceType":"Organization","name":"Dalvik kommune"}`)
+	posted := func(text string) string { return ref(parse(t, text).ResourceType(), b.mustPost(asKommune, text)) }
+	for name, c := range map[string]struct {
+		ref     string
+		refused bool
+	}{
+		"part of another":        {ref("Organization", part), true},
+		"part of a part":         {ref("Organization", organization(`"name":"x","partOf":`+ref("Organization", part))), true},
+		"part by number":         {ref("Organization", organization(`"name":"x","partOf":{"identifier":`+solbakken+`}`)), true},
+		"part by name":           {ref("Organization", organization(`"name":"x","partOf":{"display":"Solbakken rehabilitering"}`)), true},
+		"alias":                  {ref("Organization", organization(`"name":"x","alias":["y","Solbakken rehabilitering"]`)), true},
+		"the gateway":            {ref("Organization", organization(`"name":"Stafett"`)), true},
+		"written by another":     {ref("Organization", foreign), true},
+		"a service":              {posted(`{"resourceType":"HealthcareService","providedBy":` + ref("Organization", part) + `}`), true},
+		"a service's name":       {posted(`{"resourceType":"HealthcareService","name":"Solbakken rehabilitering"}`), true},
+		"a role in a service":    {posted(`{"resourceType":"PractitionerRole","healthcareService":[{"display":"x"},` + posted(`{"resourceType":"HealthcareService","providedBy":{"identifier":`+solbakken+`}}`) + `]}`), true},
+		"a person's number":      {posted(`{"resourceType":"Practitioner","identifier":[` + solbakken + `]}`), true},
+		"a person's name":        {posted(`{"resourceType":"Practitioner","name":[{"text":"Solbakken rehabilitering"}]}`), true},
+		"a person's name, parts": {posted(`{"resourceType":"Practitioner","name":[{"given":["Solbakken"],"family":"Rehabilitering"}]}`), true},
+		"a role of that person":  {posted(`{"resourceType":"PractitionerRole","practitioner":` + posted(`{"resourceType":"Practitioner","identifier":[`+solbakken+`]}`) + `}`), true},
+		"a version":              {`{"reference":"Organization/` + theirs + `/_history/1"}`, true},
+
+		"own":                     {ref("Organization", own), false},
+		"own, written by another": {ref("Organization", ofUs), false},
+		"own role":                {posted(`{"resourceType":"PractitionerRole","organization":` + ref("Organization", own) + `,"practitioner":{"display":"Kari Solbakken"}}`), false},
+		"own service":             {posted(`{"resourceType":"HealthcareService","name":"Hjemmetjenesten","providedBy":{"display":"Dalvik kommune"}}`), false},
+		"a person":                {posted(`{"resourceType":"Practitioner","name":[{"given":["Kari"],"family":"Solbakken"}]}`), false},
+		"the patient":             {posted(`{"resourceType":"Patient","managingOrganization":` + ref("Organization", theirs) + `,"generalPractitioner":[` + ref("Organization", theirs) + `]}`), false},
+	} {
+		t.Log(name)
+		b.says(asKommune, `{"resourceType":"Communication","status":"completed","sender":`+c.ref+`}`, c.refused)
+	}
+	b.says(asKommune, `{"resourceType":"Communication","status":"completed","contained":[{"resourceType":"Organization","id":"o","partOf":{"reference":"#p"}},{"resourceType":"Organization","id":"p","identifier":[`+solbakken+`]}],"sender":{"reference":"#o"}}`, true)
+	b.says(asKommune, `{"resourceType":"Communication","status":"completed","recipient":[`+ref("Organization", theirs)+`,{"identifier":`+solbakken+`}]}`, false)
+	b.says(asKommune, `{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"display":"x"},"performer":[`+ref("Organization", theirs)+`]}`, false)
+}
+
+// TestAuthor_WhereverItIsSaid: in every element that says whose words a resource holds.
+func TestAuthor_WhereverItIsSaid(t *testing.T) {
+	b := newBench(t)
+	own := b.mustPost(asKommune, `{"resourceType":"Organization","name":"x","identifier":[`+solbakken+`]}`)
+	document := `{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"title":"x"}}],`
+	composition := `{"resourceType":"Composition","status":"final","type":{"text":"x"},"date":"2026-03-02","title":"x",`
+	mine := `"author":[{"display":"Kari"}],`
+	consent := `{"resourceType":"Consent","status":"active","scope":{"text":"x"},"category":[{"text":"x"}],"patient":{"display":"x"},"policyRule":{"text":"x"},`
+	plan := `{"resourceType":"CarePlan","status":"active","intent":"plan","subject":{"display":"x"},`
+	observation := `{"resourceType":"Observation","status":"final","code":{"text":"x"},`
+	answers := `{"resourceType":"QuestionnaireResponse","status":"completed",`
+	for _, c := range []struct {
+		text    string
+		allowed bool
+	}{
+		{text: `{"resourceType":"CommunicationRequest","status":"active","sender":?}`},
+		{text: `{"resourceType":"CommunicationRequest","status":"active","requester":?}`},
+		{text: plan + `"author":?}`},
+		{text: plan + `"contributor":[{"display":"Kari"},?]}`},
+		{text: plan + `"activity":[{"progress":[{"text":"x","authorReference":?}]}]}`},
+		{text: document + `"author":[?]}`},
+		{text: document + `"authenticator":?}`},
+		{text: document + `"custodian":?}`},
+		{text: composition + `"author":[?]}`},
+		{text: composition + mine + `"custodian":?}`},
+		{text: composition + mine + `"attester":[{"mode":"legal","party":?}]}`},
+		{text: composition + mine + `"section":[{"title":"x","section":[{"title":"y","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"},"author":[?]}]}]}`},
+		{text: answers + `"author":?}`},
+		{text: answers + `"source":?}`},
+		{text: consent + `"performer":[?]}`},
+		{text: consent + `"organization":[?]}`},
+		{text: `{"resourceType":"Condition","subject":{"display":"x"},"recorder":?}`},
+		{text: `{"resourceType":"MedicationRequest","status":"active","intent":"order","medicationCodeableConcept":{"text":"x"},"subject":{"display":"x"},"requester":?}`},
+		{text: observation + `"note":[{"text":"x","authorReference":?}]}`},
+		{text: observation + `"contained":[` + document + `"id":"d","author":[?]}],"derivedFrom":[{"reference":"#d"}]}`},
+		{text: `{"resourceType":"Provenance","recorded":"2026-03-02T08:00:00Z","target":[{"display":"x"}],"agent":[{"who":?}]}`},
+		{text: `{"resourceType":"Provenance","recorded":"2026-03-02T08:00:00Z","target":[{"display":"x"}],"agent":[{"who":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80002"}},"onBehalfOf":?}]}`},
+		{text: observation + `"performer":[?]}`, allowed: true},
+		{text: document + mine + `"subject":{"display":"x"}}`, allowed: true},
+	} {
+		for _, who := range []string{`{"identifier":` + solbakken + `}`, `{"reference":"Organization/` + own + `"}`, `{"display":"Solbakken rehabilitering, inntak"}`} {
+			b.says(asKommune, strings.ReplaceAll(c.text, "?", who), !c.allowed)
+		}
+	}
+	b.says(asKommune, observation+`"note":[{"text":"x","authorString":"Solbakken rehabilitering, inntak"}]}`, true)
+	for _, system := range []string{"URN:STAFETT:mark", "urn:stafett:mark", "Urn:Stafett:mark"} {
+		_, err := b.post(asKommune, observation+`"meta":{"tag":[{"system":"`+system+`","code":"x"}]}}`)
+		isFault(t, err, handover.FaultInvalid)
+	}
+}
+
+// TestAuthor_NothingBecomesAnother: what has spoken is not made another party's afterwards; what
+// describes another party from the first is kept up to date.
+func TestAuthor_NothingBecomesAnother(t *testing.T) {
+	b := newBench(t)
+	posted := func(text string) *fhir.Node {
+		return b.mustRead(asKommune, parse(t, text).ResourceType(), b.mustPost(asKommune, text))
+	}
+	put := func(n *fhir.Node, rest string) error {
+		changed := parse(t, `{"resourceType":"`+n.ResourceType()+`","id":"`+n.ID()+`","meta":{"versionId":"`+n.Str("meta", "versionId")+`"},`+rest+`}`)
+		_, err := b.g.FHIR.Write(t.Context(), asKommune, putWrite(changed))
+		return err
+	}
+	theirs := posted(`{"resourceType":"Organization","name":"Solbakken rehabilitering","identifier":[` + solbakken + `]}`)
+	own := posted(`{"resourceType":"Organization","name":"Legevakten"}`)
+	b.says(asKommune, `{"resourceType":"Communication","status":"completed","sender":{"reference":"Organization/`+own.ID()+`"}}`, false)
+	for _, rest := range []string{`"name":"x","identifier":[` + solbakken + `]`, `"name":"Solbakken rehabilitering"`, `"name":"x","alias":["Solbakken rehabilitering"]`,
+		`"name":"x","partOf":{"reference":"Organization/` + theirs.ID() + `"}`, `"name":"Stafett"`} {
+		isFault(t, put(own, rest), handover.FaultForbidden)
+	}
+	isFault(t, put(posted(`{"resourceType":"HealthcareService","name":"x"}`), `"providedBy":{"reference":"Organization/`+theirs.ID()+`"}`), handover.FaultForbidden)
+	isFault(t, put(posted(`{"resourceType":"Practitioner"}`), `"name":[{"text":"Solbakken rehabilitering"}]`), handover.FaultForbidden)
+	for n, rest := range map[*fhir.Node]string{own: `"name":"Dalvik kommune, legevakt"`, theirs: `"name":"Solbakken rehabilitering AS","identifier":[` + solbakken + `],"active":true`} {
+		if err := put(n, rest); err != nil {
+			t.Errorf("%s: %v", rest, err)
 		}
 	}
 }

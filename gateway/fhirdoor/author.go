@@ -67,7 +67,7 @@ func stampMeta(e *act.Entry, author handover.PartyID) error {
 	for _, element := range []string{"tag", "security"} {
 		for _, label := range meta.Each(element) {
 			known := slices.ContainsFunc(e.Before.At("meta").Each(element), label.Equal)
-			if strings.HasPrefix(label.Str("system"), ours) && !known {
+			if isOurs(label.Str("system")) && !known {
 				return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: e.Type + ".meta." + element, Text: "a label of this system is the gateway's to give"}
 			}
 		}
@@ -76,6 +76,11 @@ func stampMeta(e *act.Entry, author handover.PartyID) error {
 		meta.Set("source", fhir.Str(ours+"party:"+string(author)))
 	}
 	return nil
+}
+
+// isOurs reports a system of the gateway's own, however it is spelled.
+func isOurs(system string) bool {
+	return strings.HasPrefix(fhir.SystemMeant(system), strings.TrimPrefix(ours, "urn:"))
 }
 
 // stampTask names requester and owner as the directory does.
@@ -116,94 +121,59 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 	return nil
 }
 
-// speaksForItself refuses words in another party's name: where the resource says who speaks in it,
-// and whose a new note is.
+// speaksForItself refuses words in another party's name, as far as they are new, and what would
+// put them into it afterwards.
 func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
-	for _, ref := range saidBy(e) {
-		for _, party := range t.partiesSaid(s, e, ref) {
-			if party != t.caller.Party {
-				return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
-			}
+	said := map[string]bool{}
+	for _, v := range voicesOf(e.Before) {
+		said[v.words] = true
+	}
+	for _, v := range voicesOf(e.Resource) {
+		if !said[v.words] && slices.ContainsFunc(t.saidBy(s, v.ref, v.in), t.isAnother) {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
 		}
 	}
-	return nil
+	return t.staysItself(s, e)
 }
 
-// saidBy are the references by which an entry says whose words it holds, as far as they are new.
-func saidBy(e *act.Entry) []*fhir.Node {
-	var out []*fhir.Node
-	if element := speakers[e.Type]; element != "" && !e.Before.Get(element).Equal(e.Resource.Get(element)) {
-		out = append(out, e.Resource.Get(element))
-	}
-	for _, note := range e.Resource.Each("note") {
-		if slices.ContainsFunc(e.Before.Each("note"), note.Equal) {
-			continue
-		}
-		out = append(out, note.Get("authorReference"), fhir.Obj("display", note.Str("authorString")))
-	}
-	return slices.DeleteFunc(out, func(ref *fhir.Node) bool { return ref == nil })
-}
-
-// partiesSaid are the parties that a reference names: by its identifier, by name, and by the
-// numbers and the name of the Organization that it leads to, also by way of a role or within e.
-func (t *writing) partiesSaid(s *act.Snapshot, e *act.Entry, ref *fhir.Node) []handover.PartyID {
-	ids, names := []*fhir.Node{ref.Get("identifier")}, []string{ref.Str("display")}
-	to := t.leadsTo(s, e, ref)
-	if to.ResourceType() == "PractitionerRole" {
-		organization := to.Get("organization")
-		ids, names = append(ids, organization.Get("identifier")), append(names, organization.Str("display"))
-		to = t.leadsTo(s, e, organization)
-	}
-	if to.ResourceType() == "Organization" {
-		ids, names = append(ids, to.Each("identifier")...), append(names, to.Str("name"))
-	}
-	var out []handover.PartyID
-	for _, id := range ids {
-		if party, known := s.PartyNamed(id.Str("system"), id.Str("value")); known {
-			out = append(out, party)
-		}
-	}
-	for _, p := range s.Directory.Parties() {
-		if slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), p.Name) }) {
-			out = append(out, p.ID)
-		}
-	}
-	return out
-}
-
-// leadsTo is what a reference in an entry leads to: in the entry, in the write, or stored; nil
-// for nothing that is here.
-func (t *writing) leadsTo(s *act.Snapshot, e *act.Entry, ref *fhir.Node) *fhir.Node {
-	if id, within := strings.CutPrefix(ref.Str("reference"), "#"); within {
-		for _, n := range e.Resource.Each("contained") {
-			if n.ID() == id {
-				return n
-			}
-		}
+// staysItself refuses to make what may have spoken already another party's. Who describes another
+// party writes that anew.
+func (t *writing) staysItself(s *act.Snapshot, e *act.Entry) error {
+	if _, speaks := bodies[e.Type]; !speaks || e.Current.Version == 0 {
 		return nil
 	}
-	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 {
-		return t.resource(s, key[0])
+	var was []handover.PartyID
+	if e.Before != nil {
+		was = t.bornBy(s, e.Before)
+	}
+	for _, party := range t.bornBy(s, e.Resource) {
+		if t.isAnother(party) && !slices.Contains(was, party) {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "it may have spoken already, and does not become another party: write that one anew"}
+		}
 	}
 	return nil
 }
 
-// resource is a resource as the write leaves it; nil for none.
-func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) *fhir.Node {
+func (t *writing) isAnother(party handover.PartyID) bool { return party != t.caller.Party }
+
+// resource is a resource as the write leaves it, and its author; nil for none.
+func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) (*fhir.Node, handover.PartyID) {
 	for i := range t.entries {
-		if e := &t.entries[i]; e.Type == key.Type && e.ID == key.ID && e.Resource != nil {
-			return e.Resource
+		if e := &t.entries[i]; writes(e, key) {
+			return e.Resource, author(t, e)
 		}
 	}
 	r, found := s.Resources.Get(key)
 	if !found || r.Deleted {
-		return nil
+		return nil, ""
 	}
-	return s.Parse(r)
+	return s.Parse(r), r.Author
 }
 
-// speakers are the elements by which a resource says who speaks in it.
-var speakers = map[string]string{"Communication": "sender", "ServiceRequest": "requester", "CommunicationRequest": "sender", "DeviceRequest": "requester"}
+// writes reports whether an entry stores a version of a resource.
+func writes(e *act.Entry, key ledger.ResourceKey) bool {
+	return e.Type == key.Type && e.ID == key.ID && e.Resource != nil && !e.Matched
+}
 
 // author is whose the resource is.
 func author(t *writing, e *act.Entry) handover.PartyID {
@@ -218,7 +188,7 @@ func (t *writing) isOwn(s *act.Snapshot, ref *fhir.Node) bool {
 		return false
 	}
 	if key := act.LocalReferences(ref); len(key) > 0 {
-		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return e.Type == key[0].Type && e.ID == key[0].ID && e.Resource != nil }) {
+		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return writes(&e, key[0]) }) {
 			return true
 		}
 		r, _ := s.Resources.Get(key[0])

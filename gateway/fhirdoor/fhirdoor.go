@@ -3,6 +3,7 @@
 //
 //	write.go   a write's stages as a list, its answer, its refusal and its repeat
 //	locate.go  what each entry is about, and whether the caller may
+//	author.go  whose words a write holds, and whose they may be; voice.go: where it says so
 //	read.go    read, history, search; reindex
 package fhirdoor
 
