@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -270,4 +271,57 @@ func TestAuthor_NothingBecomesAnother(t *testing.T) {
 			t.Errorf("%s: %v", rest, err)
 		}
 	}
+}
+
+// TestAuthor_NotesAreKept: neither party of a Task rewrites or drops what was noted in it, and each
+// note says whose it is.
+func TestAuthor_NotesAreKept(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	add := func(notes ...*fhir.Node) func(*fhir.Node) { return func(n *fhir.Node) { n.Append("note", notes...) } }
+	read := func() (out []string) {
+		for _, note := range b.mustRead(asKommune, "Task", r.task).Each("note") {
+			out = append(out, note.Str("text")+"/"+note.Str("authorString"))
+		}
+		return out
+	}
+	b.mustChange(asInstitusjon, r.task, add(fhir.Obj("text", "Trenger rullator.")))
+	b.deliver()
+	said := b.lastBundle(kommune)
+	if note := inBundle(said, "Task", r.task).At("note"); note.Str("authorString") != "Solbakken rehabilitering" {
+		t.Errorf("the requester is told %s", note.JSON())
+	}
+	if words := string(said.JSON()); !strings.Contains(words, "- Merknad: Trenger rullator. (Solbakken rehabilitering) (nytt)") {
+		t.Errorf("the words do not say whose the note is: %s", words)
+	}
+	b.mustChange(asKommune, r.task, add(fhir.Obj("authorString", "Kari Nordmann", "text", "Den er bestilt.")))
+	b.mustChange(asKommune, r.task, add(fhir.Obj("text", "Den er levert.")))
+	want := []string{"Trenger rullator./Solbakken rehabilitering", "Den er bestilt./Kari Nordmann", "Den er levert./Dalvik kommune"}
+	if got := read(); !slices.Equal(got, want) {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	for name, change := range map[string]func(n *fhir.Node){
+		"all dropped":              func(n *fhir.Node) { n.Delete("note") },
+		"the other's dropped":      func(n *fhir.Node) { n.Set("note", fhir.Arr(n.Each("note")[1:]...)) },
+		"its own dropped":          func(n *fhir.Node) { n.Set("note", fhir.Arr(n.Each("note")[:2]...)) },
+		"the other's rewritten":    func(n *fhir.Node) { n.Each("note")[0].Set("text", fhir.Str("Trenger ingenting.")) },
+		"its own rewritten":        func(n *fhir.Node) { n.Each("note")[2].Set("text", fhir.Str("x")) },
+		"the other's name is gone": func(n *fhir.Node) { n.Each("note")[0].Delete("authorString") },
+		"the other's is its own":   func(n *fhir.Node) { n.Each("note")[0].Set("authorString", fhir.Str("Dalvik kommune")) },
+		"one twice for another":    func(n *fhir.Node) { n.Set("note", fhir.Arr(n.Each("note")[1], n.Each("note")[1], n.Each("note")[2])) },
+	} {
+		t.Run(name, func(t *testing.T) { isFault(t, b.change(asKommune, r.task, change), handover.FaultInvalid) })
+	}
+	b.mustChange(asKommune, r.task, func(n *fhir.Node) {
+		notes := n.Each("note")
+		slices.Reverse(notes)
+		notes[0].Delete("authorString") // as it was sent
+		slices.Reverse(notes[1].Members)
+		n.Set("note", fhir.Arr(append(notes, fhir.Obj("text", "Ferdig."))...))
+	})
+	if got := read(); !slices.Equal(got, append(want, "Ferdig./Dalvik kommune")) {
+		t.Errorf("after another order: %q", got)
+	}
+	b.balanced()
 }

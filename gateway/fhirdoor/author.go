@@ -54,6 +54,11 @@ func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
 	if err := stampMeta(e, author(t, e)); err != nil {
 		return err
 	}
+	if e.Type == "Task" {
+		if err := t.keepNotes(s, e); err != nil {
+			return err
+		}
+	}
 	if err := cmp.Or(t.speaksForItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
 		return err
 	}
@@ -95,6 +100,43 @@ func stampTask(s *act.Snapshot, n *fhir.Node) error {
 			n.Get(element).Delete("reference")
 			n.Get(element).Set("display", fhir.Str(p.Name))
 		}
+	}
+	return nil
+}
+
+// keepNotes lets a Task's notes be added to and no more: they are both parties' words. Those that
+// were there stand first, as they were; one that says no author is the caller's.
+func (t *writing) keepNotes(s *act.Snapshot, e *act.Entry) error {
+	before := e.Before.Each("note")
+	missing := slices.Clone(before)
+	isThere := func(note *fhir.Node) bool {
+		i := slices.IndexFunc(missing, func(n *fhir.Node) bool { return plain(n) == plain(note) })
+		if i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		}
+		return i >= 0
+	}
+	caller, _ := s.Directory.Party(t.caller.Party)
+	var fresh []*fhir.Node
+	for _, note := range e.Resource.Each("note") {
+		if isThere(note) {
+			continue
+		}
+		unsigned := note.Get("authorString") == nil && note.Get("authorReference") == nil
+		if unsigned {
+			note.Set("authorString", fhir.Str(caller.Name))
+		}
+		// Who wrote an unsigned note may send it again as it was written.
+		if !unsigned || !isThere(note) {
+			fresh = append(fresh, note)
+		}
+	}
+	if len(missing) > 0 {
+		return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: "Task.note",
+			Text: "notes are added and never changed or left out: send those that are there as they were read, and the new ones with them"}
+	}
+	if all := slices.Concat(before, fresh); len(all) > 0 {
+		e.Resource.Set("note", fhir.Arr(all...).Clone())
 	}
 	return nil
 }
