@@ -177,6 +177,7 @@ func TestAuthor_WhateverLeadsToAnother(t *testing.T) {
 		"a person's name":        {posted(`{"resourceType":"Practitioner","name":[{"text":"Solbakken rehabilitering"}]}`), true},
 		"a person's name, parts": {posted(`{"resourceType":"Practitioner","name":[{"given":["Solbakken"],"family":"Rehabilitering"}]}`), true},
 		"a role of that person":  {posted(`{"resourceType":"PractitionerRole","practitioner":` + posted(`{"resourceType":"Practitioner","identifier":[`+solbakken+`]}`) + `}`), true},
+		"by another address":     {`{"reference":"HTTPS://Stafett.test/fhir/Organization/` + theirs + `"}`, true},
 		"a version":              {`{"reference":"Organization/` + theirs + `/_history/1"}`, true},
 
 		"own":                     {ref("Organization", own), false},
@@ -264,6 +265,8 @@ func TestAuthor_NothingBecomesAnother(t *testing.T) {
 		`"name":"x","partOf":{"reference":"Organization/` + theirs.ID() + `"}`, `"name":"Stafett"`} {
 		isFault(t, put(own, rest), handover.FaultForbidden)
 	}
+	contained := posted(`{"resourceType":"Communication","status":"completed","contained":[{"resourceType":"Organization","id":"o","name":"x"}],"sender":{"reference":"#o"}}`)
+	isFault(t, put(contained, `"status":"completed","contained":[{"resourceType":"Organization","id":"o","name":"Solbakken rehabilitering"}],"sender":{"reference":"#o"}`), handover.FaultForbidden)
 	isFault(t, put(posted(`{"resourceType":"HealthcareService","name":"x"}`), `"providedBy":{"reference":"Organization/`+theirs.ID()+`"}`), handover.FaultForbidden)
 	isFault(t, put(posted(`{"resourceType":"Practitioner"}`), `"name":[{"text":"Solbakken rehabilitering"}]`), handover.FaultForbidden)
 	for n, rest := range map[*fhir.Node]string{own: `"name":"Dalvik kommune, legevakt"`, theirs: `"name":"Solbakken rehabilitering AS","identifier":[` + solbakken + `],"active":true`} {
