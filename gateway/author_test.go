@@ -176,6 +176,7 @@ func TestAuthor_WhateverLeadsToAnother(t *testing.T) {
 		"a person's number":      {posted(`{"resourceType":"Practitioner","identifier":[` + solbakken + `]}`), true},
 		"a person's name":        {posted(`{"resourceType":"Practitioner","name":[{"text":"Solbakken rehabilitering"}]}`), true},
 		"a person's name, parts": {posted(`{"resourceType":"Practitioner","name":[{"given":["Solbakken"],"family":"Rehabilitering"}]}`), true},
+		"a relative's name":      {posted(`{"resourceType":"RelatedPerson","patient":{"display":"x"},"name":[{"text":"Solbakken rehabilitering"}]}`), true},
 		"a role of that person":  {posted(`{"resourceType":"PractitionerRole","practitioner":` + posted(`{"resourceType":"Practitioner","identifier":[`+solbakken+`]}`) + `}`), true},
 		"by another address":     {`{"reference":"HTTPS://Stafett.test/fhir/Organization/` + theirs + `"}`, true},
 		"a version":              {`{"reference":"Organization/` + theirs + `/_history/1"}`, true},

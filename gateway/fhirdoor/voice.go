@@ -120,12 +120,13 @@ func sortMembers(n *fhir.Node) {
 }
 
 // bodies are the types that somebody speaks by, and the elements that lead on to whose they are. A
-// patient and its relatives are nobody's.
+// patient is nobody's.
 var bodies = map[string][]string{
 	"Organization":      {"partOf"},
 	"HealthcareService": {"providedBy"},
 	"PractitionerRole":  {"organization", "practitioner", "healthcareService"},
 	"Practitioner":      {},
+	"RelatedPerson":     {},
 	"CareTeam":          {"managingOrganization"},
 	"Device":            {"owner"},
 	"Location":          {"managingOrganization", "partOf"},
