@@ -1,6 +1,9 @@
 package fhir
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Identifier systems of Norwegian health care (hl7.fhir.no.basis 2.2.2 and the national
 // code-system package), in the form that is preferred in FHIR.
@@ -41,27 +44,42 @@ var preferredSystem = map[string]string{
 	"urn:oid:2.16.578.1.12.4.1.1.7110":       SystemICD10NO,
 }
 
-// bySpelling are the preferred URIs by every known one in lower case.
-var bySpelling = func() map[string]string {
+// PreferredSystem returns the preferred URI of an identifier or code system that is known
+// by another one, in capitals or as a bare OID, or system itself.
+func PreferredSystem(system string) string {
+	if preferred, ok := systemSpelled[spelledSystem(system)]; ok {
+		return preferred
+	}
+	return system
+}
+
+// systemSpelled is preferredSystem by the spelling of spelledSystem, the preferred ones included.
+var systemSpelled = func() map[string]string {
 	out := map[string]string{}
 	for known, preferred := range preferredSystem {
-		out[strings.ToLower(known)] = preferred
-		out[strings.ToLower(preferred)] = preferred
-	}
-	for _, preferred := range []string{SystemFNR, SystemDNR, SystemFHN, SystemHPR, SystemDUF, SystemOrgNumber, SystemRESH, SystemAKO, SystemHER} {
-		out[strings.ToLower(preferred)] = preferred
+		out[spelledSystem(known)], out[spelledSystem(preferred)] = preferred, preferred
 	}
 	return out
 }()
 
-// PreferredSystem returns the preferred URI of an identifier or code system that is known
-// by another one, in capitals or as a bare OID, or system itself.
-func PreferredSystem(system string) string {
-	spelling := strings.ToLower(strings.TrimSpace(system))
-	for _, s := range []string{spelling, "urn:oid:" + spelling} {
-		if preferred, ok := bySpelling[s]; ok {
-			return preferred
-		}
+// SystemMeant is the preferred URI of the system that a reader takes a system for, however it is
+// spelled: in capitals, as a bare OID, with signs that are not seen. Another one is spelled plainly.
+func SystemMeant(system string) string {
+	spelled := spelledSystem(system)
+	if s, ok := systemSpelled[spelled]; ok {
+		return s
 	}
-	return system
+	return spelled
+}
+
+// spelledSystem is a system without what tells two spellings of one apart.
+func spelledSystem(system string) string {
+	s := strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, system))
+	s = strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "urn:"), "oid:"), "/.#")
+	return strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
 }

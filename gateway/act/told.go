@@ -265,7 +265,18 @@ func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 			n.Set(m.Name, m.Value)
 		}
 	}
+	for _, note := range n.Each("note") {
+		sign(note)
+	}
 	return n
+}
+
+// sign puts who wrote a note into its text: what is told in words is one line.
+func sign(note *fhir.Node) {
+	if author := note.Str("authorString"); author != "" {
+		note.Set("text", fhir.Str(note.Str("text")+" ("+author+")"))
+		note.Delete("authorString")
+	}
 }
 
 // linesBeside are the values of what belongs to a handover beside what its Task names: of each

@@ -54,10 +54,15 @@ func (t *writing) stamp(s *act.Snapshot, e *act.Entry) error {
 	if err := stampMeta(e, author(t, e)); err != nil {
 		return err
 	}
-	if err := cmp.Or(t.speaksForItself(s, e), t.staysItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
+	if e.Type == "Task" {
+		if err := t.keepNotes(s, e); err != nil {
+			return err
+		}
+	}
+	if err := cmp.Or(t.speaksForItself(s, e), t.agents(s, e)); err != nil || e.Type != "Task" {
 		return err
 	}
-	return cmp.Or(t.stampNotes(s, e), stampTask(s, e.Resource))
+	return stampTask(s, e.Resource)
 }
 
 // stampMeta: labels of the gateway's own systems come from the gateway, and the source is the
@@ -67,7 +72,7 @@ func stampMeta(e *act.Entry, author handover.PartyID) error {
 	for _, element := range []string{"tag", "security"} {
 		for _, label := range meta.Each(element) {
 			known := slices.ContainsFunc(e.Before.At("meta").Each(element), label.Equal)
-			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(label.Str("system"))), ours) && !known {
+			if isOurs(label.Str("system")) && !known {
 				return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: e.Type + ".meta." + element, Text: "a label of this system is the gateway's to give"}
 			}
 		}
@@ -76,6 +81,11 @@ func stampMeta(e *act.Entry, author handover.PartyID) error {
 		meta.Set("source", fhir.Str(ours+"party:"+string(author)))
 	}
 	return nil
+}
+
+// isOurs reports a system of the gateway's own, however it is spelled.
+func isOurs(system string) bool {
+	return strings.HasPrefix(fhir.SystemMeant(system), strings.TrimPrefix(ours, "urn:"))
 }
 
 // stampTask names requester and owner as the directory does.
@@ -94,29 +104,39 @@ func stampTask(s *act.Snapshot, n *fhir.Node) error {
 	return nil
 }
 
-// stampNotes keeps the notes of a Task, which both parties write, and says whose a new one is.
-func (t *writing) stampNotes(s *act.Snapshot, e *act.Entry) error {
-	unsigned := func(n *fhir.Node) *fhir.Node {
-		n = n.Clone()
-		n.Delete("authorString")
-		n.Delete("authorReference")
-		return n
+// keepNotes lets a Task's notes be added to and no more: they are both parties' words. Those that
+// were there stand first, as they were; one that says no author is the caller's.
+func (t *writing) keepNotes(s *act.Snapshot, e *act.Entry) error {
+	before := e.Before.Each("note")
+	missing := slices.Clone(before)
+	isThere := func(note *fhir.Node) bool {
+		i := slices.IndexFunc(missing, func(n *fhir.Node) bool { return plain(n) == plain(note) })
+		if i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		}
+		return i >= 0
 	}
-	before := slices.Clone(e.Before.Each("note"))
+	caller, _ := s.Directory.Party(t.caller.Party)
+	var fresh []*fhir.Node
 	for _, note := range e.Resource.Each("note") {
-		is := func(known *fhir.Node) bool {
-			return known.Equal(note) || note.Equal(unsigned(note)) && unsigned(known).Equal(note)
+		if isThere(note) {
+			continue
 		}
-		if at := slices.IndexFunc(before, is); at >= 0 {
-			note.Members = before[at].Clone().Members
-			before = slices.Delete(before, at, at+1)
-		} else if note.Equal(unsigned(note)) {
-			by, _ := s.Directory.Party(t.caller.Party)
-			note.Set("authorString", fhir.Str(by.Name))
+		unsigned := note.Get("authorString") == nil && note.Get("authorReference") == nil
+		if unsigned {
+			note.Set("authorString", fhir.Str(caller.Name))
+		}
+		// Who wrote an unsigned note may send it again as it was written.
+		if !unsigned || !isThere(note) {
+			fresh = append(fresh, note)
 		}
 	}
-	if len(before) > 0 {
-		return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: "Task.note", Text: "both parties write notes: those that are there are kept as they are, and new ones added"}
+	if len(missing) > 0 {
+		return &handover.Fault{Kind: handover.FaultInvalid, Op: opAuthor, Path: "Task.note",
+			Text: "notes are added and never changed or left out: send those that are there as they were read, and the new ones with them"}
+	}
+	if all := slices.Concat(before, fresh); len(all) > 0 {
+		e.Resource.Set("note", fhir.Arr(all...).Clone())
 	}
 	return nil
 }
@@ -136,42 +156,65 @@ func (t *writing) agents(s *act.Snapshot, e *act.Entry) error {
 		}
 	}
 	for _, ref := range named {
-		if ref != nil && (!t.isOwn(s, ref) || t.another(s, e, ref)) {
+		if ref != nil && !t.isOwn(s, ref) {
 			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type + ".agent", Text: "an agent is the caller, by its identifier, or a resource of the caller's own"}
 		}
 	}
 	return nil
 }
 
-// leadsTo is what a reference in an entry leads to: in the entry, in the write, or stored; nil
-// for nothing that is here.
-func (t *writing) leadsTo(s *act.Snapshot, e *act.Entry, ref *fhir.Node) *fhir.Node {
-	if id, within := strings.CutPrefix(ref.Str("reference"), "#"); within {
-		for _, n := range e.Resource.Each("contained") {
-			if n.ID() == id {
-				return n
-			}
+// speaksForItself refuses words in another party's name, as far as they are new, and what would
+// put them into it afterwards.
+func (t *writing) speaksForItself(s *act.Snapshot, e *act.Entry) error {
+	said := map[string]bool{}
+	for _, v := range voicesOf(e.Before) {
+		said[v.words] = true
+	}
+	for _, v := range voicesOf(e.Resource) {
+		if !said[v.words] && slices.ContainsFunc(t.saidBy(s, v.ref, v.in), t.isAnother) {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "who speaks in it is another party, which speaks for itself"}
 		}
+	}
+	return t.staysItself(s, e)
+}
+
+// staysItself refuses to make what may have spoken already another party's. Who describes another
+// party writes that anew.
+func (t *writing) staysItself(s *act.Snapshot, e *act.Entry) error {
+	if _, speaks := bodies[e.Type]; !speaks || e.Current.Version == 0 {
 		return nil
 	}
-	if key := act.LocalReferences(fhir.Obj("reference", ref)); len(key) > 0 {
-		return t.resource(s, key[0])
+	var was []handover.PartyID
+	if e.Before != nil {
+		was = t.bornBy(s, e.Before)
+	}
+	for _, party := range t.bornBy(s, e.Resource) {
+		if t.isAnother(party) && !slices.Contains(was, party) {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: opAuthor, Path: e.Type, Text: "it may have spoken already, and does not become another party: write that one anew"}
+		}
 	}
 	return nil
 }
 
-// resource is a resource as the write leaves it; nil for none.
-func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) *fhir.Node {
+func (t *writing) isAnother(party handover.PartyID) bool { return party != t.caller.Party }
+
+// resource is a resource as the write leaves it, and its author; nil for none.
+func (t *writing) resource(s *act.Snapshot, key ledger.ResourceKey) (*fhir.Node, handover.PartyID) {
 	for i := range t.entries {
-		if e := &t.entries[i]; e.Type == key.Type && e.ID == key.ID && e.Resource != nil {
-			return e.Resource
+		if e := &t.entries[i]; writes(e, key) {
+			return e.Resource, author(t, e)
 		}
 	}
 	r, found := s.Resources.Get(key)
 	if !found || r.Deleted {
-		return nil
+		return nil, ""
 	}
-	return s.Parse(r)
+	return s.Parse(r), r.Author
+}
+
+// writes reports whether an entry stores a version of a resource.
+func writes(e *act.Entry, key ledger.ResourceKey) bool {
+	return e.Type == key.Type && e.ID == key.ID && e.Resource != nil && !e.Matched
 }
 
 // author is whose the resource is.
@@ -187,7 +230,7 @@ func (t *writing) isOwn(s *act.Snapshot, ref *fhir.Node) bool {
 		return false
 	}
 	if key := act.LocalReferences(ref); len(key) > 0 {
-		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return e.Type == key[0].Type && e.ID == key[0].ID && e.Resource != nil }) {
+		if slices.ContainsFunc(t.entries, func(e act.Entry) bool { return writes(&e, key[0]) }) {
 			return true
 		}
 		r, _ := s.Resources.Get(key[0])

@@ -3,6 +3,8 @@
 //
 //	write.go   a write's stages as a list, its answer, its refusal and its repeat
 //	locate.go  what each entry is about, and whether the caller may
+//	author.go  whose words a write holds, and whose they may be; voice.go: where it says so;
+//	           spelled.go: what is read as a party's number or name
 //	read.go    read, history, search; reindex
 package fhirdoor
 

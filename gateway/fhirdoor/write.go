@@ -21,15 +21,16 @@ import (
 
 // writing is one FHIR write on its way: each stage fills its part, anew at each try.
 type writing struct {
-	caller  access.Caller
-	w       fhir.Write
-	row     ledger.Message
-	entries []act.Entry        // locate
-	guards  []ledger.Guard     // locate
-	results []fhir.EntryResult // answer, or what was answered the first time
-	status  int
-	// self are the gateway's own numbers by system, and its name: nobody speaks by them.
-	self map[string]string
+	caller access.Caller
+	w      fhir.Write
+	// self are the gateway's own numbers, by system, and selfName its name: nobody else speaks by them.
+	self     map[string]string
+	selfName string
+	row      ledger.Message
+	entries  []act.Entry        // locate
+	guards   []ledger.Guard     // locate
+	results  []fhir.EntryResult // answer, or what was answered the first time
+	status   int
 }
 
 // Write takes a write of the FHIR API. It returns after the commit; a *handover.Fault says
@@ -133,8 +134,8 @@ func (g *Door) begin(c access.Caller, w fhir.Write) *writing {
 	if len(w.Raw) == 0 {
 		w.Raw = bareWrite(w)
 	}
-	self := map[string]string{fhir.SystemHER: handover.PlainNumber(g.k.Self.HER), fhir.SystemOrgNumber: handover.PlainNumber(g.k.Self.OrgNumber), "name": g.k.Self.Name}
-	return &writing{caller: c, w: w, self: self, row: ledger.Message{ID: handover.MessageID(kernel.NewID()), Sender: c.Party, Caller: c.Party,
+	self := map[string]string{fhir.SystemHER: g.k.Self.HER, fhir.SystemOrgNumber: g.k.Self.OrgNumber}
+	return &writing{caller: c, w: w, self: self, selfName: g.k.Self.Name, row: ledger.Message{ID: handover.MessageID(kernel.NewID()), Sender: c.Party, Caller: c.Party,
 		Wire: handover.WireFHIR, Type: writeType(w), ExternalID: w.Identity, Digest: message.DigestOf(w.Raw), Raw: w.Raw,
 		ReceivedAt: g.k.Now(), Correlation: handover.CorrelationID(w.Correlation)}}
 }
