@@ -647,25 +647,32 @@ func TestTold_WhatTheReceiverAddsToWhatItFinished(t *testing.T) {
 // TestInvariant6_ANoticeAgainIsWhole: a notice that is told again because of a message without the
 // stay says all of the stay that it said before.
 func TestInvariant6_ANoticeAgainIsWhole(t *testing.T) {
-	for _, trigger := range []string{"A31", "A40", "A47", "A08"} {
+	for _, c := range []struct{ notice, trigger string }{
+		{"A01", "A31"}, {"A01", "A40"}, {"A01", "A47"}, {"A01", "A08"}, {"A16", "A31"}, {"A03", "A31"}, {"A16", "A08"},
+	} {
+		trigger := c.notice + " " + c.trigger
 		b := newBench(t)
-		b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+		b.must(b.hl7(adt{trigger: "A01", id: "M0", visit: "V1"}.String()))
+		if c.notice != "A01" {
+			b.must(b.hl7(adt{trigger: c.notice, id: "M1", visit: "V1"}.String()))
+		}
 		b.receiptAll()
 		extra := ""
-		if trigger == "A40" || trigger == "A47" {
+		if c.trigger == "A40" || c.trigger == "A47" {
 			extra = "MRG|77001^^^FJELLHEIM^PI\r"
 		}
-		m := regexp.MustCompile(`PV1[^\r]*\r`).ReplaceAllString(adt{trigger: trigger, id: "M2", extra: extra}.String(), "")
+		m := regexp.MustCompile(`PV1[^\r]*\r`).ReplaceAllString(adt{trigger: c.trigger, id: "M2", extra: extra, noNeed: true}.String(), "")
+		m = strings.ReplaceAll(m, "20260302093000", "20260302113000")
 		b.must(b.hl7(strings.Replace(m, "MYRVANG^", "MYRVANG-LUND^", 1)))
 		b.receiptAll()
 		// A merge is told in words alone.
-		notices := b.ofType(kommune, "LOG_INNLAGT")
+		notices := b.ofType(kommune, map[string]string{"A01": "LOG_INNLAGT", "A16": "LOG_UTSKRIVNINGSKLAR", "A03": "LOG_UTSKREVET"}[c.notice])
 		if want := map[bool]int{true: 1, false: 2}[extra != ""]; len(notices) != want {
 			t.Errorf("%s: %d notices", trigger, len(notices))
 			continue
 		}
-		hendelse := func(raw []byte) string { return between(raw, "<Pasientlogistikk", "</Pasientlogistikk>") }
-		if was, is := hendelse(notices[0].Raw), hendelse(notices[len(notices)-1].Raw); was != is {
+		hendelse := func(raw []byte) string { return between(raw, "</InformasjonOmForsendelsen>", "</RefDoc>") }
+		if was, is := hendelse(notices[0].Raw), hendelse(notices[len(notices)-1].Raw); was == "" || was != is {
 			t.Errorf("%s: the stay was\n%s\nand is\n%s", trigger, was, is)
 		}
 		if !b.leaks(kommune, "Etternavn: MYRVANG-LUND (tidligere MYRVANG)") {

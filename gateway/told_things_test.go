@@ -95,3 +95,28 @@ func TestForwarded_SaysWhoseRequestItIs(t *testing.T) {
 		t.Error("the next receiver does not read whose request it is")
 	}
 }
+
+// TestInvariant6_WhatIsSaidWithAnAnswerIsTold: a remark and a reason reach who reads no FHIR.
+func TestInvariant6_WhatIsSaidWithAnAnswerIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		status, business string
+		says             func(*fhir.Node)
+	}{
+		"accepted with a note":   {"accepted", "", func(n *fhir.Node) { n.Set("note", fhir.Arr(fhir.Obj("text", "bare hvis pumpen følger med"))) }},
+		"declined with a reason": {"rejected", "", func(n *fhir.Node) { n.Set("statusReason", fhir.TextConcept("bare hvis pumpen følger med")) }},
+		"deferred with a reason": {"on-hold", "deferred", func(n *fhir.Node) { n.Set("statusReason", fhir.TextConcept("bare hvis pumpen følger med")) }},
+	} {
+		b := newBench(t, byText)
+		r, err := b.writeBundle(asKommune, referralBundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.receiptAll()
+		b.mustChange(asInstitusjon, r.Entries[4].ID, func(n *fhir.Node) { status(c.status, c.business)(n); c.says(n) })
+		b.receiptAll()
+		if !b.leaks(kommune, "bare hvis pumpen følger med") {
+			t.Errorf("%s: the municipality does not read it", name)
+		}
+		b.balanced()
+	}
+}

@@ -13,7 +13,11 @@ import (
 func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 	patient := in.patient()
 	found := in.openOf(s, append(s.Identity.persons(in.Row.Sender, patient), s.Identity.replaced(in.Row.Sender, patient)...))
-	if len(found) == 0 {
+	switch {
+	case len(found) > 0:
+	case in.isParked(s):
+		return p, errBeforeOriginal
+	default:
 		return p, errNoHandover
 	}
 	p.before, p.correction = found[0], s.sameAs(found[0], patient, in.Row.Sender).correction

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -71,8 +72,10 @@ func place(s *Snapshot, in Incoming) (placed, error) {
 		return p, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.place", Text: "since the message came its stay has become a handover to another receiver: close it, or route what the sender said last"}
 	case in.movesTo(h):
 		p.ends = h
-	case in.returns(s, h):
+	case in.returns(s, h) && h.State.Open():
 		return in.readmit(s, p, h)
+	case in.returns(s, h):
+		p.before = handover.Handover{}
 	default:
 		if in.samePlace(s, h) {
 			p.event.Residence = ""
@@ -313,9 +316,19 @@ func (in Incoming) movesTo(h handover.Handover) bool {
 	return in.Rerouted && h.Sender == in.Row.Sender && h.State.Open() && in.Receiver != h.Receiver
 }
 
-// returns reports whether a message without a stay number admits a patient who had left.
+// returns reports whether a message admits a patient who had left: one without a stay number, or
+// with the number of that stay and a later time.
 func (in Incoming) returns(s *Snapshot, h handover.Handover) bool {
-	return in.Content.Event == handover.EventAdmitted && in.stay(s) == "" && left(h) && h.State.Open() && h.Sender == in.Row.Sender
+	if in.Content.Event != handover.EventAdmitted || !left(h) || h.Sender != in.Row.Sender {
+		return false
+	}
+	return in.stay(s) == "" && h.State.Open() || in.admitsAfter(h)
+}
+
+// admitsAfter reports whether a message admits a patient after the discharge that ended the stay of h.
+func (in Incoming) admitsAfter(h handover.Handover) bool {
+	at, err := time.Parse(time.RFC3339, in.Content.Facts["admittedAt"])
+	return err == nil && !h.Facts.DischargedAt.IsZero() && at.After(h.Facts.DischargedAt)
 }
 
 // endedStay is the handover of an earlier stay that the patient has left and that is still
@@ -383,7 +396,7 @@ func (in Incoming) mayBegin(s *Snapshot, p *placed) error {
 	switch {
 	case in.Receiver == in.Row.Sender:
 		return &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.start", Text: "the message is addressed to its own sender"}
-	case in.Feed && !slices.Contains(begins, name):
+	case in.Feed && (!slices.Contains(begins, name) || !in.policyStarts() && in.isParked(s)):
 		return in.mayFollow(s, name)
 	case slices.Contains(follows, name), !unreadable && !in.policyStarts():
 		return errNoHandover
@@ -468,8 +481,13 @@ func (in Incoming) stay(s *Snapshot) string {
 	if number := f["visit"]; number != "" {
 		return strings.TrimRight(number+"|"+strings.ToUpper(f["facility"])+"|"+strings.ToUpper(f["visitAuthority"]), "|")
 	}
-	if persons := s.Identity.nationals(in.patient()); in.Feed && f["admittedAt"] != "" && len(persons) > 0 {
-		return "admitted|" + persons[0] + "|" + f["admittedAt"]
+	return in.unnumberedStay(s)
+}
+
+// unnumberedStay is the key of a stay without a number; empty where the time of admission is not said.
+func (in Incoming) unnumberedStay(s *Snapshot) string {
+	if persons := s.Identity.nationals(in.patient()); in.Feed && in.Content.Facts["admittedAt"] != "" && len(persons) > 0 {
+		return "admitted|" + persons[0] + "|" + in.Content.Facts["admittedAt"]
 	}
 	return ""
 }
@@ -478,8 +496,14 @@ func (in Incoming) stay(s *Snapshot) string {
 // ledgers of before kept it.
 func (in Incoming) stays(s *Snapshot) []string {
 	keys := []string{in.stay(s)}
-	if number := in.Content.Facts["visit"]; number != "" && number != keys[0] {
-		keys = append(keys, number)
+	if number := in.Content.Facts["visit"]; number != "" {
+		if number != keys[0] {
+			keys = append(keys, number)
+		}
+		// The stay may have been told of before it had a number.
+		if unnumbered := in.unnumberedStay(s); unnumbered != "" {
+			keys = append(keys, unnumbered)
+		}
 	}
 	return keys
 }

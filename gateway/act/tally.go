@@ -13,7 +13,8 @@ type tally struct{ parked, ended ledger.Guard }
 
 // What is counted.
 const (
-	// tallyStay: the messages that would begin a handover, by their stay and their person.
+	// tallyStay: the messages that would begin a handover, and the merges that wait for one, by their
+	// stay and their person.
 	tallyStay = "stay"
 	// tallyMeets: the messages that raised chains-meet at a handover.
 	tallyMeets = "meets"
@@ -49,6 +50,7 @@ func (in Incoming) tallies(s *Snapshot, persons bool) []tally {
 	}
 	if persons {
 		keys = append(keys, s.Identity.persons(in.Row.Sender, in.patient())...)
+		keys = append(keys, s.Identity.replaced(in.Row.Sender, in.patient())...)
 	}
 	var out []tally
 	for _, key := range keys {
@@ -60,25 +62,35 @@ func (in Incoming) tallies(s *Snapshot, persons bool) []tally {
 // isParked reports whether a message that would begin the handover of this one's stay, or where
 // this one tells of no stay of its person, waits for a named person.
 func (in Incoming) isParked(s *Snapshot) bool {
-	return in.Feed && slices.ContainsFunc(in.tallies(s, in.Content.Facts["visit"] == ""), func(t tally) bool { return t.open() > 0 })
+	var own int64
+	if in.wasKept() {
+		own = 1
+	}
+	return in.Feed && slices.ContainsFunc(in.tallies(s, in.Content.Facts["visit"] == ""), func(t tally) bool { return t.open() > own })
 }
 
-// planKept counts a message of a feed that would begin a handover, while it is parked.
+// keptAs says how a message of a feed that others of its stay wait for is kept itself.
+var keptAs = map[handover.EventName]ledger.Disposition{
+	handover.EventAdmitted: ledger.DispositionParked, handover.EventReady: ledger.DispositionParked,
+	handover.EventRequested: ledger.DispositionParked, handover.EventMerged: ledger.DispositionMoving,
+}
+
+// wasKept reports whether the message itself is counted.
+func (in Incoming) wasKept() bool {
+	kept := keptAs[in.Content.Event]
+	return in.Again && kept != "" && in.Row.Disposition == kept
+}
+
+// planKept counts a message of a feed that others of its stay wait for, while it is kept itself.
 func (in Incoming) planKept(s *Snapshot, p *Plan) {
-	if !in.Feed || !slices.Contains(begins, in.Content.Event) {
-		return
-	}
-	was, is := in.wasParked(), p.message().Disposition == ledger.DispositionParked
-	if was == is {
+	kept := keptAs[in.Content.Event]
+	is := p.message().Disposition == kept
+	if !in.Feed || kept == "" || in.wasKept() == is {
 		return
 	}
 	for _, t := range in.tallies(s, true) {
 		t.count(p, is)
 	}
-}
-
-func (in Incoming) wasParked() bool {
-	return in.Again && in.Row.Disposition == ledger.DispositionParked
 }
 
 // meets reports whether a message was parked as one of another person, or to another addressee,

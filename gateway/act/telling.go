@@ -145,7 +145,8 @@ func (d *decision) planNotice(t Telling, event handover.EventName) {
 	d.plan.Tellings = append(d.plan.Tellings, t)
 }
 
-// known is a message's content with its stay and Task as they stand now.
+// known is a message's content with its stay and Task as they stand now, and with the stay, its unit
+// and the person responsible where the message says nothing of them.
 func (d *decision) known(c account.Canonical) account.Canonical {
 	c.Resources = slices.Clone(c.Resources)
 	for i, r := range c.Resources {
@@ -153,7 +154,42 @@ func (d *decision) known(c account.Canonical) account.Canonical {
 			c.Resources[i].Resource = n
 		}
 	}
+	add := func(name string, n *fhir.Node) {
+		if n != nil && c.Resource(name) == nil {
+			c.Resources = append(c.Resources, account.Named{Name: name, Resource: n})
+		}
+	}
+	add(nameEncounter, d.led(d.taskNow.Str("encounter", "reference")))
+	stay := c.Resource(nameEncounter)
+	add("practitioner", d.led(stay.Str("participant", "individual", "reference")))
+	add("unit", d.unitNamed(stay.Str("location", "location", "display")))
 	return c
+}
+
+// led is what a reference leads to as the act leaves it; nil for nothing.
+func (d *decision) led(ref string) *fhir.Node {
+	typ, id, ok := fhir.SplitLocal(ref)
+	if !ok {
+		return nil
+	}
+	r, found := d.current(ledger.ResourceKey{Type: typ, ID: id})
+	if !found || r.Deleted {
+		return nil
+	}
+	return d.s.Parse(r)
+}
+
+// unitNamed is the unit of the stay that the sender told of by that name; nil for none.
+func (d *decision) unitNamed(name string) *fhir.Node {
+	belonging, _ := d.s.Belonging.Get(d.before.ID)
+	for _, r := range belonging {
+		if r.Type == "Organization" && !r.Deleted && name != "" {
+			if n := d.s.Parse(r); n.Str("name") == name {
+				return n
+			}
+		}
+	}
+	return nil
 }
 
 // planCorrected takes back, as it was told, what was filed under a wrong national number, and
@@ -198,15 +234,7 @@ func (d *decision) numberCorrected() bool {
 
 // patientOf is the patient whom a Task names, as the act leaves it; nil for none.
 func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
-	typ, id, ok := fhir.SplitLocal(task.Str("for", "reference"))
-	if !ok {
-		return nil
-	}
-	r, found := d.current(ledger.ResourceKey{Type: typ, ID: id})
-	if !found || r.Deleted {
-		return nil
-	}
-	return d.s.Parse(r)
+	return d.led(task.Str("for", "reference"))
 }
 
 // worthSaying are the changes that a message says in words: all where it repeats what was told, or
@@ -217,7 +245,9 @@ func (d *decision) worthSaying(t Telling, all []Change) []Change {
 	if repeats || slices.Contains(contentOnly, t.Event) || t.Event == handover.EventMerged {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return !c.Number && (c.Before == "" || c.After == "" && !c.beside) })
+	return slices.DeleteFunc(slices.Clone(all), func(c Change) bool {
+		return !c.Number && (c.Before == "" && !c.remark || c.After == "" && !c.beside)
+	})
 }
 
 // telling is the message by which a party learns of event.

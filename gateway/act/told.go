@@ -25,6 +25,7 @@ type Change struct {
 	Number               bool
 
 	beside bool // of what belongs to the handover beside its stay
+	remark bool // what a party of the Task says with its answer
 }
 
 // knowledge is what a party is told of a handover: each value at its place, and how it differs from
@@ -78,7 +79,8 @@ func unsaid(now []line, changes []Change) []Change {
 type line struct{ place, group, label, value string }
 
 func (l line) change(before, after string) Change {
-	return Change{Label: l.label, Before: before, After: after, Number: isNumber(l), beside: isBeside(l)}
+	remark := slices.ContainsFunc(remarks, func(element string) bool { return strings.HasPrefix(l.place, "Task."+element) })
+	return Change{Label: l.label, Before: before, After: after, Number: isNumber(l), beside: isBeside(l), remark: remark}
 }
 
 // digestOf is the digest of content, whatever its order.
@@ -96,11 +98,10 @@ func digestOf(lines []line) handover.Digest {
 // changesOf lists what differs: of what was told already value by value, of what is new in one
 // line.
 func changesOf(was, now []line) []Change {
-	old, seen, known := map[string]string{}, map[string]bool{}, map[string]bool{}
-	for _, l := range was {
-		known[l.group] = true
-	}
+	old, seen, known := map[string]string{}, map[string]bool{}, groupsOf(was)
+	holds := groupsOf(now)
 	was, now = unlike(was, now), unlike(now, was)
+	was, now = withoutNames(was, func(l line, _ bool) bool { return holds[l.group] }), withoutNames(now, func(l line, more bool) bool { return known[l.group] || more })
 	for _, l := range was {
 		old[l.place] = l.value
 	}
@@ -118,12 +119,38 @@ func changesOf(was, now []line) []Change {
 			out[fresh[l.group]-1].After += "; " + l.value
 		}
 	}
+	gone := map[string]int{}
 	for _, l := range was {
-		if !seen[l.place] {
+		switch at := gone[l.group]; {
+		case seen[l.place]:
+		case at > 0:
+			out[at-1].Before += "; " + l.value
+		default:
 			out = append(out, l.change(l.value, ""))
+			if l.place == l.group {
+				gone[l.group] = len(out) // all of the thing is gone: it is said by its name
+			}
 		}
 	}
 	return out
+}
+
+func groupsOf(lines []line) map[string]bool {
+	out := map[string]bool{}
+	for _, l := range lines {
+		out[l.group] = true
+	}
+	return out
+}
+
+// withoutNames leaves out the names of things that is holds of; more says that something else of the
+// thing is said, which says its name as well.
+func withoutNames(lines []line, is func(l line, more bool) bool) []line {
+	more := map[string]bool{}
+	for _, l := range lines {
+		more[l.group] = more[l.group] || l.place != l.group
+	}
+	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool { return l.place == l.group && is(l, more[l.group]) })
 }
 
 // unlike are the lines of all that others do not say as well: of several things of one code, which
@@ -257,6 +284,10 @@ func (d *decision) other(p handover.PartyID, c *stand, ref string) *fhir.Node {
 // everybody's.
 var receivers = []string{"executionPeriod", "output", "statusReason", "location", "relevantHistory"}
 
+// remarks are the elements of a Task in which a party says something with its answer: no event and
+// no field of a message holds them.
+var remarks = []string{"note", "statusReason", "output", "input"}
+
 // taskFor is what of a Task is told to one of its parties: to the sender what the receiver says.
 func taskFor(task *fhir.Node, toSender bool) *fhir.Node {
 	n := fhir.Obj("resourceType", "Task")
@@ -386,8 +417,8 @@ func (t *thing) lines(what string) []line {
 			out = append(out, line{what + ".revoked", what, label, "feilregistrert"})
 		}
 		lines := linesOf(what, label+", ", withoutName(one.node))
-		if len(lines) == 0 {
-			lines = []line{{what, what, account.TypeLabel(one.Type), cmp.Or(nameOf(one.node), "uten navn")}}
+		if name := nameOf(one.node); name != "" {
+			lines = append([]line{{what, what, account.TypeLabel(one.Type), name}}, lines...)
 		}
 		rendered = append(rendered, lines)
 	}
