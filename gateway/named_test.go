@@ -445,3 +445,67 @@ func TestWrite_AboutWhomNobodySaysIsSaid(t *testing.T) {
 		t.Errorf("%+v, %v", r.Entries, err)
 	}
 }
+
+// TestInvariant10_ContextMakesNothingAPart: who is shown another handover's request as context is told
+// nothing more of it; what refers to several handovers at once, or is moved to another, is refused.
+func TestInvariant10_ContextMakesNothingAPart(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	if _, err := b.writeBundle(asKommune, ask("Patient/"+r.patient, "80401")); err != nil {
+		t.Fatal(err)
+	}
+	b.deliver()
+	second := string(b.all()[0].ID)
+	if second == r.task {
+		second = string(b.all()[1].ID)
+	}
+	other, _ := strings.CutPrefix(b.mustRead(asKommune, "Task", second).Str("focus", "reference"), "ServiceRequest/")
+	observed := func(rest string) string {
+		return `{"resourceType":"Observation","status":"final","code":{"text":"FIM"},"subject":{"reference":"Patient/` + r.patient + `"}` + rest + `}`
+	}
+	based := func(ids ...string) string {
+		return `,"basedOn":[{"reference":"ServiceRequest/` + strings.Join(ids, `"},{"reference":"ServiceRequest/`) + `"}]`
+	}
+	_, err := b.post(asKommune, observed(based(other, r.request)))
+	isFault(t, err, handover.FaultUnsupported)
+	first := b.mustPost(asKommune, observed(based(r.request)))
+	n := b.mustRead(asKommune, "Observation", first)
+	n.Get("basedOn").Items[0].Set("reference", fhir.Str("ServiceRequest/"+other))
+	_, err = b.g.FHIR.Write(t.Context(), asKommune, putWrite(n))
+	isFault(t, err, handover.FaultUnsupported)
+
+	// The institution refers on with a request of its own, which is based on the one that it has.
+	own := b.mustPost(asInstitusjon, `{"resourceType":"ServiceRequest","status":"active","intent":"order","subject":{"reference":"Patient/`+r.patient+`"},"basedOn":[{"reference":"ServiceRequest/`+r.request+`"}]}`)
+	b.mustPost(asInstitusjon, `{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"Patient/`+r.patient+`"},"focus":{"reference":"ServiceRequest/`+own+`"},"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80401"}}}`)
+	b.deliver()
+	answer := b.mustPost(asInstitusjon, observed(based(r.request)))
+	b.mustRead(asKommune, "Observation", answer)
+	if b.read(asAnnen, "Observation", answer) != nil {
+		t.Error("who was shown the request reads what answers it")
+	}
+	b.balanced()
+}
+
+// TestInvariant10_NothingOfAnotherPatientByReference: however it is referred to.
+func TestInvariant10_NothingOfAnotherPatientByReference(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	stranger := b.mustPost(asKommune, `{"resourceType":"Patient","name":[{"family":"Annen","given":["Per"]}],"birthDate":"1971-02-03"}`)
+	hidden := b.mustPost(asKommune, `{"resourceType":"Observation","status":"final","code":{"text":"HIV"},"subject":{"reference":"Patient/`+stranger+`"}}`)
+	mine := `"subject":{"reference":"Patient/` + r.patient + `"}`
+	for name, text := range map[string]string{
+		"a member":   `{"resourceType":"Observation","status":"final","code":{"text":"x"},` + mine + `,"hasMember":[{"reference":"Observation/` + hidden + `"}]}`,
+		"a reason":   `{"resourceType":"CarePlan","status":"active","intent":"plan",` + mine + `,"addresses":[{"reference":"Observation/` + hidden + `"}]}`,
+		"a document": `{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"title":"x"}}],` + mine + `,"context":{"related":[{"reference":"Observation/` + hidden + `"}]}}`,
+		"a Task": `{"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"Patient/` + r.patient + `"},"focus":{"reference":"ServiceRequest/` + r.request +
+			`"},"input":[{"type":{"text":"x"},"valueReference":{"reference":"Observation/` + hidden + `"}}],"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80401"}}}`,
+	} {
+		if _, err := b.post(asKommune, text); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	if b.read(asInstitusjon, "Observation", hidden) != nil {
+		t.Error("the stranger's observation is shown")
+	}
+	b.balanced()
+}

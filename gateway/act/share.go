@@ -34,6 +34,10 @@ func (v *view) reach(author handover.PartyID, from []*fhir.Node, f func(ledger.R
 			if cur.Author != author && !v.concerns(cur, node) || v.isAnother(cur, node) {
 				continue
 			}
+			if v.aboutAnother(node) {
+				v.strange = true
+				continue
+			}
 			f(cur, node)
 			from = append(from, node)
 		}
@@ -72,6 +76,20 @@ func (v *view) isAnother(r ledger.Resource, n *fhir.Node) bool {
 	}
 	own, found := v.current(ledger.ResourceKey{Type: "Patient", ID: id})
 	return found && !isSame(personOf(v.s.Parse(own)), personOf(n), false)
+}
+
+// aboutAnother reports whether a resource is about another person than the handover's.
+func (v *view) aboutAnother(n *fhir.Node) bool {
+	own := v.patientID()
+	return own != "" && slices.ContainsFunc(aboutPatient, func(element string) bool {
+		typ, id, local := fhir.SplitLocal(n.Str(element, "reference"))
+		if !local || typ != "Patient" || id == own {
+			return false
+		}
+		known, found := v.current(ledger.ResourceKey{Type: typ, ID: own})
+		told, there := v.current(ledger.ResourceKey{Type: typ, ID: id})
+		return found && there && !isSame(personOf(v.s.Parse(known)), personOf(v.s.Parse(told)), false)
+	})
 }
 
 // aboutPatient are the elements by which a resource says whom it is about.
@@ -308,21 +326,59 @@ func Regranted(s *Snapshot, id handover.ID) (*Plan, error) {
 	return &v.plan, nil
 }
 
-// handoverOf is the handover for which party reads a resource, or wrote it: of several, one
-// that is open before one that is not, then the one that was changed last. Zero for none.
+// handoverOf is the handover for which party has a resource: of several, one that is open before
+// one that is not, then the one that was changed last. Zero for none.
 func (s *Snapshot) handoverOf(key ledger.ResourceKey, party handover.PartyID) handover.Handover {
-	var found handover.Handover
+	return latest(s.handoversOf(key, party))
+}
+
+// handoversOf are the handovers for which party has a resource: those whose Task names it or that it
+// was written into; where there are none, those for which it was shown. What is only shown there
+// makes nothing else a part of a handover.
+func (s *Snapshot) handoversOf(key ledger.ResourceKey, party handover.PartyID) []handover.Handover {
 	grants, _ := s.Grants.Get(key)
+	r, _ := s.Resources.Get(key)
+	var own, shown []handover.Handover
 	for _, g := range grants {
 		if g.Party != party {
 			continue
 		}
-		h, _ := s.Handovers.Get(g.Handover)
-		if h.ID != "" && (found.ID == "" || later(h, found)) {
+		h, found := s.Handovers.Get(g.Handover)
+		if !found {
+			continue
+		}
+		shown = append(shown, h)
+		if r.Handover == h.ID || s.taskNames(h.ID, key) {
+			own = append(own, h)
+		}
+	}
+	if len(own) > 0 {
+		return own
+	}
+	return shown
+}
+
+// taskNames reports whether the Task of a handover names a resource.
+func (s *Snapshot) taskNames(id handover.ID, key ledger.ResourceKey) bool {
+	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(id)})
+	return found && !task.Deleted && slices.Contains(LocalReferences(s.Parse(task)), key)
+}
+
+func latest(all []handover.Handover) handover.Handover {
+	var found handover.Handover
+	for _, h := range all {
+		if found.ID == "" || later(h, found) {
 			found = h
 		}
 	}
 	return found
+}
+
+// inBoth are the handovers that stand in two lists.
+func inBoth(a, b []handover.Handover) []handover.Handover {
+	return slices.DeleteFunc(slices.Clone(a), func(h handover.Handover) bool {
+		return !slices.ContainsFunc(b, func(o handover.Handover) bool { return o.ID == h.ID })
+	})
 }
 
 func later(h, than handover.Handover) bool {

@@ -21,6 +21,8 @@ type view struct {
 	// heard are the parties that the act may tell although the handover had ended for them.
 	heard []handover.PartyID
 	plan  Plan
+	// strange says that what the act refers to leads to what is about another patient.
+	strange bool
 	// outer is the view of the handover that opened this one.
 	outer *view
 }

@@ -68,6 +68,9 @@ func Write(s *Snapshot, w Writing) (*Plan, error) {
 		d.taskNow = task.Resource
 	}
 	w.planResources(d, task)
+	if d.strange {
+		return nil, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "the write refers to a resource that is about another patient: whom the handover is with would read it"}
+	}
 	switch {
 	case task != nil:
 		err = w.decideTask(d, task, h)
@@ -146,35 +149,57 @@ func (w Writing) handover(s *Snapshot, task *Entry) (handover.Handover, error) {
 	return s.handover(handover.ID(task.ID))
 }
 
+// referred is the handover that all of a write belongs to; zero for none.
 func (w Writing) referred(s *Snapshot) (handover.Handover, error) {
-	var found handover.Handover
-	for i := range w.Entries {
-		e := &w.Entries[i]
-		h := e.handover(s, w.Party)
-		switch {
-		case h.ID == found.ID, !TakesPart(w.Party, h):
-		case found.ID == "":
-			found = h
-		case e.Type != "Patient":
-			// What is written is shown to the parties of its handover: they must not be mixed up.
-			return h, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "one transaction writes into one handover"}
+	var common []handover.Handover
+	for _, e := range w.which(func(e *Entry) bool { return e.Type != "Patient" }) {
+		for _, of := range e.handovers(s, w.Party) {
+			if common == nil {
+				common = of
+			}
+			if common = inBoth(common, of); len(common) == 0 {
+				// What is written is shown to the parties of its handover: they must not be mixed up.
+				return handover.Handover{}, &handover.Fault{Kind: handover.FaultUnsupported, Op: "act.Write", Text: "one transaction writes into one handover, and a resource belongs to one: write for each alone, and what is moved anew"}
+			}
 		}
 	}
-	if found.ID == "" {
+	for _, e := range w.which(func(e *Entry) bool { return e.Type == "Patient" }) {
+		for _, of := range e.handovers(s, w.Party) {
+			if common == nil {
+				common = of
+			}
+		}
+	}
+	if common == nil {
 		return w.ofPatient(s)
 	}
-	return found, nil
+	return latest(common), nil
+}
+
+// handovers are those that an entry belongs to as party has it: by its own resource, and by each of
+// those that it refers to.
+func (e *Entry) handovers(s *Snapshot, party handover.PartyID) [][]handover.Handover {
+	var keys []ledger.ResourceKey
+	if e.Current.Version > 0 && !slices.Contains(aboutNobody, e.Type) {
+		keys = append(keys, e.key())
+	}
+	var out [][]handover.Handover
+	for _, key := range append(keys, placing(e.Resource)...) {
+		of := slices.DeleteFunc(s.handoversOf(key, party), func(h handover.Handover) bool { return !TakesPart(party, h) })
+		if len(of) > 0 {
+			out = append(out, of)
+		}
+	}
+	return out
 }
 
 // handover is the one for which party has the entry's resource, or what that refers to; zero
 // for none.
 func (e *Entry) handover(s *Snapshot, party handover.PartyID) handover.Handover {
-	if e.Current.Version > 0 && !slices.Contains(aboutNobody, e.Type) {
-		if h := s.handoverOf(e.key(), party); h.ID != "" {
-			return h
-		}
+	for _, of := range e.handovers(s, party) {
+		return latest(of)
 	}
-	return referredHandover(s, e.Resource, party)
+	return handover.Handover{}
 }
 
 // handover is a handover that the record must hold.
@@ -184,17 +209,6 @@ func (s *Snapshot) handover(id handover.ID) (handover.Handover, error) {
 		return h, ledger.ErrNotFound
 	}
 	return h, nil
-}
-
-// referredHandover is the handover for which party has the first resource that n refers to
-// and that is of one.
-func referredHandover(s *Snapshot, n *fhir.Node, party handover.PartyID) handover.Handover {
-	for _, ref := range placing(n) {
-		if h := s.handoverOf(ref, party); h.ID != "" {
-			return h
-		}
-	}
-	return handover.Handover{}
 }
 
 // ofOneHandover reports whether what is written about a resource is for the handover that it is
@@ -332,10 +346,12 @@ func (w Writing) why(d *decision, e *Entry) []ledger.Granted {
 	}
 	var out []ledger.Granted
 	for _, ref := range placing(e.Resource) {
-		grants, _ := d.s.Grants.Get(ref)
-		own := ledger.Grant{Party: w.Party, Handover: d.next.ID}
-		if slices.ContainsFunc(grants, func(g ledger.Granted) bool { return g.Grant == own }) {
-			out = append(out, grants...)
+		of := d.s.handoversOf(ref, w.Party)
+		if !slices.ContainsFunc(of, func(h handover.Handover) bool { return h.ID == d.next.ID }) {
+			continue
+		}
+		for _, h := range of {
+			out = append(out, ledger.Granted{Grant: ledger.Grant{Party: w.Party, Handover: h.ID}})
 		}
 	}
 	return out
