@@ -35,11 +35,33 @@ func Relative(n *Node, base string) {
 		return
 	}
 	prefix := strings.TrimSuffix(base, "/") + "/"
-	References(n, func(ref *Node) {
-		if own, ok := strings.CutPrefix(ref.Str("reference"), prefix); ok {
-			ref.Set("reference", Str(own))
+	relative := func(element string) func(*Node) {
+		return func(n *Node) {
+			if own, ok := strings.CutPrefix(n.Str(element), prefix); ok {
+				n.Set(element, Str(own))
+			}
 		}
-	})
+	}
+	References(n, relative("reference"))
+	Attachments(n, relative("url"))
+}
+
+// Attachments calls f with each Attachment below n whose data stands elsewhere, at its url.
+func Attachments(n *Node, f func(attachment *Node)) {
+	if n == nil {
+		return
+	}
+	if n.Str("url") != "" && strings.Contains(n.Str("url"), "Binary/") {
+		f(n)
+	}
+	for i := range n.Members {
+		if !ownScope(n, i) {
+			Attachments(n.Members[i].Value, f)
+		}
+	}
+	for _, item := range n.Items {
+		Attachments(item, f)
+	}
 }
 
 // SplitReference splits a literal reference "Type/id" or "Type/id/_history/v", relative

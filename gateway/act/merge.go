@@ -1,8 +1,6 @@
 package act
 
 import (
-	"slices"
-
 	"stafett/fhir"
 	"stafett/handover"
 )
@@ -21,8 +19,11 @@ func (in Incoming) placeMerged(s *Snapshot, p placed) (placed, error) {
 		return p, errNoHandover
 	}
 	p.before, p.correction = found[0], s.sameAs(found[0], patient, in.Row.Sender).correction
-	if slices.ContainsFunc(found, func(h handover.Handover) bool { return h.Chain != p.before.Chain }) {
-		p.event.Attention = handover.AttentionChainsMeet
+	for _, h := range found[1:] {
+		if h.Chain != p.before.Chain {
+			p.event.Attention = handover.AttentionChainsMeet
+			p.also = append(p.also, h)
+		}
 	}
 	if in.samePlace(s, p.before) {
 		p.event.Residence = ""

@@ -112,6 +112,9 @@ func (in Incoming) decide(s *Snapshot) (*decision, error) {
 	if err := d.decide(); err != nil {
 		return d, err
 	}
+	if err := in.tellElsewhere(d, p); err != nil {
+		return d, err
+	}
 	if in.Rerouted {
 		d.planResolved(handover.AttentionReceiverMayBeWrong)
 	}

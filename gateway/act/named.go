@@ -54,9 +54,9 @@ func (w Writing) settled(s *Snapshot) error {
 		}
 		switch {
 		case e.deletes() && s.isHeld(e.key()):
-			return held(e, "an open handover holds this resource: it is withdrawn with the Task, or changed, but not deleted")
+			return held(e, "a handover holds this resource: it is withdrawn with the Task, or changed, but not deleted")
 		case e.writes() && s.turns(e):
-			return held(e, "an open handover holds this resource: it cannot become another patient's")
+			return held(e, "a handover holds this resource: it cannot become another patient's")
 		}
 	}
 	return nil
@@ -66,7 +66,8 @@ func held(e *Entry, text string) error {
 	return &handover.Fault{Kind: handover.FaultConflict, Op: "act.settled", Path: e.Type, Text: text}
 }
 
-// isHeld reports whether a resource is part of an open handover.
+// isHeld reports whether a resource is part of a handover that is open, or that the receiver has
+// completed and holds until what is next is accepted.
 func (s *Snapshot) isHeld(key ledger.ResourceKey) bool { return len(s.heldSince(key)) > 0 }
 
 // heldSince are the versions at which a resource became part of handovers that are open, each once.
@@ -74,7 +75,7 @@ func (s *Snapshot) heldSince(key ledger.ResourceKey) []int64 {
 	grants, _ := s.Grants.Get(key)
 	var out []int64
 	for _, g := range grants {
-		if h, found := s.Handovers.Get(g.Handover); found && h.State.Open() {
+		if h, found := s.Handovers.Get(g.Handover); found && (h.State.Open() || h.State == handover.StateCompleted) {
 			out = ledger.Union(out, g.Since)
 		}
 	}

@@ -3,6 +3,7 @@ package act
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,8 @@ type placed struct {
 	before     handover.Handover
 	event      handover.Event
 	correction Correction
+	// also are further open handovers of the person whom the message is about.
+	also []handover.Handover
 	// ends is an open handover that the message, which a named person sent elsewhere, ends.
 	ends handover.Handover
 	// first is an event that must have been before the message's own.
@@ -154,7 +157,23 @@ func (in Incoming) pick(s *Snapshot, hs []handover.Handover) (handover.Handover,
 		}
 	}
 	open := slices.IndexFunc(hs, func(h handover.Handover) bool { return h.State.Open() })
-	return hs[max(open, 0)], true
+	return in.sentOn(s, hs[max(open, 0)]), true
+}
+
+// sentOn is the handover that a receiver sent h on to, and it again, for a party that takes part in
+// both; else h.
+func (in Incoming) sentOn(s *Snapshot, h handover.Handover) handover.Handover {
+	for range s.Policy.ForwardsMax {
+		if h.State != handover.StateForwarded {
+			break
+		}
+		next, found := s.Handovers.Get(h.Next.Handover)
+		if !found || !TakesPart(in.Row.Sender, next) {
+			break
+		}
+		h = next
+	}
+	return h
 }
 
 // otherOfStay is the open handover of the message's own patient under the number of its stay, which
@@ -205,13 +224,19 @@ func (in Incoming) findByPatient(s *Snapshot) (handover.Handover, error) {
 			open[h.Chain] = h
 		}
 	}
-	if len(open) > 1 {
+	if len(open) > 1 && !in.isOfPerson() {
 		return handover.Handover{}, &handover.Fault{Kind: handover.FaultAmbiguous, Op: "act.find", Text: "the patient has more than one open chain"}
 	}
-	for _, h := range open {
-		return h, nil
-	}
-	return handover.Handover{}, nil
+	return latest(slices.Collect(maps.Values(open))), nil
+}
+
+// isOfPerson reports whether a message of a feed says nothing of a stay: it is about its person, in
+// whatever stays.
+func (in Incoming) isOfPerson() bool {
+	personal := []string{NamePatient, NameTask, nameEncounter}
+	stay := in.Content.Resource(nameEncounter)
+	return in.Feed && in.Content.Event == handover.EventUpdated && stay.Get("period") == nil && stay.Get("location") == nil &&
+		!slices.ContainsFunc(in.Content.Resources, func(r account.Named) bool { return !slices.Contains(personal, r.Name) })
 }
 
 // openOfPatient are the open handovers of the message's patient in which the sender takes part.

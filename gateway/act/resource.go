@@ -41,7 +41,7 @@ func (d *decision) planContent() {
 // its own, or it is the stay of a new handover. Where that is wrong the commit conflicts,
 // and the second try looks.
 func (d *decision) fresh(r account.Named) bool {
-	return r.Key == "" && (r.Name != nameEncounter || d.stayID() == "") || d.creates() && d.s.mayBegin(r)
+	return r.Key == "" && (r.Name != nameEncounter || d.stayID() == "") && d.unnumberedID(r) == "" || d.creates() && d.s.mayBegin(r)
 }
 
 // creates reports whether the act creates the handover.
@@ -87,10 +87,25 @@ func (d *decision) idOf(r account.Named) string {
 	if id := d.stayID(); r.Name == nameEncounter && id != "" {
 		return id
 	}
+	if id := d.unnumberedID(r); id != "" {
+		return id
+	}
 	if r.Key != "" {
 		return d.s.Identity.StableID(d.actor.Party, r.Resource.ResourceType(), r.Key+d.salt(r.Name))
 	}
 	return d.s.NewID()
+}
+
+// unnumberedID is the id of the handover's Patient, of whom its sender's message says no national
+// number; empty for another resource.
+func (d *decision) unnumberedID(r account.Named) string {
+	if r.Name != NamePatient || d.creates() || d.actor.Role != handover.RoleSender {
+		return ""
+	}
+	if national, _ := numbersOf(r.Resource); len(national) > 0 {
+		return ""
+	}
+	return patientOf(d.storedTask(false))
 }
 
 // stayID is the id of the handover's stay, which its sender's message is about whatever it says of it;

@@ -131,11 +131,16 @@ func (v *view) askReach(author handover.PartyID, from []*fhir.Node) bool {
 	return v.s.Complete()
 }
 
-// LocalReferences are the resources stored here that n refers to.
+// LocalReferences are the resources stored here that n refers to, the data of its attachments too.
 func LocalReferences(n *fhir.Node) []ledger.ResourceKey {
 	var out []ledger.ResourceKey
 	fhir.References(n, func(ref *fhir.Node) {
 		if typ, id, ok := fhir.SplitLocal(ref.Str("reference")); ok {
+			out = append(out, ledger.ResourceKey{Type: typ, ID: id})
+		}
+	})
+	fhir.Attachments(n, func(attachment *fhir.Node) {
+		if typ, id, ok := fhir.SplitLocal(attachment.Str("url")); ok && typ == "Binary" {
 			out = append(out, ledger.ResourceKey{Type: typ, ID: id})
 		}
 	})

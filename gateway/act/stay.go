@@ -35,8 +35,11 @@ func (d *decision) onWhatIsKnown(r account.Named) *fhir.Node {
 	if forget := forgets[d.event.Name]; forget != nil {
 		forget(known)
 	}
-	status := known.Get("status")
+	status, numbers := known.Get("status"), known.Each("identifier")
 	overlay(known, r.Resource)
+	if r.Name == NamePatient {
+		keepNational(known, numbers)
+	}
 	if status != nil && slices.Contains(contentOnly, d.event.Name) {
 		known.Set("status", status)
 	}
@@ -84,6 +87,26 @@ func overlay(known, says *fhir.Node) {
 			overlay(old, m.Value)
 		default:
 			known.Set(m.Name, m.Value)
+		}
+	}
+}
+
+// keepNational keeps the national numbers of a Patient of whom a message says none, but for those
+// that it says are replaced.
+func keepNational(patient *fhir.Node, before []*fhir.Node) {
+	if national, _ := numbersOf(patient); len(national) > 0 {
+		return
+	}
+	var replaced []number
+	for _, link := range patient.Each("link") {
+		if national, _ := numbersOf(link.Get("other")); link.Str("type") == "replaces" {
+			replaced = append(replaced, national...)
+		}
+	}
+	for _, id := range before {
+		kept, _ := numbersOf(fhir.Obj("identifier", []*fhir.Node{id}))
+		if len(kept) > 0 && !sharesNational(kept, replaced) {
+			patient.Set("identifier", fhir.Arr(append(slices.Clone(patient.Each("identifier")), id)...))
 		}
 	}
 }

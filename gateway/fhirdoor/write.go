@@ -298,8 +298,12 @@ func result(p *act.Plan, e *act.Entry) (fhir.EntryResult, error) {
 	if w.Deleted {
 		r.Status = http.StatusNoContent
 	}
-	if p.Handover.ID == "" && !w.Deleted && act.IsBeside(e.Resource) {
+	switch {
+	case w.Deleted:
+	case p.Handover.ID == "" && act.IsBeside(e.Resource):
 		r.Notice = "stored for its author alone: it is part of no open handover, so nobody else reads it"
+	case p.Handover.ID != "" && len(p.Tellings) == 0 && !p.Handover.State.Open():
+		r.Notice = "stored, and told to nobody: its handover has ended"
 	}
 	return r, nil
 }
