@@ -202,3 +202,27 @@ func TestReroute_OfWhatIsOld(t *testing.T) {
 	b.state(handover.StateAnnounced, sykehus)
 	b.balanced()
 }
+
+// TestReroute_OfWhatIsOldToTheSame: an old message that is routed to whom later ones led to changes
+// nothing that they said.
+func TestReroute_OfWhatIsOldToTheSame(t *testing.T) {
+	b := newBench(t)
+	old := b.must(b.hl7(strings.Replace(adt{trigger: "A01", id: "M1", visit: "V1", kommunenummer: nowhere, extra: infection("gammel")}.String(), "MYRVANG^", "GAMMEL^", 1)))
+	b.pass(time.Minute)
+	b.must(b.hl7(adt{trigger: "A01", id: "M2", visit: "V1", extra: infection("ny")}.String()))
+	b.must(b.hl7(adt{trigger: "A16", id: "M3", visit: "V1"}.String()))
+	b.receiptAll()
+	if m, err := b.g.Reroute(t.Context(), forSykehus, old.Message, kommune); err != nil || m.Disposition == ledger.DispositionMoving {
+		t.Errorf("%s, %v", m.Disposition, err)
+	}
+	b.receiptAll()
+	if b.leaks(kommune, "GAMMEL") {
+		t.Error("what was said before is told as new")
+	}
+	b.must(b.hl7(adt{trigger: "A08", id: "M4", visit: "V1"}.String()))
+	b.state(handover.StateReceived, sykehus)
+	if b.hasAttention(handover.AttentionReceiverMayBeWrong) {
+		t.Error("the old place of residence is taken for a new one")
+	}
+	b.balanced()
+}

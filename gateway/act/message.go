@@ -162,6 +162,9 @@ func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
 	d := newDecision(s, p.before, ActorOf(in.Row.Sender, p.before), p.event)
 	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, p.before.Kind)
 	d.message, d.content, d.correction = in.Row.ID, in.Content, p.correction
+	if d.older = in.isOlder(s, p.before); d.older {
+		d.event.Residence = ""
+	}
 	if d.retracts() {
 		d.event.Name = handover.EventRetracted
 	}
@@ -171,6 +174,22 @@ func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
 		d.stay, d.conversations = in.stay(s), in.conversations()
 	}
 	return d
+}
+
+// isOlder reports whether a message that was kept comes after what its sender said later has been
+// told. What takes back has its own order in time.
+func (in Incoming) isOlder(s *Snapshot, h handover.Handover) bool {
+	if !in.Again || h.State == "" || slices.Contains(undoes, in.Content.Event) {
+		return false
+	}
+	sent, _ := s.Sent.Get(h.ID)
+	return slices.ContainsFunc(sent, func(d ledger.Delivery) bool {
+		if d.Purpose != ledger.PurposeTell || d.Message == "" || d.Message == in.Row.ID {
+			return false
+		}
+		m, _ := s.Messages.Get(d.Message)
+		return m.Sender == in.Row.Sender && m.ReceivedAt.After(in.Row.ReceivedAt)
+	})
 }
 
 // fastReceipt says that the wire by which a party will be told brings its receipt at once;

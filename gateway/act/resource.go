@@ -23,7 +23,7 @@ const (
 func (d *decision) planContent() {
 	task := d.task
 	for _, r := range d.resolve() {
-		if d.planRevoked(r) {
+		if d.older && d.saidSince(r) || d.planRevoked(r) {
 			continue
 		}
 		r.Resource = d.onWhatIsKnown(r)
@@ -35,6 +35,15 @@ func (d *decision) planContent() {
 	}
 	d.planTask(task)
 	d.planKeys()
+}
+
+// saidSince reports whether a thing of an older message has been said by its sender before this act:
+// by later messages then.
+func (d *decision) saidSince(r account.Named) bool {
+	belonging, _ := d.s.Belonging.Get(d.before.ID)
+	return r.Key == "" && !slices.Contains(laidOver, r.Name) && slices.ContainsFunc(belonging, func(b ledger.Resource) bool {
+		return b.Type == r.Resource.ResourceType() && b.Author == d.actor.Party && codeOf(d.s.Parse(b)) == codeOf(r.Resource)
+	})
 }
 
 // fresh reports whether a resource can be taken for new without a look: it has an id of

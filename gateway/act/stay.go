@@ -36,7 +36,15 @@ func (d *decision) onWhatIsKnown(r account.Named) *fhir.Node {
 		forget(known)
 	}
 	status, numbers := known.Get("status"), known.Each("identifier")
-	overlay(known, r.Resource)
+	if d.older {
+		// What was said later holds; the message adds what nobody has said since.
+		later := known
+		known = r.Resource.Clone()
+		overlay(known, later)
+		known.Set("status", r.Resource.Get("status"))
+	} else {
+		overlay(known, r.Resource)
+	}
 	if r.Name == NamePatient {
 		keepNational(known, numbers)
 	}
