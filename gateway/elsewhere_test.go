@@ -139,3 +139,33 @@ func TestInvariant10_AttachmentsData(t *testing.T) {
 	isFault(t, err, handover.FaultConflict)
 	b.balanced()
 }
+
+// TestReroute_WhatHoldsGoesAlong: whom a named person routes a stay to is told what holds of it, and
+// not only what the message at hand says.
+func TestReroute_WhatHoldsGoesAlong(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", extra: infection("positiv")}.String()))
+	b.receiptAll()
+	m := b.must(b.hl7(adt{trigger: "A01", id: "M2", visit: "V1", kommunenummer: nowhere}.String()))
+	if row, err := b.g.Reroute(t.Context(), forSykehus, m.Message, institusjon); err != nil || row.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s %s, %v", row.Disposition, row.Detail, err)
+	}
+	b.deliver()
+	if !b.leaks(institusjon, "positiv") || !b.leaks(institusjon, "MRSA") {
+		t.Error("the infection is told to nobody")
+	}
+	told := len(b.out.to(kommune))
+	m = b.must(b.hl7(adt{trigger: "A01", id: "M3", visit: "V1"}.String()))
+	if row, err := b.g.Reroute(t.Context(), forSykehus, m.Message, kommune); err != nil || row.Disposition != ledger.DispositionApplied {
+		t.Fatalf("%s %s, %v", row.Disposition, row.Detail, err)
+	}
+	b.receiptAll()
+	var words strings.Builder
+	for _, o := range b.out.to(kommune)[told:] {
+		words.Write(o.Raw)
+	}
+	if !strings.Contains(words.String(), "positiv (nytt)") {
+		t.Errorf("the municipality does not read of the infection: %s", words.String())
+	}
+	b.balanced()
+}

@@ -41,6 +41,8 @@ type decision struct {
 	// successor is the content of the stay that a readmission opens, successorStay its key.
 	successor     account.Canonical
 	successorStay string
+	// inherits is the handover whose stay goes on in the one that the decision creates.
+	inherits handover.ID
 	// older says that the message was kept, and that its sender's later ones were told since.
 	older bool
 	// opening says that before was opened by this same act.

@@ -162,6 +162,7 @@ func (in Incoming) decisionOn(s *Snapshot, p placed) *decision {
 	d := newDecision(s, p.before, ActorOf(in.Row.Sender, p.before), p.event)
 	d.event.FastReceipt = s.fastReceipt(p.before.Receiver, p.before.Kind)
 	d.message, d.content, d.correction = in.Row.ID, in.Content, p.correction
+	d.inherits = p.ends.ID
 	if d.older = in.isOlder(s, p.before); d.older {
 		d.event.Residence = ""
 	}

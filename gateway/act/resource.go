@@ -33,8 +33,29 @@ func (d *decision) planContent() {
 			task = r.Resource
 		}
 	}
+	d.planInherited()
 	d.planTask(task)
 	d.planKeys()
+}
+
+// planInherited lets whom a named person routed a stay to read what its sender has said of it beside
+// the stay itself.
+func (d *decision) planInherited() {
+	if d.inherits == "" {
+		return
+	}
+	for _, r := range d.inherited() {
+		d.planShownOne(r, d.s.Parse(r))
+	}
+}
+
+// inherited is what belongs to the handover whose stay goes on, as its sender said it.
+func (d *decision) inherited() []ledger.Resource {
+	belonging, _ := d.s.Belonging.Get(d.inherits)
+	return slices.DeleteFunc(slices.Clone(belonging), func(r ledger.Resource) bool {
+		key := ledger.ResourceKey{Type: r.Type, ID: r.ID}
+		return r.Author != d.next.Sender || r.Deleted || slices.Contains(NotBeside, r.Type) || account.IsRevoked(d.s.Parse(r)) || d.plans(key)
+	})
 }
 
 // saidSince reports whether a thing of an older message has been said by its sender before this act:

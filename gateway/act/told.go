@@ -44,6 +44,7 @@ func (d *decision) toldTo(p handover.PartyID) knowledge {
 	t := knowledge{digest: digestOf(now)}
 	if d.creates() {
 		t.differs = true
+		t.changes = d.goesOn(p, now)
 		return t
 	}
 	t.changes = changesOf(d.lines(p, d.asFound), now)
@@ -60,6 +61,20 @@ func (d *decision) toldTo(p handover.PartyID) knowledge {
 		}
 	}
 	return t
+}
+
+// goesOn is what was said of a stay before it was routed to p, which its message does not say.
+func (d *decision) goesOn(p handover.PartyID, now []line) []Change {
+	if d.inherits == "" {
+		return nil
+	}
+	said := groupsOf(d.linesBeside(p, slices.DeleteFunc(d.asLeft().belonging, func(r ledger.Resource) bool { return r.Entry != math.MaxInt64 })))
+	now = slices.DeleteFunc(slices.Clone(now), func(l line) bool { return said[l.group] || !isBeside(l) })
+	out := changesOf(nil, now)
+	for i := range out {
+		out[i].remark = true
+	}
+	return out
 }
 
 // unsaid is what holds beside the stay and is no change: whose record it is told to now has none
