@@ -169,3 +169,28 @@ func TestReroute_WhatHoldsGoesAlong(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestInvariant9_CorrectedNumberBeginsAConversation: what is told of the right person later refers to
+// nothing that was told of the wrong one.
+func TestInvariant9_CorrectedNumberBeginsAConversation(t *testing.T) {
+	b := newBench(t)
+	b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1"}.String()))
+	b.must(b.hl7(adt{trigger: "A16", id: "M2", visit: "V1"}.String()))
+	b.receiptAll()
+	before := map[string]bool{}
+	for _, o := range b.out.to(kommune) {
+		before[o.ID] = true
+	}
+	b.must(b.hl7(adt{trigger: "A08", id: "M3", visit: "V1", fnr: twin}.String()))
+	b.receiptAll()
+	for _, m := range []adt{{trigger: "A16", id: "M4", visit: "V1", fnr: twin, extra: infection("positiv")}, {trigger: "A03", id: "M5", visit: "V1", fnr: twin}} {
+		b.must(b.hl7(m.String()))
+		b.receiptAll()
+	}
+	for _, o := range b.out.to(kommune) {
+		if strings.Contains(string(o.Raw), twin) && (before[between(o.Raw, "<RefToConversation>", "<")] || before[between(o.Raw, "<RefToParent>", "<")]) {
+			t.Errorf("%s refers to what was told of somebody else", o.Type)
+		}
+	}
+	b.balanced()
+}

@@ -146,6 +146,9 @@ func (o *outgoing) thread() (parent, first string) {
 	for _, e := range earlier {
 		switch {
 		case e.Receiver != o.party.ID || e.ExternalID == "" || e.Wire != o.service.Wire || o.codec.Notice(e.Type):
+		case e.Event == handover.EventUpdated:
+			// Taken back because of a wrong number: what follows is another person's conversation.
+			typ, parent, first = e.Type, "", ""
 		case notice && e.Type != typ:
 			typ, parent, first = e.Type, e.ExternalID, e.ExternalID
 		case e.Type == typ:
