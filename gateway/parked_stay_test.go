@@ -226,3 +226,33 @@ func TestReroute_OfWhatIsOldToTheSame(t *testing.T) {
 	}
 	b.balanced()
 }
+
+// TestInvariant2_ARulingIsRemembered: a message that is about another stay and has no route yet can be
+// routed by a further act.
+func TestInvariant2_ARulingIsRemembered(t *testing.T) {
+	b := newBench(t)
+	other := func(s string) string { return about(s, ingrid, "Strand", "Ingrid", "1965-10-05") }
+	first := b.must(b.hl7(adt{trigger: "A01", id: "M1", visit: "V1", kommunenummer: nowhere}.String()))
+	second := b.must(b.hl7(other(adt{trigger: "A01", id: "M2", visit: "V1", kommunenummer: nowhere}.String())))
+	if _, err := b.g.Reroute(t.Context(), forSykehus, first.Message, kommune); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []func() (ledger.Message, error){
+		func() (ledger.Message, error) { return b.g.Reroute(t.Context(), forSykehus, second.Message, kommune) },
+		func() (ledger.Message, error) {
+			return b.g.Rule(t.Context(), forSykehus, second.Message, desk.VerdictAnotherStay)
+		},
+	} {
+		if m, err := rule(); err != nil || m.Disposition != ledger.DispositionParked {
+			t.Fatalf("%s %s, %v", m.Disposition, m.Detail, err)
+		}
+	}
+	m, err := b.g.Reroute(t.Context(), forSykehus, second.Message, kommune)
+	if err != nil || m.Disposition != ledger.DispositionApplied {
+		t.Errorf("%s %s, %v", m.Disposition, m.Detail, err)
+	}
+	if n := len(b.all()); n != 2 {
+		t.Errorf("%d handovers", n)
+	}
+	b.balanced()
+}

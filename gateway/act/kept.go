@@ -14,6 +14,7 @@ import (
 // wire, or parked for a named person (invariant 2: with the raw bytes and the reason).
 // receipted says that a refusal may be told by a receipt as well.
 func Kept(s *Snapshot, in Incoming, f *handover.Fault, refused, receipted bool) *Plan {
+	in = in.asRuled(s)
 	row := in.Row
 	if !refused {
 		if in.Verdict != VerdictAnotherStay {

@@ -17,6 +17,8 @@ const (
 	markProtected mark = "protected"
 	// markFed: the stay is known and no handover, so there is nothing to undo.
 	markFed mark = "fed"
+	// markAnotherStay: a named person said that the parked message is about another stay.
+	markAnotherStay mark = "another-stay"
 )
 
 // marked are the guards of a mark of the message's stay, and of its person where it is the
@@ -75,6 +77,30 @@ func (in Incoming) remember(s *Snapshot, p *Plan, fed bool) {
 	}
 	in.planKept(s, p)
 	in.planMeeting(s, p)
+	in.planVerdict(s, p)
+}
+
+// asRuled is the message with what a named person said of it before, where it was parked again.
+func (in Incoming) asRuled(s *Snapshot) Incoming {
+	if in.Again && in.Verdict == "" && in.Row.Disposition == ledger.DispositionParked && holds(in.verdict(s)) {
+		in.Verdict = VerdictAnotherStay
+	}
+	return in
+}
+
+func (in Incoming) verdict(s *Snapshot) ledger.Guard {
+	return s.guards(in.Row.Sender, markAnotherStay, []string{string(in.Row.ID)})[0]
+}
+
+// planVerdict remembers what a named person said of a message that is parked still.
+func (in Incoming) planVerdict(s *Snapshot, p *Plan) {
+	if in.Verdict == "" {
+		return
+	}
+	said := in.Verdict == VerdictAnotherStay && p.message().Disposition == ledger.DispositionParked
+	if g := in.verdict(s); holds(g) != said {
+		p.Unit.Guards = append(p.Unit.Guards, g)
+	}
 }
 
 // isProtected reports whether the person is protected, by this message or by one before that

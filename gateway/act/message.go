@@ -54,6 +54,7 @@ const (
 // Message decides what a message means for its handover. A *handover.Fault says that it
 // is to be refused or parked.
 func Message(s *Snapshot, in Incoming) (*Plan, error) {
+	in = in.asRuled(s)
 	if in.Repeats(s) {
 		return nil, ledger.ErrRepeat
 	}
