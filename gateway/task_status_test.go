@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"stafett/access"
+	"stafett/fhir"
 	"stafett/handover"
 )
 
@@ -68,4 +71,115 @@ func everyStatus(t *testing.T, kind handover.Kind, state handover.State, reach f
 		}
 	}
 	b.balanced()
+}
+
+// days changes Task.executionPeriod; an empty end is left out.
+func days(start, end string) func(*fhir.Node) {
+	return func(n *fhir.Node) {
+		period := fhir.Obj()
+		for _, at := range []struct{ name, day string }{{"start", start}, {"end", end}} {
+			if at.day != "" {
+				period.Set(at.name, fhir.Str(at.day))
+			}
+		}
+		n.Set("executionPeriod", period)
+		if len(period.Members) == 0 {
+			n.Delete("executionPeriod")
+		}
+	}
+}
+
+// both makes two changes in one.
+func both(a, b func(*fhir.Node)) func(*fhir.Node) { return func(n *fhir.Node) { a(n); b(n) } }
+
+func note(text string) func(*fhir.Node) {
+	return func(n *fhir.Node) { n.Set("note", fhir.Arr(append(n.Each("note"), fhir.Obj("text", text))...)) }
+}
+
+// TestTaskDays_ANewDayIsToldAndTimed: a receiver's new day for a state that stays is the handover's:
+// its fact, its deadline, the stored Task and what the sender is told.
+func TestTaskDays_ANewDayIsToldAndTimed(t *testing.T) {
+	planned := func(h handover.Handover) time.Time { return h.Facts.PlannedEnd }
+	promised := func(h handover.Handover) time.Time { return h.Facts.PromisedDay }
+	for name, c := range map[string]struct {
+		state      handover.State
+		was, now   func(*fhir.Node)
+		day        func(handover.Handover) time.Time
+		element    string
+		stored     string
+		hasNoClock bool
+	}{
+		"accepted":              {handover.StateAccepted, days("2026-03-09", ""), days("2026-03-12", ""), promised, "start", "2026-03-12", false},
+		"accepted, with a note": {handover.StateAccepted, days("2026-03-09", ""), both(days("2026-03-12", ""), note("Rommet er ledig senere.")), promised, "start", "2026-03-12", false},
+		"accepted, first day":   {handover.StateAccepted, days("", ""), days("2026-03-12", ""), promised, "start", "2026-03-12", false},
+		"accepted, at an hour":  {handover.StateAccepted, days("2026-03-09", ""), days("2026-03-11T23:30:00Z", ""), promised, "start", "2026-03-12", false},
+		"deferred":              {handover.StateDeferred, days("2026-03-09", ""), days("2026-03-12", ""), promised, "start", "2026-03-12", false},
+		"deferred, first day":   {handover.StateDeferred, days("", ""), both(days("2026-03-12", ""), note("Da er det plass.")), promised, "start", "2026-03-12", false},
+		"retracted for another": {handover.StateAccepted, days("2026-03-09", ""), both(days("2026-03-12", ""), status("on-hold", "deferred")), promised, "start", "2026-03-12", false},
+		"begun":                 {handover.StateInProgress, days("2026-03-02", "2026-03-09"), days("2026-03-02", "2026-03-12"), planned, "end", "2026-03-12", false},
+		"begun, first end":      {handover.StateInProgress, days("", ""), both(days("", "2026-03-12"), note("Planen er klar.")), planned, "end", "2026-03-12", false},
+		"paused":                {handover.StatePaused, days("", "2026-03-09"), days("", "2026-03-12"), planned, "end", "2026-03-12", true},
+		"pausing":               {handover.StateInProgress, days("", "2026-03-09"), both(days("", "2026-03-12"), status("on-hold", "paused")), planned, "end", "2026-03-12", false},
+		"resumed":               {handover.StatePaused, days("", "2026-03-09"), both(days("", "2026-03-12"), status("in-progress", "")), planned, "end", "2026-03-12", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			r := b.refer()
+			b.deliver()
+			reached[c.state](b, r)
+			b.mustChange(asInstitusjon, r.task, both(c.was, note("Først.")))
+			b.deliver()
+			before, told := b.handoverOf(r.task), b.bundles(kommune)
+			b.mustChange(asInstitusjon, r.task, c.now)
+			b.deliver()
+			h := b.handoverOf(r.task)
+			if got := c.day(h).Format(time.DateOnly); got != c.stored {
+				t.Errorf("the handover holds %s", got)
+			}
+			if h.Deadline.Equal(before.Deadline) == !c.hasNoClock {
+				t.Errorf("the deadline was %v, is %v", before.Deadline, h.Deadline)
+			}
+			if got := b.mustRead(asKommune, "Task", r.task).Str("executionPeriod", c.element); got != c.stored {
+				t.Errorf("the Task says %s", got)
+			}
+			if b.bundles(kommune) != told+1 || !strings.Contains(string(b.lastBundle(kommune).JSON()), ": "+c.stored) {
+				t.Errorf("told %d times, last %s", b.bundles(kommune)-told, b.lastBundle(kommune).JSON())
+			}
+			b.balanced()
+		})
+	}
+}
+
+// TestTaskDays_BelongToAnAnswer: a day without an answer would read as one.
+func TestTaskDays_BelongToAnAnswer(t *testing.T) {
+	start, end := days("2026-03-12", ""), days("", "2026-03-12")
+	for name, c := range map[string]struct {
+		state  handover.State
+		change func(*fhir.Node)
+	}{
+		"received":             {handover.StateReceived, start},
+		"received, end":        {handover.StateReceived, end},
+		"received, with words": {handover.StateReceived, both(start, note("Kanskje da."))},
+		"declining":            {handover.StateReceived, both(start, status("rejected", ""))},
+		"declined":             {handover.StateDeclined, start},
+		"a month":              {handover.StateReceived, both(days("2026-03", ""), status("accepted", ""))},
+		"a month anew":         {handover.StateAccepted, days("2026-03", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			r := b.refer()
+			b.deliver()
+			reached[c.state](b, r)
+			before := b.handoverOf(r.task)
+			f := isFault(t, b.change(asInstitusjon, r.task, c.change), handover.FaultInvalid)
+			if !strings.HasPrefix(f.Path, "Task.executionPeriod") || b.handoverOf(r.task).Version != before.Version {
+				t.Errorf("%s at %q", f.Text, f.Path)
+			}
+		})
+	}
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	b.mustChange(asInstitusjon, r.task, both(status("accepted", ""), start))
+	isFault(t, b.change(asInstitusjon, r.task, days("", "")), handover.FaultInvalid)
 }

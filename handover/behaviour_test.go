@@ -425,3 +425,19 @@ func TestDecide_Misaddressed_LateAttention_AlertsTheSenderOnly(t *testing.T) {
 	_, effects, _ := decide(t, h, Event{Name: EventDeadlinePassed}, clock(), monday.Add(time.Hour))
 	expect(t, effects, "publish deadline-passed discharged-without-acceptance #1", "alert deadline-passed discharged-without-acceptance > fjellheim-sykehus #1")
 }
+
+// TestDecide_PlannedEnd_FollowsTheReceiver: an update that says a planned end moves the deadline of a
+// stay, and never that of the sender's report.
+func TestDecide_PlannedEnd_FollowsTheReceiver(t *testing.T) {
+	end := monday.AddDate(0, 0, 20)
+	for _, kind := range Kinds() {
+		h := stored(kind, StateInProgress)
+		after, effects, _ := decide(t, h, Event{Name: EventUpdated, Day: end}, receiver(), monday)
+		if !after.Facts.PlannedEnd.Equal(dayOf(end)) || len(effects) != 2 || after.Deadline.Equal(h.Deadline) != (kind == KindDischarge) {
+			t.Errorf("%s: %+v %v", kind, after, effects)
+		}
+		if same, _, _ := decide(t, after, Event{Name: EventUpdated}, receiver(), monday); !reflect.DeepEqual(same, after) {
+			t.Errorf("%s: an update without a day changed %+v", kind, same)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
@@ -84,7 +83,7 @@ func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
 	d.before = handover.Handover{Kind: h.Kind, Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
-		Chain: w.chainOf(d.s, e, h.Sender), Day: dayOf(period(task).End)}
+		Chain: w.chainOf(d.s, e, h.Sender)}
 	return d.decide()
 }
 
@@ -118,12 +117,12 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 	if ev.Name, err = d.taskEventName(e, task, h); err != nil {
 		return ev, err
 	}
-	switch ev.Name {
-	case handover.EventAccepted, handover.EventDeferred:
-		ev.Day = dayOf(period(task).Start)
-	case handover.EventStarted:
-		ev.Day = dayOf(period(task).End)
-	case handover.EventForwarded:
+	if d.actor.Role == handover.RoleReceiver {
+		if err = d.sayDays(&ev, e, task, h); err != nil {
+			return ev, err
+		}
+	}
+	if ev.Name == handover.EventForwarded {
 		err = d.forward(&ev, e, task)
 	}
 	ev.Next = nextOf(task)
@@ -214,15 +213,6 @@ func ChangedMembers(before, after *fhir.Node) []string {
 
 // kept are the elements of a resource that the gateway sets.
 var kept = []string{"id", "meta"}
-
-func period(task fhir.Task) fhir.Period { return fhir.Value(task.ExecutionPeriod) }
-
-// dayOf reads an end of Task.executionPeriod as a day; zero when absent or no day.
-func dayOf(end *string) time.Time {
-	s := fhir.Value(end)
-	day, _ := time.ParseInLocation(time.DateOnly, s[:min(len(s), len(time.DateOnly))], handover.Calendar{}.Location())
-	return day
-}
 
 // nextOf reads what the Task says comes next: in output, where the owner says it, or in
 // input, where the requester does.
