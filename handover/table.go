@@ -30,6 +30,9 @@ func reasons(r ...AttentionReason) []AttentionReason { return r }
 // What any readable answer by the receiver settles.
 var answered = reasons(AttentionUnreachable, AttentionAnswerNeedsReading)
 
+// What leaves an acceptance open to doubt.
+var doubts = reasons(AttentionRetracted, AttentionDischargedUnaccepted)
+
 var markUninformed = []markIf{{AttentionNoHealthInfo, whenUninformed}}
 
 // table is the only source of what moves a handover: Decide interprets it and the
@@ -67,6 +70,8 @@ var table = []rule{
 		facts: facts(factPromised), clear: append(reasons(AttentionDischargedUnaccepted), answered...), tell: tellOther, reason: ReasonAcceptedAfterDischarge},
 	{event: EventAccepted, who: byReceiver, from: inAnswering, to: StateAccepted, custody: custodyReceiver,
 		facts: facts(factPromised), clear: answered, tell: tellOther, reason: ReasonAccepted},
+	{event: EventAccepted, who: byReceiver, from: in(StateAccepted), when: whenDischarged, to: StateInProgress, facts: facts(factPromisedAnew),
+		clear: append(doubts, answered...), tell: tellOther, reason: ReasonAcceptedAfterDischarge},
 	{event: EventAccepted, who: byReceiver, from: in(StateAccepted), facts: facts(factPromisedAnew), reclock: true,
 		clear: append(reasons(AttentionRetracted), answered...), tell: tellOther, reason: ReasonUpdated, quiet: true},
 	{event: EventAccepted, who: byReceiver, from: in(StateInProgress, StatePaused, StateCompleted), reason: ReasonRecorded, quiet: true},
@@ -111,11 +116,13 @@ var table = []rule{
 
 	// Care passes.
 	{event: EventStarted, who: byReceiver, from: in(StateAccepted), to: StateInProgress, facts: facts(factPlannedEnd),
-		clear: append(reasons(AttentionRetracted), answered...), tell: tellOther, reason: ReasonStarted},
+		clear: append(doubts, answered...), tell: tellOther, reason: ReasonStarted},
 	{event: EventStarted, kinds: noDischarge, who: byReceiver, from: in(StateInProgress), facts: facts(factPlannedEnd), reclock: true, tell: tellOther, reason: ReasonUpdated, quiet: true},
 	{event: EventStarted, who: byReceiver, from: in(StateInProgress), facts: facts(factPlannedEnd), tell: tellOther, reason: ReasonUpdated, quiet: true},
 	{event: EventStarted, who: byReceiver, from: in(StatePaused, StateCompleted), reason: ReasonRecorded, quiet: true},
 
+	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAccepted), when: whenDoubted,
+		facts: facts(factDischarged), raise: reasons(AttentionDischargedUnaccepted), tell: tellOther, reason: ReasonDischargedUnaccepted, quiet: true},
 	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAccepted), to: StateInProgress, facts: facts(factDischarged), tell: tellOther, reason: ReasonStartedByDischarge},
 	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAnnounced, StateRequested, StateReceived, StateDeferred, StateDeclined),
 		facts: facts(factDischarged), raise: reasons(AttentionDischargedUnaccepted), tell: tellOther, reason: ReasonDischargedUnaccepted, quiet: true},
