@@ -7,6 +7,7 @@ import (
 
 	"stafett/access"
 	"stafett/fhir"
+	"stafett/gateway/desk"
 	"stafett/handover"
 )
 
@@ -182,4 +183,138 @@ func TestTaskDays_BelongToAnAnswer(t *testing.T) {
 	b.deliver()
 	b.mustChange(asInstitusjon, r.task, both(status("accepted", ""), start))
 	isFault(t, b.change(asInstitusjon, r.task, days("", "")), handover.FaultInvalid)
+}
+
+// onlyReceivers are the elements by which a receiver speaks, each with a value.
+var onlyReceivers = map[string]string{
+	"executionPeriod": `{"start":"2026-03-12"}`,
+	"output":          `[{"type":{"coding":[{"system":"urn:stafett:next"}]},"valueCode":"home"}]`,
+	"statusReason":    `{"text":"Ikke plass"}`,
+	"location":        `{"display":"Rom 4"}`,
+	"relevantHistory": `[{"display":"x"}]`,
+}
+
+// TestTask_TheSenderAnswersNothing: what only the receiver says is refused from the sender, when it
+// asks and afterwards.
+func TestTask_TheSenderAnswersNothing(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	b.mustChange(asInstitusjon, r.task, func(n *fhir.Node) {
+		n.Set("status", fhir.Str("rejected"))
+		n.Set("statusReason", fhir.TextConcept("Ikke plass nå"))
+	})
+	for element, value := range onlyReceivers {
+		said := parse(t, value)
+		f := isFault(t, b.change(asKommune, r.task, func(n *fhir.Node) { n.Set(element, said) }), handover.FaultForbidden)
+		if f.Path != "Task."+element {
+			t.Errorf("%s: %s", element, f.Path)
+		}
+		bundle := strings.Replace(referralBundle, `"intent":"order","code":{"coding":[{"system":"urn:stafett`, `"`+element+`":`+value+`,"intent":"order","code":{"coding":[{"system":"urn:stafett`, 1)
+		_, err := b.writeBundle(asKommune, strings.ReplaceAll(bundle, "5f0c1e9a", "5f0c1e9b"))
+		if f := isFault(t, err, handover.FaultForbidden); f.Path != "Task."+element {
+			t.Errorf("created with %s: %s", element, f.Path)
+		}
+	}
+	if got := b.mustRead(asInstitusjon, "Task", r.task).Str("statusReason", "text"); got != "Ikke plass nå" {
+		t.Errorf("the receiver's reason reads %q", got)
+	}
+	b.balanced()
+}
+
+// TestTask_NextIsEachPartysOwn: the sender's input names nothing in the receiver's place, nor the
+// receiver's output in the sender's; a word that names nothing is refused.
+func TestTask_NextIsEachPartysOwn(t *testing.T) {
+	const home = `{"type":{"coding":[{"system":"urn:stafett:next"}]},"valueCode":"home"}`
+	said := func(element, value string) func(*fhir.Node) {
+		return func(n *fhir.Node) { n.Append(element, parse(t, value)) }
+	}
+	b := newBench(t)
+	r := b.refer(`"intent":"order","code":{"coding":[{"system":"urn:stafett`, `"input":[`+home+`],"intent":"order","code":{"coding":[{"system":"urn:stafett`)
+	b.deliver()
+	reached[handover.StateInProgress](b, r)
+	isFault(t, b.change(asInstitusjon, r.task, status("completed", "")), handover.FaultInvalid)
+	isFault(t, b.change(asInstitusjon, r.task, both(status("completed", ""), said("output", strings.Replace(home, "home", "hjem", 1)))), handover.FaultInvalid)
+	b.mustChange(asInstitusjon, r.task, both(status("completed", ""), said("output", home)))
+
+	b = newBench(t)
+	r = b.refer()
+	b.deliver()
+	b.mustChange(asInstitusjon, r.task, both(status("rejected", ""), said("output", home)))
+	b.mustChange(asKommune, r.task, note("Vi ser på det."))
+	if h := b.handoverOf(r.task); !h.Next.IsZero() {
+		t.Errorf("named %+v in the sender's place", h.Next)
+	}
+	f := isFault(t, b.change(asKommune, r.task, said("input", strings.Replace(home, "home", "hjem", 1))), handover.FaultInvalid)
+	if f.Path != "Task.input" {
+		t.Error(f.Path)
+	}
+	b.mustChange(asKommune, r.task, said("input", strings.Replace(home, "home", "sender-keeps", 1)))
+	if h := b.handoverOf(r.task); h.Next.None != handover.NoneSenderKeeps {
+		t.Errorf("%+v", h.Next)
+	}
+}
+
+// TestTask_ADayTakenBackIsNoPromise: a promised day that the sender took back stands no longer, and is
+// not said again by an answer that leaves the Task as it was read.
+func TestTask_ADayTakenBackIsNoPromise(t *testing.T) {
+	b := newBench(t)
+	r := b.refer()
+	b.deliver()
+	b.mustChange(asInstitusjon, r.task, both(status("accepted", ""), days("2026-03-12", "")))
+	b.mustChange(asKommune, r.task, status("on-hold", "deferred"))
+	if n := b.mustRead(asInstitusjon, "Task", r.task); n.Get("executionPeriod") != nil {
+		t.Errorf("%s", n.JSON())
+	}
+	b.mustChange(asInstitusjon, r.task, status("accepted", ""))
+	if h := b.handoverOf(r.task); !h.Facts.PromisedDay.IsZero() {
+		t.Errorf("promised %s", h.Facts.PromisedDay)
+	}
+}
+
+// TestTask_NextAfterADecline: a sender names what is next by its input, by a new request that is part of
+// the declined one, or at the desk; then nothing is owed. What is another chain's, or another patient's,
+// is no next.
+func TestTask_NextAfterADecline(t *testing.T) {
+	partOf := func(patient, task string) string {
+		return `{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"urn:stafett:handover-kind","code":"referral"}]},` +
+			`"partOf":[{"reference":"Task/` + task + `"}],"for":{"reference":"Patient/` + patient + `"},"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80004"}}}`
+	}
+	another := `{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"13116900216"}],"name":[{"family":"Annen","given":["Testdatter"]}]}`
+	for name, c := range map[string]struct {
+		names func(b *bench, r referral) (next string)
+		owed  bool
+	}{
+		"a new request that is part of it": {func(b *bench, r referral) string { return b.mustPost(asKommune, partOf(r.patient, r.task)) }, false},
+		"of another patient": {func(b *bench, r referral) string {
+			return b.mustPost(asKommune, partOf(b.mustPost(asKommune, another), r.task))
+		}, true},
+		"at the desk": {func(b *bench, r referral) string {
+			_, err := b.g.RecordAnswer(t.Context(), asOperator, desk.Answer{Handover: handover.ID(r.task), Event: handover.EventNextNamed, Next: handover.Next{None: handover.NoneSenderKeeps}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ""
+		}, false},
+		"at the desk, of another chain": {func(b *bench, r referral) string {
+			other := b.refer("5f0c1e9a", "5f0c1e9b", `"H-1"`, `"H-2"`)
+			_, err := b.g.RecordAnswer(t.Context(), asOperator, desk.Answer{Handover: handover.ID(r.task), Event: handover.EventNextNamed, Next: handover.Next{Handover: handover.ID(other.task)}})
+			isFault(t, err, handover.FaultInvalid)
+			return ""
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			r := b.refer()
+			b.deliver()
+			b.mustChange(asInstitusjon, r.task, status("rejected", ""))
+			next := c.names(b, r)
+			h := b.handoverOf(r.task)
+			if h.Next.IsZero() != c.owed || h.Deadline.IsZero() == c.owed || !c.owed && string(h.Next.Handover) != next {
+				t.Errorf("next %+v, deadline %v", h.Next, h.Deadline)
+			}
+			b.deliver()
+			b.balanced()
+		})
+	}
 }
