@@ -115,7 +115,7 @@ var taskElements = []string{"meta", "implicitRules", "language", "text", "contai
 
 func TestMayChangeTaskOverEveryRoleAndElement(t *testing.T) {
 	may := map[handover.ActorRole]string{
-		handover.RoleSender:   " status statusReason businessStatus priority description lastModified note restriction input ",
+		handover.RoleSender:   " status businessStatus priority description lastModified note restriction input ",
 		handover.RoleReceiver: " status statusReason businessStatus executionPeriod lastModified location note relevantHistory output ",
 	}
 	for _, role := range append(handover.ActorRoles(), "", "owner") {

@@ -16,13 +16,13 @@ import (
 //
 // The sender is Task.requester. It drives the handover by status (withdrawn, voided,
 // taken back), and keeps what it asked for up to date; it does not speak for the
-// receiver: location, output and the promised day are not its own.
+// receiver: statusReason, location, relevantHistory, output and the promised day are not its own.
 //
 // for, focus, basedOn, requester, identifier, code, intent, encounter and authoredOn are
 // in no list: they say which handover this is. A wrong one is entered-in-error and a new
 // Task, or a merge that the gateway itself writes.
 var taskFields = map[handover.ActorRole][]string{
-	handover.RoleSender: {"status", "statusReason", "businessStatus", "priority", "description",
+	handover.RoleSender: {"status", "businessStatus", "priority", "description",
 		"lastModified", "note", "restriction", "input"},
 	handover.RoleReceiver: {"status", "statusReason", "businessStatus", "executionPeriod",
 		"lastModified", "owner", "location", "note", "relevantHistory", "output"},
@@ -66,6 +66,20 @@ func MayChangeTask(c Caller, role handover.ActorRole, changed []string, after fh
 	if owner && !forwards(changed, after) {
 		return &handover.Fault{Kind: handover.FaultForbidden, Op: op, Path: "Task.owner",
 			Text: "the owner changes only in forwarding: status rejected, businessStatus forwarded"}
+	}
+	return nil
+}
+
+// MayAskByTask decides whether c may create a Task with those top-level elements: it asks, and
+// answers nothing in its receiver's place. Fault: forbidden with Path naming the first element that
+// only a receiver says.
+func MayAskByTask(elements []string) error {
+	for _, name := range elements {
+		element := strings.TrimPrefix(name, "_")
+		if taskFieldSets[handover.RoleReceiver][element] && !taskFieldSets[handover.RoleSender][element] && element != "owner" {
+			return &handover.Fault{Kind: handover.FaultForbidden, Op: "access.MayAskByTask", Path: elementPath(name),
+				Text: "only the receiver says this element: a new Task is created without it"}
+		}
 	}
 	return nil
 }

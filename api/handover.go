@@ -33,8 +33,9 @@ type Answer struct {
 	Event handover.EventName `json:"event"`
 	// Day is the promised one, YYYY-MM-DD.
 	Day string `json:"day,omitempty"`
-	// For is the party whose answer it is; the receiver when absent.
-	For       handover.PartyID         `json:"for,omitempty"`
+	// For is the party whose answer it is; when absent the receiver, of next-named the sender.
+	For handover.PartyID `json:"for,omitempty"`
+	// Next is what finished and next-named name: the handover that follows, or why there is none.
 	Next      handover.Next            `json:"next,omitzero"`
 	Attention handover.AttentionReason `json:"attention,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"stafett/adapters"
+	"stafett/gateway/desk"
 	"stafett/handover"
 	"stafett/ledger"
 )
@@ -219,5 +220,37 @@ func TestStay_AnotherPartysMessageFindsNothing(t *testing.T) {
 		t.Fatalf("a receipt of others: %s", a.Outcome)
 	}
 	b.state(handover.StateRequested, sykehus)
+	b.balanced()
+}
+
+// TestStay_DischargedWhileRetracted: a discharge after the municipality took its yes back is one
+// without acceptance: both are alerted, all receipts end nothing, and a named person settles it.
+func TestStay_DischargedWhileRetracted(t *testing.T) {
+	b := newBench(t)
+	ref := b.accepted("V1")
+	b.receiptAll()
+	b.must(b.kith(notat("no", ref, "SVAR=KAN_IKKE_MOTTA;DATO=UKJENT\nPlassen er gått til en annen.")))
+	b.receiptAll()
+	b.must(b.hl7(adt{trigger: "A03", id: "M3", visit: "V1"}.String()))
+	b.receiptAll()
+	b.receiptAll()
+	b.state(handover.StateAccepted, kommune)
+	for _, r := range []handover.AttentionReason{handover.AttentionRetracted, handover.AttentionDischargedUnaccepted} {
+		if a := b.attention(r); len(a.Parties) != 2 {
+			t.Errorf("%s is for %v", r, a.Parties)
+		}
+	}
+	for _, r := range []handover.AttentionReason{handover.AttentionRetracted, handover.AttentionDischargedUnaccepted} {
+		if _, err := b.g.RecordAnswer(t.Context(), asOperator, desk.Answer{Handover: b.handover().ID, Event: handover.EventAttentionResolved, For: kommune, Attention: r}); err != nil {
+			t.Fatal(err)
+		}
+		b.receiptAll()
+		b.state(handover.StateAccepted, kommune)
+	}
+	b.must(b.kith(notat("yes again", ref, "SVAR=KAN_MOTTA;DATO=2026-03-05")))
+	b.receiptAll()
+	if h := b.handover(); h.State != handover.StateInProgress && h.State != handover.StateCompleted || len(h.Attentions) > 0 {
+		t.Errorf("%s %+v", h.State, h.Attentions)
+	}
 	b.balanced()
 }

@@ -425,3 +425,66 @@ func TestDecide_Misaddressed_LateAttention_AlertsTheSenderOnly(t *testing.T) {
 	_, effects, _ := decide(t, h, Event{Name: EventDeadlinePassed}, clock(), monday.Add(time.Hour))
 	expect(t, effects, "publish deadline-passed discharged-without-acceptance #1", "alert deadline-passed discharged-without-acceptance > fjellheim-sykehus #1")
 }
+
+// TestDecide_PlannedEnd_FollowsTheReceiver: an update that says a planned end moves the deadline of a
+// stay, and never that of the sender's report.
+func TestDecide_PlannedEnd_FollowsTheReceiver(t *testing.T) {
+	end := monday.AddDate(0, 0, 20)
+	for _, kind := range Kinds() {
+		h := stored(kind, StateInProgress)
+		after, effects, _ := decide(t, h, Event{Name: EventUpdated, Day: end}, receiver(), monday)
+		if !after.Facts.PlannedEnd.Equal(dayOf(end)) || len(effects) != 2 || after.Deadline.Equal(h.Deadline) != (kind == KindDischarge) {
+			t.Errorf("%s: %+v %v", kind, after, effects)
+		}
+		if same, _, _ := decide(t, after, Event{Name: EventUpdated}, receiver(), monday); !reflect.DeepEqual(same, after) {
+			t.Errorf("%s: an update without a day changed %+v", kind, same)
+		}
+	}
+}
+
+// TestDecide_DischargedWhileRetracted_IsWithoutAcceptance: it is both parties' to look at, nothing
+// ends by itself, and what the receiver or a person says settles it.
+func TestDecide_DischargedWhileRetracted_IsWithoutAcceptance(t *testing.T) {
+	open := func(h Handover) []AttentionReason {
+		var out []AttentionReason
+		for _, a := range h.Attentions {
+			out = append(out, a.Reason)
+		}
+		return out
+	}
+	h, _, _ := decide(t, stored(KindDischarge, StateAccepted), Event{Name: EventRetracted}, receiver(), monday)
+	h, effects, reason := decide(t, h, Event{Name: EventDischarged}, sender(), monday)
+	expect(t, effects, "publish discharged", "tell discharged > dalvik-kommune", "tell discharged > dalvik-legesenter",
+		"publish attention-raised discharged-without-acceptance",
+		"alert attention-raised discharged-without-acceptance > fjellheim-sykehus",
+		"alert attention-raised discharged-without-acceptance > dalvik-kommune")
+	if h.State != StateAccepted || reason != ReasonDischargedUnaccepted || h.Facts.DischargedAt.IsZero() || !slices.Equal(open(h), doubts) {
+		t.Fatalf("%s %s %v", h.State, reason, open(h))
+	}
+	h.Facts.DischargeNoticeReceipted, h.Facts.ReportReceipted = true, true
+	if again, _, reason := decide(t, h, Event{Name: EventDischarged}, sender(), monday.Add(time.Minute)); reason != ReasonRepeated || !reflect.DeepEqual(again, h) {
+		t.Errorf("a repeat changed something: %s", reason)
+	}
+	for _, s := range []State{StateAccepted, StateInProgress, StatePaused} {
+		doubted := h
+		doubted.State = s
+		if _, _, follows := DefaultPolicy().Follows(doubted); follows {
+			t.Errorf("%s is finished in doubt", s)
+		}
+		if _, _, _, f := DefaultPolicy().Decide(KindDischarge, doubted, Event{Name: EventFinished}, Actor{Role: RolePolicy}, monday); f == nil {
+			t.Errorf("the policy finishes %s in doubt", s)
+		}
+	}
+	for _, e := range []EventName{EventAccepted, EventStarted} {
+		if taken, _, _ := decide(t, h, Event{Name: e}, receiver(), monday); taken.State != StateInProgress || len(taken.Attentions) > 0 {
+			t.Errorf("%s: %s %v", e, taken.State, open(taken))
+		}
+	}
+	if undone, _, _ := decide(t, h, Event{Name: EventDischargeCancelled}, sender(), monday); undone.State != StateAccepted || !slices.Equal(open(undone), reasons(AttentionRetracted)) {
+		t.Errorf("%s %v", undone.State, open(undone))
+	}
+	settled, _, _ := decide(t, h, Event{Name: EventAttentionResolved, Attention: AttentionRetracted}, reader(municipality), monday)
+	if settled.State != StateAccepted || !slices.Equal(open(settled), reasons(AttentionDischargedUnaccepted)) || settled.Deadline.IsZero() {
+		t.Errorf("%s %v", settled.State, open(settled))
+	}
+}

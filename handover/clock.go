@@ -1,6 +1,9 @@
 package handover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // term returns when the state that h entered, or entered anew, at now must have ended;
 // zero when nobody owes its end. fast is the event's FastReceipt.
@@ -163,11 +166,16 @@ func (f Facts) delivered() bool {
 	return f.DischargeNoticeReceipted && (f.ReportReceipted || f.WithoutReport)
 }
 
+// doubted reports whether a person must still settle that the receiver takes the patient.
+func (h Handover) doubted() bool {
+	return slices.ContainsFunc(h.Attentions, func(a Attention) bool { return slices.Contains(doubts, a.Reason) })
+}
+
 // Follows returns what the policy itself does next with h, if anything: a discharge whose
-// notice and report are receipted is finished. The gateway decides it in the same
+// notice and report are receipted is finished, unless its acceptance is in doubt. The gateway decides it in the same
 // transaction as what made it so.
 func (p Policy) Follows(h Handover) (Event, Actor, bool) {
-	if h.Kind == KindDischarge && (h.State == StateInProgress || h.State == StatePaused) && h.Facts.delivered() {
+	if h.Kind == KindDischarge && (h.State == StateInProgress || h.State == StatePaused) && h.Facts.delivered() && !h.doubted() {
 		return Event{Name: EventFinished, Next: Next{None: NoneReceived}}, Actor{Role: RolePolicy}, true
 	}
 	return Event{}, Actor{}, false

@@ -19,7 +19,7 @@ receipted/copy                          !    =   =   =   =   =   =   =   =   =  
 unreachable/system                      !    =   =   =   =   =   =   =   =   =   =   =   =
 accepted/receiver                       !    !   acc acc acc =   =   =   =   !   !   !   !
 accepted/reader-receiver                !    !   acc acc acc =   =   =   =   !   !   !   !
-accepted/receiver+discharged            !    !   inp inp inp =   =   =   =   !   !   !   !
+accepted/receiver+discharged            !    !   inp inp inp inp =   =   =   !   !   !   !
 deferred/receiver                       !    !   def def =   !   !   !   !   !   !   !   !
 deferred/reader-receiver                !    !   def def =   !   !   !   !   !   !   !   !
 answered-unclearly/receiver             !    !   rec =   =   =   !   !   !   !   !   !   !

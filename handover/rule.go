@@ -85,7 +85,9 @@ var (
 	whenUnready    = guard{"not ready before", func(d *decision) bool { return !d.h.Facts.NotReadyAt.IsZero() }}
 	whenNextOwed   = guard{"next not named", func(d *decision) bool { return d.h.Next.IsZero() }}
 	whenAsked      = guard{"withdrawal asked", func(d *decision) bool { return d.h.Facts.WithdrawalAsked }}
-	whenDelivered  = guard{"notice and report receipted", func(d *decision) bool { return d.h.Facts.delivered() }}
+	whenDelivered  = guard{"notice and report receipted, acceptance not in doubt", func(d *decision) bool { return d.h.Facts.delivered() && !d.h.doubted() }}
+	// A discharge then is one without acceptance.
+	whenDoubted = guard{"retracted, or discharged without acceptance", func(d *decision) bool { return d.h.doubted() }}
 	// What the policy took for the end rested on the discharge.
 	whenFinishedByDischarge = guard{"finished by the discharge", func(d *decision) bool {
 		return d.h.Next.None == NoneReceived && d.h.Facts.delivered() && !d.h.Facts.DischargedAt.IsZero()

@@ -2,6 +2,7 @@ package handover
 
 var (
 	onlyDischarge = []Kind{KindDischarge}
+	noDischarge   = []Kind{KindReferral, KindCoordination}
 
 	bySender   = []ActorRole{RoleSender}
 	byReceiver = []ActorRole{RoleReceiver}
@@ -28,6 +29,9 @@ func reasons(r ...AttentionReason) []AttentionReason { return r }
 
 // What any readable answer by the receiver settles.
 var answered = reasons(AttentionUnreachable, AttentionAnswerNeedsReading)
+
+// What leaves an acceptance open to doubt.
+var doubts = reasons(AttentionRetracted, AttentionDischargedUnaccepted)
 
 var markUninformed = []markIf{{AttentionNoHealthInfo, whenUninformed}}
 
@@ -66,6 +70,8 @@ var table = []rule{
 		facts: facts(factPromised), clear: append(reasons(AttentionDischargedUnaccepted), answered...), tell: tellOther, reason: ReasonAcceptedAfterDischarge},
 	{event: EventAccepted, who: byReceiver, from: inAnswering, to: StateAccepted, custody: custodyReceiver,
 		facts: facts(factPromised), clear: answered, tell: tellOther, reason: ReasonAccepted},
+	{event: EventAccepted, who: byReceiver, from: in(StateAccepted), when: whenDischarged, to: StateInProgress, facts: facts(factPromisedAnew),
+		clear: append(doubts, answered...), tell: tellOther, reason: ReasonAcceptedAfterDischarge},
 	{event: EventAccepted, who: byReceiver, from: in(StateAccepted), facts: facts(factPromisedAnew), reclock: true,
 		clear: append(reasons(AttentionRetracted), answered...), tell: tellOther, reason: ReasonUpdated, quiet: true},
 	{event: EventAccepted, who: byReceiver, from: in(StateInProgress, StatePaused, StateCompleted), reason: ReasonRecorded, quiet: true},
@@ -86,7 +92,7 @@ var table = []rule{
 	{event: EventForwarded, who: byReceiver, from: inAnswering, needs: needs(needForward), to: StateForwarded, tell: tellOther, special: specialForward, reason: ReasonForwarded},
 
 	// Second thoughts.
-	{event: EventRetracted, who: byReceiver, from: in(StateAccepted), raise: reasons(AttentionRetracted), tell: tellOther, reason: ReasonRetracted, quiet: true},
+	{event: EventRetracted, who: byReceiver, from: in(StateAccepted), facts: facts(factPromisedAnew), reclock: true, raise: reasons(AttentionRetracted), tell: tellOther, reason: ReasonRetracted, quiet: true},
 	{event: EventTakenBack, who: bySender, from: in(StateAccepted), to: StateDeferred, custody: custodySender, facts: facts(factPromised),
 		clear: reasons(AttentionRetracted, AttentionAnswerNeedsReading), tell: tellOther, reason: ReasonTakenBack},
 	{event: EventTakenBack, who: bySender, from: in(StateDeferred), reason: ReasonRecorded, quiet: true},
@@ -110,10 +116,13 @@ var table = []rule{
 
 	// Care passes.
 	{event: EventStarted, who: byReceiver, from: in(StateAccepted), to: StateInProgress, facts: facts(factPlannedEnd),
-		clear: append(reasons(AttentionRetracted), answered...), tell: tellOther, reason: ReasonStarted},
-	{event: EventStarted, who: byReceiver, from: in(StateInProgress), facts: facts(factPlannedEnd), reclock: true, tell: tellOther, reason: ReasonUpdated, quiet: true},
+		clear: append(doubts, answered...), tell: tellOther, reason: ReasonStarted},
+	{event: EventStarted, kinds: noDischarge, who: byReceiver, from: in(StateInProgress), facts: facts(factPlannedEnd), reclock: true, tell: tellOther, reason: ReasonUpdated, quiet: true},
+	{event: EventStarted, who: byReceiver, from: in(StateInProgress), facts: facts(factPlannedEnd), tell: tellOther, reason: ReasonUpdated, quiet: true},
 	{event: EventStarted, who: byReceiver, from: in(StatePaused, StateCompleted), reason: ReasonRecorded, quiet: true},
 
+	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAccepted), when: whenDoubted,
+		facts: facts(factDischarged), raise: reasons(AttentionDischargedUnaccepted), tell: tellOther, reason: ReasonDischargedUnaccepted, quiet: true},
 	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAccepted), to: StateInProgress, facts: facts(factDischarged), tell: tellOther, reason: ReasonStartedByDischarge},
 	{event: EventDischarged, kinds: onlyDischarge, who: bySender, from: in(StateAnnounced, StateRequested, StateReceived, StateDeferred, StateDeclined),
 		facts: facts(factDischarged), raise: reasons(AttentionDischargedUnaccepted), tell: tellOther, reason: ReasonDischargedUnaccepted, quiet: true},
@@ -130,7 +139,7 @@ var table = []rule{
 	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: inStored, when: whenCancelled, reason: ReasonRecorded, quiet: true},
 	{event: EventDischargeCancelled, kinds: onlyDischarge, who: bySender, from: append(in(StateNone), inStored...), reason: ReasonBeforeOriginal, waits: true},
 
-	{event: EventPaused, who: byReceiver, from: in(StateInProgress), to: StatePaused, tell: tellOther, reason: ReasonPaused},
+	{event: EventPaused, who: byReceiver, from: in(StateInProgress), to: StatePaused, facts: facts(factPlannedEnd), tell: tellOther, reason: ReasonPaused},
 	{event: EventPaused, who: byReceiver, from: in(StatePaused), reason: ReasonRecorded, quiet: true},
 	{event: EventResumed, who: byReceiver, from: in(StatePaused), to: StateInProgress, facts: facts(factPlannedEnd), tell: tellOther, reason: ReasonResumed},
 	{event: EventResumed, who: byReceiver, from: in(StateInProgress), reason: ReasonRecorded, quiet: true},
@@ -154,6 +163,9 @@ var table = []rule{
 	{event: EventMoved, who: byAnybody, from: inClosed, reason: ReasonLate},
 	{event: EventLeave, who: byAnybody, from: inUnended, needs: needs(needFollowing), tell: tellOther, special: specialNamed, reason: ReasonRecorded},
 	{event: EventLeave, who: byAnybody, from: inClosed, reason: ReasonLate},
+	{event: EventUpdated, kinds: noDischarge, who: byReceiver, from: in(StateInProgress), needs: needs(needFollowing), facts: facts(factPlannedEnd), reclock: true,
+		tell: tellOther, special: specialNamed, reason: ReasonRecorded},
+	{event: EventUpdated, who: byReceiver, from: inCare, needs: needs(needFollowing), facts: facts(factPlannedEnd), tell: tellOther, special: specialNamed, reason: ReasonRecorded},
 	{event: EventUpdated, who: byAnybody, from: inUnended, needs: needs(needFollowing), tell: tellOther, special: specialNamed, reason: ReasonRecorded},
 	{event: EventUpdated, who: byAnybody, from: inClosed, reason: ReasonLate},
 	{event: EventHealthInfoSent, kinds: onlyDischarge, who: bySender, from: in(StateAnnounced), facts: facts(factInformed), reclock: true,

@@ -383,3 +383,11 @@ func TestServe_StartsWithoutRedis(t *testing.T) {
 		return len(mini.Keys()) > 0 && get("/readyz") == "ready\n"
 	})
 }
+
+func TestNextOf(t *testing.T) {
+	for given, want := range map[string]handover.Next{"": {}, "home": {None: handover.NoneHome}, "0198-x": {Handover: "0198-x"}} {
+		if got := nextOf(given); got != want {
+			t.Errorf("%q: %+v", given, got)
+		}
+	}
+}

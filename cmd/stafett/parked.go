@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -201,9 +203,10 @@ func printHandovers(out io.Writer, list []desk.HandoverView) {
 
 func handoverAnswer(c *client) *cobra.Command {
 	var b api.Answer
-	cmd := &cobra.Command{Use: "answer ID EVENT", Short: "Record as a named person what a free-text answer says: accepted, deferred, declined …", Args: cobra.ExactArgs(2),
+	var next string
+	cmd := &cobra.Command{Use: "answer ID EVENT", Short: "Record as a named person what a party says: accepted, deferred, declined, next-named …", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b.Event = handover.EventName(args[1])
+			b.Event, b.Next = handover.EventName(args[1]), nextOf(next)
 			var v desk.HandoverView
 			if err := c.call(cmd.Context(), "POST", "/handovers/"+escaped(args[0])+"/answer", b, &v); err != nil {
 				return err
@@ -211,6 +214,23 @@ func handoverAnswer(c *client) *cobra.Command {
 			return c.print(cmd, v, func(out io.Writer) { fmt.Fprintf(out, "%s: now %s, held by %s\n", v.ID, v.State, v.Custodian) })
 		}}
 	cmd.Flags().StringVar(&b.Day, "day", "", "the promised day, YYYY-MM-DD")
-	cmd.Flags().StringVar((*string)(&b.For), "for", "", "the party whose answer it is; the receiver when not given")
+	cmd.Flags().StringVar((*string)(&b.For), "for", "", "the party whose answer it is; when not given the receiver, of next-named the sender")
+	cmd.Flags().StringVar(&next, "next", "", "what follows: a handover, or why none does ("+reasonsForNone()+")")
 	return cmd
+}
+
+// nextOf reads what follows: a reason why nothing does, else a handover.
+func nextOf(s string) handover.Next {
+	if r := handover.NoneReason(s); slices.Contains(handover.NoneReasons(), r) {
+		return handover.Next{None: r}
+	}
+	return handover.Next{Handover: handover.ID(s)}
+}
+
+func reasonsForNone() string {
+	var out []string
+	for _, r := range handover.NoneReasons() {
+		out = append(out, string(r))
+	}
+	return strings.Join(out, ", ")
 }

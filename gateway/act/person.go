@@ -25,6 +25,9 @@ func (p Person) operated(s *Snapshot, outcome string, line ledger.Audit) ledger.
 // Answered records a named person's reading as the act of a party (invariant 3: never the
 // free text, always somebody with a name).
 func Answered(s *Snapshot, by Person, h handover.Handover, party handover.PartyID, event handover.Event) (*Plan, error) {
+	if err := s.follows(event.Next, h, party, "next"); err != nil {
+		return nil, err
+	}
 	event.NewID = s.newHandover()
 	// Who says that the receiver is the right one says it of a protected person too.
 	event.Protected = event.Name == handover.EventAttentionResolved && event.Attention == handover.AttentionReceiverMayBeWrong && s.isProtected(h)

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"slices"
 	"time"
 
 	"stafett/fhir"
@@ -64,16 +65,33 @@ func (s *Snapshot) Project(task *fhir.Node, h handover.Handover) {
 			task.Set(unset.element, unset.value())
 		}
 	}
-	if !h.Facts.PromisedDay.IsZero() {
-		period := task.Get("executionPeriod")
+	s.projectDay(task, h)
+	task.Set("lastModified", fhir.Str(authored))
+}
+
+// projectDay sets the promised day, which until care begins is what the handover says it is: one
+// that was taken back stands no longer. From then on the start is the receiver's.
+func (s *Snapshot) projectDay(task *fhir.Node, h handover.Handover) {
+	period := task.Get("executionPeriod")
+	inCare := slices.Contains(caring, h.State)
+	switch day := h.Facts.PromisedDay; {
+	case inCare && period.Get("start") != nil:
+	case !day.IsZero():
 		if period == nil {
 			period = fhir.Obj()
 			task.Set("executionPeriod", period)
 		}
-		period.Set("start", fhir.Str(h.Facts.PromisedDay.In(s.Zone(h.Sender)).Format(time.DateOnly)))
+		period.Set("start", fhir.Str(day.In(s.Zone(h.Sender)).Format(time.DateOnly)))
+	case !inCare && period.Get("start") != nil:
+		period.Delete("start")
+		if len(period.Members) == 0 {
+			task.Delete("executionPeriod")
+		}
 	}
-	task.Set("lastModified", fhir.Str(authored))
 }
+
+// caring are the states in which the receiver has begun.
+var caring = []handover.State{handover.StateInProgress, handover.StatePaused, handover.StateCompleted}
 
 // Zone is the time zone of a party.
 func (s *Settings) Zone(id handover.PartyID) *time.Location {
@@ -95,7 +113,7 @@ func (s *Settings) organisation(id handover.PartyID) *fhir.Node {
 func (d *decision) planSuccessorTask() {
 	task := d.outer.taskNow.Clone()
 	fhir.SetID(task, string(d.next.ID))
-	for _, own := range []string{"meta", "owner", "output", "identifier", "statusReason"} {
+	for _, own := range append([]string{"meta", "owner", "identifier"}, receivers...) {
 		task.Delete(own)
 	}
 	d.s.Project(task, d.next)

@@ -1,16 +1,16 @@
 package act
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"stafett/fhir"
 	"stafett/handover"
 )
 
-// systemNext codes Task.output that names what follows a completed handover.
+// systemNext codes what names what follows a handover: Task.output of its owner, Task.input of its requester.
 const systemNext = "urn:stafett:next"
 
 // newReferral is the handover that a new Task asks for: the caller is the requester, the
@@ -84,8 +84,8 @@ func (w Writing) decideTask(d *decision, e *Entry, h handover.Handover) error {
 	d.actor = handover.Actor{Role: handover.RoleSender, Party: w.Party}
 	d.before = handover.Handover{Kind: h.Kind, Sender: h.Sender, Receiver: h.Receiver}
 	d.event = handover.Event{Name: handover.EventRequested, NewID: h.ID, Sender: h.Sender, Receiver: h.Receiver,
-		Chain: w.chainOf(d.s, e, h.Sender), Day: dayOf(period(task).End)}
-	return d.decide()
+		Chain: w.chainOf(d.s, e, h.Sender)}
+	return cmp.Or(d.decide(), w.nameNext(d, e))
 }
 
 // onStatus says of an event that is not allowed which element told it.
@@ -118,17 +118,19 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 	if ev.Name, err = d.taskEventName(e, task, h); err != nil {
 		return ev, err
 	}
-	switch ev.Name {
-	case handover.EventAccepted, handover.EventDeferred:
-		ev.Day = dayOf(period(task).Start)
-	case handover.EventStarted:
-		ev.Day = dayOf(period(task).End)
-	case handover.EventForwarded:
+	if d.actor.Role == handover.RoleReceiver {
+		if err = d.sayDays(&ev, e, task, h); err != nil {
+			return ev, err
+		}
+	}
+	if ev.Name == handover.EventForwarded {
 		err = d.forward(&ev, e, task)
 	}
-	ev.Next = nextOf(task)
 	if err == nil {
-		err = d.s.follows(ev.Next, h, d.actor.Party)
+		ev.Next, err = nextSaid(task, d.actor.Role)
+	}
+	if err == nil {
+		err = d.s.follows(ev.Next, h, d.actor.Party, "Task."+saysNext[d.actor.Role])
 	}
 	if ev.Name == handover.EventUpdated && h.State == handover.StateDeclined && !ev.Next.IsZero() {
 		ev.Name = handover.EventNextNamed
@@ -138,28 +140,56 @@ func (d *decision) taskEvent(e *Entry, task fhir.Task, h handover.Handover) (han
 
 // follows holds what is said to come next to a handover of the same chain in which the party
 // takes part.
-func (s *Snapshot) follows(next handover.Next, h handover.Handover, party handover.PartyID) error {
+func (s *Snapshot) follows(next handover.Next, h handover.Handover, by handover.PartyID, path string) error {
 	if next.Handover == "" {
 		return nil
 	}
 	after, found := s.Handovers.Get(next.Handover)
-	if !s.Complete() || found && after.Chain == h.Chain && TakesPart(party, after) {
+	if !s.Complete() || found && after.Chain == h.Chain && TakesPart(by, after) {
 		return nil
 	}
-	return &handover.Fault{Kind: handover.FaultInvalid, Op: "act.follows", Path: "Task.output", Text: "what is next is no Task of the same chain in which the caller takes part"}
+	return &handover.Fault{Kind: handover.FaultInvalid, Op: "act.follows", Path: path, Text: "what is next is no handover of the same chain in which the party takes part"}
 }
 
-// chainOf is the chain of a new request: that of the Task which it is part of, where the caller
-// holds that one for the same patient, else its own.
+// chainOf is the chain of a new request: that of the Task which it is part of, else its own.
 func (w Writing) chainOf(s *Snapshot, e *Entry, sender handover.PartyID) handover.ChainID {
+	if h, found := wholeOf(s, e, sender); found {
+		return h.Chain
+	}
+	return handover.ChainID(s.Identity.StableID(sender, "chain", w.requestKey(e)))
+}
+
+// wholeOf is the handover of the Task which a new one is part of, where the caller holds it for the
+// same patient.
+func wholeOf(s *Snapshot, e *Entry, sender handover.PartyID) (handover.Handover, bool) {
 	for _, ref := range LocalReferences(e.Resource.Get("partOf")) {
 		h, _ := s.Handovers.Get(handover.ID(ref.ID))
 		whole, _ := s.Resources.Get(ref)
 		if ref.Type == "Task" && h.Custodian == sender && Reads(sender, whole) && patientOf(s.Parse(whole)) == patientOf(e.Resource) {
-			return h.Chain
+			return h, true
 		}
 	}
-	return handover.ChainID(s.Identity.StableID(sender, "chain", w.requestKey(e)))
+	return handover.Handover{}, false
+}
+
+// nameNext names a new request as what follows the declined one that it is part of, where its sender
+// still owes that.
+func (w Writing) nameNext(d *decision, e *Entry) error {
+	h, found := wholeOf(d.s, e, d.next.Sender)
+	if !found || h.Sender != d.next.Sender || h.State != handover.StateDeclined || !h.Next.IsZero() {
+		return nil
+	}
+	f := newDecision(d.s, h, d.actor, handover.Event{Name: handover.EventNextNamed, Next: handover.Next{Handover: d.next.ID}})
+	f.message, f.outer = w.Message, &d.view
+	effects, err := f.judge()
+	if err != nil {
+		return err
+	}
+	f.plan.Unit.Handovers = append(f.plan.Unit.Handovers, f.next)
+	f.planTask(nil)
+	f.planEffects(effects)
+	d.plan.add(f.plan)
+	return nil
 }
 
 // taskEventName is the event that leads from the Task's status to the new one: updated
@@ -215,30 +245,35 @@ func ChangedMembers(before, after *fhir.Node) []string {
 // kept are the elements of a resource that the gateway sets.
 var kept = []string{"id", "meta"}
 
-func period(task fhir.Task) fhir.Period { return fhir.Value(task.ExecutionPeriod) }
+// saysNext is the element in which each party says what comes next; neither says it in the other's
+// place.
+var saysNext = map[handover.ActorRole]string{handover.RoleSender: "input", handover.RoleReceiver: "output"}
 
-// dayOf reads an end of Task.executionPeriod as a day; zero when absent or no day.
-func dayOf(end *string) time.Time {
-	s := fhir.Value(end)
-	day, _ := time.ParseInLocation(time.DateOnly, s[:min(len(s), len(time.DateOnly))], handover.Calendar{}.Location())
-	return day
-}
-
-// nextOf reads what the Task says comes next: in output, where the owner says it, or in
-// input, where the requester does.
-func nextOf(task fhir.Task) handover.Next {
-	for _, o := range slices.Concat(task.Output, task.Input) {
-		if system, _ := fhir.FirstCoding(&o.Type); system != systemNext {
+// nextSaid reads what a party says in its Task comes next; zero where it says nothing.
+func nextSaid(task fhir.Task, by handover.ActorRole) (handover.Next, error) {
+	said := map[string][]fhir.TaskParameter{"input": task.Input, "output": task.Output}[saysNext[by]]
+	for _, p := range said {
+		if system, _ := fhir.FirstCoding(&p.Type); system != systemNext {
 			continue
 		}
-		if id, ok := strings.CutPrefix(fhir.Literal(o.ValueReference), "Task/"); ok {
-			return handover.Next{Handover: handover.ID(id)}
+		if next := nextOf(p); !next.IsZero() {
+			return next, nil
 		}
-		_, code := fhir.FirstCoding(o.ValueCodeableConcept)
-		for _, v := range []string{fhir.Value(o.ValueCode), fhir.Value(o.ValueString), code} {
-			if r := handover.NoneReason(v); slices.Contains(handover.NoneReasons(), r) {
-				return handover.Next{None: r}
-			}
+		return handover.Next{}, &handover.Fault{Kind: handover.FaultInvalid, Op: "act.nextSaid", Path: "Task." + saysNext[by],
+			Text: "what is next is a Task (valueReference) or a reason why there is none (valueCode)"}
+	}
+	return handover.Next{}, nil
+}
+
+// nextOf reads a Task, or the reason why there is none.
+func nextOf(p fhir.TaskParameter) handover.Next {
+	if id, ok := strings.CutPrefix(fhir.Literal(p.ValueReference), "Task/"); ok {
+		return handover.Next{Handover: handover.ID(id)}
+	}
+	_, code := fhir.FirstCoding(p.ValueCodeableConcept)
+	for _, v := range []string{fhir.Value(p.ValueCode), fhir.Value(p.ValueString), code} {
+		if r := handover.NoneReason(v); slices.Contains(handover.NoneReasons(), r) {
+			return handover.Next{None: r}
 		}
 	}
 	return handover.Next{}

@@ -242,6 +242,7 @@ func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
 // itself.
 func (d *decision) worthSaying(t Telling, all []Change) []Change {
 	repeats := slices.ContainsFunc(d.s.standing(d.before.ID, t.To), func(n ledger.Delivery) bool { return n.Event == t.Event })
+	repeats = repeats || saidAnew[d.before.State] == t.Event
 	if repeats || slices.Contains(contentOnly, t.Event) || t.Event == handover.EventMerged {
 		return all
 	}

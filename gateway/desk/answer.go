@@ -21,7 +21,7 @@ type Answer struct {
 	Day time.Time
 	// For is the party whose answer it is; the person must be allowed to act for it.
 	For handover.PartyID
-	// Next is what follows, where the event ends the handover.
+	// Next is what follows, where the event ends the handover or names that.
 	Next handover.Next
 	// Attention is the attention that attention-resolved ends.
 	Attention handover.AttentionReason
@@ -50,14 +50,16 @@ func (g *Desk) RecordAnswer(ctx context.Context, c access.Caller, in Answer) (ha
 	return plan.Handover, nil
 }
 
-// party is whose answer it is: the receiver's, where the person says nothing else; an
-// attention is resolved for one's own.
+// party is whose answer it is: the receiver's, where the person says nothing else; what is next
+// is the sender's to name, and an attention is resolved for one's own.
 func (in Answer) party(c access.Caller, h handover.Handover) handover.PartyID {
 	switch {
 	case in.For != "":
 		return in.For
 	case in.Event == handover.EventAttentionResolved && c.Party != "":
 		return c.Party
+	case in.Event == handover.EventNextNamed:
+		return h.Sender
 	}
 	return h.Receiver
 }

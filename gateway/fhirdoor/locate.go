@@ -293,8 +293,8 @@ func (t *writing) authoriseTask(s *act.Snapshot, e *act.Entry) error {
 		h, _ := s.Handovers.Get(handover.ID(e.ID))
 		return access.MayChangeTask(t.caller, act.ActorOf(t.caller.Party, h).Role, act.ChangedMembers(e.Before, e.Resource), task)
 	}
-	if task.Requester == nil {
-		return nil
+	if err := access.MayAskByTask(act.ChangedMembers(fhir.Obj(), e.Resource)); err != nil || task.Requester == nil {
+		return err
 	}
 	party, ok := s.PartyOf(task.Requester)
 	if !ok {

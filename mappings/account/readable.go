@@ -133,6 +133,7 @@ var elementLabels = map[string][2]string{
 	"Task.restriction.period.start":                  {"Utskrivningsklar fra", "Ready for discharge from"},
 	"Task.restriction.period.end":                    {"Ikke lenger utskrivningsklar fra", "No longer ready for discharge from"},
 	"Task.executionPeriod.start":                     {"Kan mottas", "Can be received"},
+	"Task.executionPeriod.end":                       {"Planlagt slutt", "Planned end"},
 	"Task.authoredOn":                                {"Registrert", "Recorded"},
 	"Task.description":                               {"Beskrivelse", "Description"},
 	"Task.owner":                                     {"Mottaker", "Receiver"},
