@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"stafett/fhir"
-	"stafett/message"
 	"stafett/mappings/account"
+	"stafett/message"
 )
 
 // A law draws wire values of a converter's domain: from(to(x)) == x for each.
