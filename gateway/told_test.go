@@ -201,6 +201,25 @@ func infection(value string) string {
 // inError takes an infection back (OBX-11).
 func inError(value string) string { return strings.Replace(infection(value), "|F\r", "|D\r", 1) }
 
+// nth is one of several findings of one code that the ward numbers (OBX-4).
+func nth(number, value string) string {
+	return strings.Replace(infection(value), "99X||", "99X|"+number+"|", 1)
+}
+
+// deleted takes back what an OBX said.
+func deleted(obx string) string { return strings.Replace(obx, "||||||F", "||||||D", 1) }
+
+// allergy is what a ward says that the patient does not tolerate.
+func allergy(substance, severity string) string {
+	return "AL1|1|DA|" + substance + "^99X|" + severity + "\r"
+}
+
+const (
+	epikrise = "OBX|1|ED|EPI^Epikrise^99X||^application^pdf^Base64^JVBERi0xLjQKJSVFT0YK||||||F\r"
+	known    = "OBX|1|CE|KOMTJ^Mottar kommunale tjenester^99STAFETT||J^Ja\r"
+	unknown  = "OBX|1|CE|KOMTJ^Mottar kommunale tjenester^99STAFETT||J^Ja||||||D\r"
+)
+
 // TestInvariant6_ToldWheneverTheContentDiffers: by the notice of the stay in full, in its
 // conversation, and in words what changed; and nobody is told what he knows.
 func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
@@ -234,6 +253,30 @@ func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
 		{"in error with the notice", []string{edited("A01", "1") + infection("positiv")}, edited("A16", "2") + inError("positiv"), "UTSKRIVNINGSKLAR N", []string{"positiv (oppgis ikke lenger)"}},
 		{"said after it was in error unsaid", []string{edited("A16", "1"), edited("A08", "2") + inError("x")}, edited("A08", "3") + infection("positiv"), "UTSKRIVNINGSKLAR N", []string{"Observasjon MRSA, Resultat: positiv (nytt)"}},
 		{"what is left out still holds", []string{edited("A16", "1") + infection("positiv")}, edited("A16", "2"), "", nil},
+		{"an allergy beside another", []string{edited("A01", "1") + allergy("PEN^Penicillin", "SV^Alvorlig")}, edited("A08", "2") + allergy("NUT^Nøtter", "MO^Moderat"), "INNLAGT N", []string{"Endret:\n- Allergi eller overfølsomhet Nøtter", "Moderat (MO); medication; allergy (nytt)"}},
+		{"an allergy that has no code", []string{edited("A01", "1") + allergy("^Penicillin", "SV^Alvorlig")}, edited("A08", "2") + allergy("^Nøtter", "SV^Alvorlig"), "INNLAGT N", []string{"Endret:\n- Allergi eller overfølsomhet Nøtter"}},
+		{"an allergy that is worse", []string{edited("A01", "1") + allergy("PEN^Penicillin", "MO^Moderat") + allergy("NUT^Nøtter", "MO^Moderat")}, edited("A08", "2") + allergy("PEN^Penicillin", "SV^Alvorlig"), "INNLAGT N", []string{"Endret:\n- Allergi eller overfølsomhet Penicillin, Alvorlighet: Alvorlig (SV) (tidligere Moderat (MO))"}},
+		{"an allergy that is left out", []string{edited("A01", "1") + allergy("PEN^Penicillin", "SV^Alvorlig") + allergy("NUT^Nøtter", "MO^Moderat")}, edited("A08", "2") + allergy("NUT^Nøtter", "MO^Moderat"), "", nil},
+		{"allergies that are deleted", []string{edited("A01", "1") + allergy("PEN^Penicillin", "SV^Alvorlig") + allergy("NUT^Nøtter", "MO^Moderat")}, edited("A08", "2") + "AL1|\"\"|\"\"|\"\"|\"\"|\"\"|\"\"\r", "INNLAGT N", []string{"Penicillin; Alvorlig (SV); ", "Nøtter; Moderat (MO); "}},
+		{"one of a set", []string{edited("A01", "1") + infection("MRSA positiv") + infection("ESBL positiv")}, edited("A08", "2") + infection("ESBL positiv"), "", nil},
+		{"a further one of a set", []string{edited("A01", "1") + infection("MRSA positiv") + infection("ESBL positiv")}, edited("A08", "2") + infection("VRE positiv"), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: VRE positiv (nytt)\n"}},
+		{"of a set that one was taken from", []string{edited("A01", "1") + infection("MRSA") + infection("ESBL"), edited("A08", "2") + inError("MRSA")}, edited("A08", "3") + infection("VRE"), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: VRE (nytt)\n"}},
+		{"several where there was one", []string{edited("A01", "1") + infection("MRSA")}, edited("A08", "2") + infection("ESBL") + infection("VRE"), "INNLAGT N", []string{"ESBL", "VRE", "(nytt)"}},
+		{"one of a set in error and another one", []string{edited("A01", "1") + infection("MRSA") + infection("ESBL")}, edited("A08", "2") + inError("MRSA") + infection("VRE"), "INNLAGT N", []string{"VRE (nytt)", "MRSA (oppgis ikke lenger)"}},
+		{"one line of a note as wrong", []string{edited("A01", "1") + infection("Bruker briller") + infection("Går med stokk") + infection("Hører dårlig")}, edited("A08", "2") + strings.Replace(infection("Går med stokk"), "|F\r", "|W\r", 1), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: Går med stokk (oppgis ikke lenger)\n"}},
+		{"of two numbered the first", []string{edited("A01", "1") + nth("1", "MRSA positiv") + nth("2", "ESBL positiv")}, edited("A08", "2") + nth("1", "MRSA negativ"), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: MRSA negativ (tidligere MRSA positiv)\n"}},
+		{"the first of two numbered in error", []string{edited("A01", "1") + nth("1", "MRSA positiv") + nth("2", "ESBL positiv")}, edited("A08", "2") + deleted(nth("1", "")), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: MRSA positiv (oppgis ikke lenger)\n"}},
+		{"and another one in its place", []string{edited("A01", "1") + nth("1", "MRSA positiv") + nth("2", "ESBL positiv"), edited("A08", "2") + deleted(nth("1", "MRSA positiv"))}, edited("A08", "3") + nth("1", "VRE positiv"), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: VRE positiv (nytt)\n"}},
+		{"one of two numbered by its value in error", []string{edited("A01", "1") + nth("1", "MRSA positiv") + nth("2", "ESBL positiv")}, edited("A08", "2") + inError("ESBL positiv"), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: ESBL positiv (oppgis ikke lenger)\n"}},
+		{"a number by what it was before in error", []string{edited("A01", "1") + nth("1", "gammel"), edited("A08", "2") + nth("1", "ny")}, edited("A08", "3") + deleted(nth("1", "")), "INNLAGT N", []string{"Endret:\n- Observasjon MRSA, Resultat: ny (oppgis ikke lenger)\n"}},
+		{"a document in error", []string{edited("A01", "1") + epikrise}, edited("A08", "2") + deleted(epikrise), "INNLAGT N", []string{"(oppgis ikke lenger)"}},
+		{"a document in error without its data", []string{edited("A01", "1") + epikrise}, edited("A08", "2") + "OBX|1|ED|EPI^Epikrise^99X||||||||W\r", "INNLAGT N", []string{"(oppgis ikke lenger)"}},
+		{"a document in error without its type", []string{edited("A01", "1") + epikrise}, edited("A08", "2") + "OBX|1||EPI^Epikrise^99X||\"\"||||||D\r", "INNLAGT N", []string{"(oppgis ikke lenger)"}},
+		{"a document in error that was never told", []string{edited("A01", "1") + epikrise}, edited("A08", "2") + deleted(strings.Replace(epikrise, "JVBERi0xLjQKJSVFT0YK", "JVBERi0xLjQKbm9l", 1)), "", nil},
+		{"a fact in error", []string{edited("A01", "1")}, edited("A08", "2", known, unknown), "INNLAGT N", []string{"Mottar kommunale tjenester: Ja (oppgis ikke lenger)"}},
+		{"a fact in error and there again", []string{edited("A01", "1"), edited("A08", "2", known, unknown)}, edited("A08", "3"), "INNLAGT N", []string{"Mottar kommunale tjenester: Ja (nytt)"}},
+		{"another remark", []string{edited("A01", "1") + "NTE|1||Trenger tolk\r"}, edited("A08", "2") + "NTE|1||Bor i 3. etasje\r", "INNLAGT N", []string{"Endret:\n- Melding, Tekst (contentString): Bor i 3. etasje (nytt)\n"}},
+		{"remarks in another order", []string{edited("A01", "1") + "NTE|1||Trenger tolk\rNTE|2||Bor i 3. etasje\r"}, edited("A08", "2") + "NTE|1||Bor i 3. etasje\r", "", nil},
 		{"another address", []string{edited("A01", "1")}, edited("A01", "2", "Storgata 1", "Bakken 3"), "INNLAGT N", []string{"Gateadresse: Bakken 3 (tidligere Storgata 1)"}},
 		{"another unit", []string{edited("A01", "1")}, edited("A01", "2", "SLAG^201", "REHAB^301"), "INNLAGT N", []string{"REHAB (tidligere SLAG)"}},
 		{"another expected day", []string{edited("A01", "1"), edited("A16", "2")}, edited("A16", "3", "PV2|||||||||20260302", "PV2|||||||||20260305"), "UTSKRIVNINGSKLAR N", []string{"2026-03-05 (tidligere 2026-03-02)"}},

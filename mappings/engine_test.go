@@ -240,12 +240,12 @@ func TestReadableInTwoLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	nb, en := string(account.Readable(report.Leftover, "nb")), string(account.Readable(report.Leftover, "en"))
-	for _, want := range []string{"Opplysninger som ikke har egen plass", "Diagnose: Hjerneinfarkt (I63.9)", "Allergi (AL1-3.2): Penicillin", "Vedlegg av type application/pdf, 1500 byte"} {
+	for _, want := range []string{"Opplysninger som ikke har egen plass", "Diagnose: Hjerneinfarkt (I63.9)", "Allergisk mot: Penicillin (PEN)", "Vedlegg av type application/pdf, 1500 byte"} {
 		if !strings.Contains(nb, want) {
 			t.Errorf("bokmål lacks %q:\n%s", want, nb)
 		}
 	}
-	for _, want := range []string{"Information that has no place", "Diagnosis: Hjerneinfarkt (I63.9)", "Allergy (AL1-3.2): Penicillin"} {
+	for _, want := range []string{"Information that has no place", "Diagnosis: Hjerneinfarkt (I63.9)", "Allergic to: Penicillin (PEN)"} {
 		if !strings.Contains(en, want) {
 			t.Errorf("English lacks %q:\n%s", want, en)
 		}

@@ -33,25 +33,56 @@ func (d *decision) planRevoked(r account.Named) bool {
 }
 
 // meant are the actor's own resources that still hold and say what n says of the same thing; where
-// n gives no value, those of the only value there is.
+// n gives no value, or a number tells the thing, those of the only value that holds.
 func (d *decision) meant(n *fhir.Node) []ledger.Resource {
+	own := d.ownOf(n)
+	value := valueOf(n)
+	meant := func(one spoken) bool { return valueOf(one.node) == value }
+	numbered := subOf(n) != "" && len(own.all) > 0 && subOf(own.all[0].node) == subOf(n)
+	if !slices.ContainsFunc(own.all, meant) && (value == "" || numbered) {
+		held := own.holding()
+		meant = func(one spoken) bool { return len(held) == 1 && one.key == held[0][0].key }
+	}
+	var out []ledger.Resource
+	for _, one := range own.all {
+		if meant(one) && !account.IsRevoked(one.node) {
+			out = append(out, one.Resource)
+		}
+	}
+	return out
+}
+
+// ownOf is what the actor has said of the thing that n is about: of the same number where several
+// are told apart by one, else of the same code.
+func (d *decision) ownOf(n *fhir.Node) thing {
 	belonging, _ := d.s.Belonging.Get(d.before.ID)
-	byValue := map[string][]ledger.Resource{}
-	for _, r := range belonging {
-		if r.Author != d.actor.Party || r.Type != n.ResourceType() || r.Deleted {
-			continue
+	var own thing
+	for _, same := range []func(said, n *fhir.Node) bool{sameThing, sameCode} {
+		for _, r := range belonging {
+			if r.Author == d.actor.Party && !r.Deleted && same(d.s.Parse(r), n) {
+				own.set = own.set || slices.Contains(eachItsOwn, r.Type)
+				own.add(said{r, d.s.Parse(r)}, d.saidFirst(r))
+			}
 		}
-		if said := d.s.Parse(r); !account.IsRevoked(said) && codeOf(said) == codeOf(n) {
-			byValue[valueOf(said)] = append(byValue[valueOf(said)], r)
+		if len(own.all) > 0 {
+			break
 		}
 	}
-	if value := valueOf(n); value != "" || len(byValue) != 1 {
-		return byValue[value]
-	}
-	for _, only := range byValue {
-		return only
-	}
-	return nil
+	return own
+}
+
+// sameThing reports resources about one thing. An allergy without a substance is all of them.
+func sameThing(said, n *fhir.Node) bool {
+	every := n.ResourceType() == "AllergyIntolerance" && codeOf(n) == ""
+	return said.ResourceType() == n.ResourceType() && (every || codeOf(said) == codeOf(n))
+}
+
+// sameCode reports resources about one code, of which one has no number; what gives no value does
+// not say either whether it was a document.
+func sameCode(said, n *fhir.Node) bool {
+	unnumbered := subOf(said) == "" || subOf(n) == ""
+	document := said.ResourceType() == "DocumentReference" && n.ResourceType() == "Observation" && valueOf(n) == ""
+	return unnumbered && bareCodeOf(said) == bareCodeOf(n) && (document || said.ResourceType() == n.ResourceType())
 }
 
 // valueOf is what a resource says of what it is about; empty for nothing.
@@ -63,7 +94,7 @@ func valueOf(n *fhir.Node) string {
 		}
 	}
 	if len(value.Members) == 0 {
-		return ""
+		return n.Str("content", "attachment", "data")
 	}
 	slices.SortFunc(value.Members, func(a, b fhir.Member) int { return strings.Compare(a.Name, b.Name) })
 	return string(value.JSON())

@@ -116,7 +116,8 @@ func changesOf(was, now []line) []Change {
 	old, seen, known := map[string]string{}, map[string]bool{}, groupsOf(was)
 	holds := groupsOf(now)
 	was, now = unlike(was, now), unlike(now, was)
-	was, now = withoutNames(was, func(l line, _ bool) bool { return holds[l.group] }), withoutNames(now, func(l line, more bool) bool { return known[l.group] || more })
+	was = withoutNames(was, func(l line, more int) bool { return holds[l.group] || more == 1 && strings.HasPrefix(l.group, "Observation|") })
+	now = withoutNames(now, func(l line, more int) bool { return known[l.group] || more > 0 })
 	for _, l := range was {
 		old[l.place] = l.value
 	}
@@ -158,12 +159,14 @@ func groupsOf(lines []line) map[string]bool {
 	return out
 }
 
-// withoutNames leaves out the names of things that is holds of; more says that something else of the
-// thing is said, which says its name as well.
-func withoutNames(lines []line, is func(l line, more bool) bool) []line {
-	more := map[string]bool{}
+// withoutNames leaves out the names of things that is holds of; more is how much else of the thing is
+// said, which says its name as well.
+func withoutNames(lines []line, is func(l line, more int) bool) []line {
+	more := map[string]int{}
 	for _, l := range lines {
-		more[l.group] = more[l.group] || l.place != l.group
+		if l.place != l.group {
+			more[l.group]++
+		}
 	}
 	return slices.DeleteFunc(slices.Clone(lines), func(l line) bool { return l.place == l.group && is(l, more[l.group]) })
 }
@@ -390,70 +393,139 @@ type said struct {
 	node *fhir.Node
 }
 
-// thing is what is said of one thing that has a code.
+// thing is what is said of one thing that has a code. It has one value, and the latest takes the
+// place of that before; or, once one message said several, a set: of those what is left out still
+// holds, and only what is taken back is no longer said.
 type thing struct {
-	latest []said
-	// began is the entry by which it was first said of what holds, unplaced the one by which it
-	// was last taken back as what nothing says, replaced the one by which it was said last what
-	// was taken back since; 0 for none.
-	began, unplaced, replaced int64
+	set bool
+	all []spoken
+	// unplaced is the entry by which it was last taken back as what nothing says; 0 for none.
+	unplaced int64
+}
+
+// spoken is one saying of a thing; first is the entry of the ledger by which it was said.
+type spoken struct {
+	said
+	first int64
+	key   string // of its value
 }
 
 // add adds what was first said by an entry of the ledger.
 func (t *thing) add(one said, first int64) {
-	switch {
-	case account.IsRevoked(one.node) && one.Version == 1:
+	if account.IsRevoked(one.node) && one.Version == 1 {
 		t.unplaced = max(t.unplaced, one.Entry)
 		return
-	case account.IsRevoked(one.node):
-		t.replaced = max(t.replaced, first)
-		return
-	case len(t.latest) == 0 || t.latest[0].Entry < one.Entry:
-		t.latest = []said{one}
-	case t.latest[0].Entry == one.Entry:
-		t.latest = append(t.latest, one)
 	}
-	if t.began == 0 || one.Entry < t.began {
-		t.began = one.Entry
+	key := valueOf(one.node)
+	if key == "" {
+		key = string(digestOf(linesOf("", "", withoutName(one.node))))
 	}
+	t.all = append(t.all, spoken{one, first, key})
 }
 
-// lines are what was said last of a thing, and that something of it was taken back which cannot
-// be told from the rest.
-func (t *thing) lines(what string) []line {
-	var out []line
-	var rendered [][]line
-	for _, one := range t.latest {
-		if one.Entry < t.replaced {
-			continue // what took its place was wrong, and does not make it right again
-		}
-		label := account.TypeLabel(one.Type) + " " + nameOf(one.node)
-		if len(out) == 0 && t.began < t.unplaced {
-			out = append(out, line{what + ".revoked", what, label, "feilregistrert"})
-		}
-		lines := linesOf(what, label+", ", withoutName(one.node))
-		if name := nameOf(one.node); name != "" {
-			lines = append([]line{{what, what, account.TypeLabel(one.Type), name}}, lines...)
-		}
-		rendered = append(rendered, lines)
-	}
-	return append(out, numbered(rendered)...)
-}
-
-// numbered tells those of one code apart that one message says, in an order of their own.
-func numbered(rendered [][]line) []line {
-	slices.SortFunc(rendered, func(a, b []line) int { return cmp.Compare(digestOf(a), digestOf(b)) })
-	rendered = slices.CompactFunc(rendered, func(a, b []line) bool { return digestOf(a) == digestOf(b) })
-	var out []line
-	for i, lines := range rendered {
-		for _, l := range lines {
-			if i > 0 {
-				l.place, l.group = fmt.Sprintf("%s#%d", l.place, i+1), fmt.Sprintf("%s#%d", l.group, i+1)
-			}
-			out = append(out, l)
+// began is the entry by which it was first said of what was not taken back; 0 for none.
+func (t *thing) began() int64 {
+	var out int64
+	for _, one := range t.all {
+		if !account.IsRevoked(one.node) && (out == 0 || one.Entry < out) {
+			out = one.Entry
 		}
 	}
 	return out
+}
+
+// holding are the values that hold, in the order in which they came, each as it was said last. What
+// took the place of another and was wrong does not make the other right again.
+func (t *thing) holding() [][]spoken {
+	slices.SortFunc(t.all, func(a, b spoken) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.key, b.key), cmp.Compare(a.ID, b.ID))
+	})
+	var held [][]spoken
+	set := t.set
+	for rest := t.all; len(rest) > 0; {
+		values := valuesOf(rest)
+		if set = set || len(values) > 1; !set {
+			held = slices.DeleteFunc(held, func(v []spoken) bool { return v[0].key != values[0][0].key })
+		}
+		for _, v := range values {
+			rest = rest[len(v):]
+			if at := slices.IndexFunc(held, func(h []spoken) bool { return h[0].key == v[0].key }); at >= 0 {
+				held[at] = v
+			} else {
+				held = append(held, v)
+			}
+		}
+	}
+	for i, v := range held {
+		held[i] = slices.DeleteFunc(slices.Clone(v), func(one spoken) bool { return account.IsRevoked(one.node) })
+	}
+	return slices.DeleteFunc(held, func(v []spoken) bool { return len(v) == 0 })
+}
+
+// valuesOf are the values that the first entry of what is sorted says, each as often as it does.
+func valuesOf(sorted []spoken) [][]spoken {
+	var out [][]spoken
+	for i, one := range sorted {
+		switch {
+		case one.first != sorted[0].first:
+			return out
+		case i > 0 && one.key == sorted[i-1].key:
+			out[len(out)-1] = append(out[len(out)-1], one)
+		default:
+			out = append(out, []spoken{one})
+		}
+	}
+	return out
+}
+
+// lines are what holds of a thing, and that something of it was taken back which cannot be told
+// from the rest.
+func (t *thing) lines(what string) []line {
+	var out []line
+	held := t.holding()
+	if began := t.began(); len(held) > 0 && began < t.unplaced {
+		one := held[0][0]
+		out = append(out, line{what + ".revoked", what, account.TypeLabel(one.Type) + " " + nameOf(one.node), "feilregistrert"})
+	}
+	told := map[handover.Digest]bool{}
+	for i, value := range held {
+		rendered := make([][]line, len(value))
+		for j, one := range value {
+			rendered[j] = one.lines(what)
+		}
+		slices.SortFunc(rendered, func(a, b []line) int { return cmp.Compare(digestOf(a), digestOf(b)) })
+		for j, lines := range rendered {
+			if digest := digestOf(lines); !told[digest] {
+				told[digest] = true
+				out = append(out, placedApart(lines, value[0].key, i, j)...)
+			}
+		}
+	}
+	return out
+}
+
+func (s spoken) lines(what string) []line {
+	name := nameOf(s.node)
+	lines := linesOf(what, strings.TrimSpace(account.TypeLabel(s.Type)+" "+name)+", ", withoutName(s.node))
+	if name != "" {
+		lines = append([]line{{what, what, account.TypeLabel(s.Type), name}}, lines...)
+	}
+	return lines
+}
+
+// placedApart tells those of one code apart: the first value is at the thing's place, another at one of
+// its own, so that none stands for another's former value.
+func placedApart(lines []line, key string, value, nth int) []line {
+	if value == 0 && nth == 0 {
+		return lines
+	}
+	sum := sha256.Sum256([]byte(key))
+	mark := fmt.Sprintf("#%s.%d", hex.EncodeToString(sum[:8]), nth)
+	for i := range lines {
+		lines[i].place += mark
+		lines[i].group += mark
+	}
+	return lines
 }
 
 // NotBeside are the types of what a Task names itself, and of what is no content.
@@ -462,13 +534,31 @@ var NotBeside = []string{"Task", "Patient", "Encounter", "Practitioner", "Practi
 // coded are the elements that say what a resource is about.
 var coded = []string{"code", "medicationCodeableConcept", "type", "category"}
 
+// codeOf says which thing a resource is about: its code, and what tells several of one code apart.
 func codeOf(n *fhir.Node) string {
+	if sub := subOf(n); sub != "" {
+		return bareCodeOf(n) + "|" + sub
+	}
+	return bareCodeOf(n)
+}
+
+// subOf tells several things of one code apart, as a message numbers them; empty for nothing.
+func subOf(n *fhir.Node) string {
+	for _, x := range n.Each("extension") {
+		if x.Str("url") == account.ExtensionSubID {
+			return x.Str("valueString")
+		}
+	}
+	return ""
+}
+
+func bareCodeOf(n *fhir.Node) string {
 	for _, element := range coded {
 		c := n.At(element)
 		if code := c.Str("coding", "code"); code != "" {
 			return c.Str("coding", "system") + "|" + code
 		}
-		if text := c.Str("text"); text != "" {
+		if text := cmp.Or(c.Str("text"), c.Str("coding", "display")); text != "" {
 			return text
 		}
 	}

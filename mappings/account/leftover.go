@@ -48,10 +48,10 @@ type accountant struct {
 	typ, name string
 	revoked   bool
 	// contentType is that of the attachment being walked, extension the url of the
-	// outermost extension.
-	contentType, extension string
-	fates                  []message.ElementFate
-	left                   []Leftover
+	// outermost extension, innermost that of the one around a value.
+	contentType, extension, innermost string
+	fates                             []message.ElementFate
+	left                              []Leftover
 }
 
 // maxWalkDepth bounds the account of trees that no parser has bounded.
@@ -75,6 +75,10 @@ func (a *accountant) walk(n *fhir.Node, path, bare string, depth int) {
 func (a *accountant) object(n *fhir.Node, path, bare string, depth int) {
 	if strings.HasSuffix(bare, "ttachment") {
 		a.contentType = n.Str("contentType")
+	}
+	if strings.HasSuffix(bare, "xtension") {
+		defer func(around string) { a.innermost = around }(a.innermost)
+		a.innermost = n.Str("url")
 	}
 	if a.extension == "" && strings.HasSuffix(bare, "xtension") {
 		a.extension = n.Str("url")
@@ -127,7 +131,19 @@ func (a *accountant) fate(n *fhir.Node, bare string) (LeafFate, bool) {
 	if !told && strings.HasSuffix(bare, "xtension.url") {
 		return LeafFate{Fate: message.FateIgnored, Reason: "names the extension"}, true
 	}
+	if reason := silentExtensions[a.innermost]; !told && reason != "" {
+		return LeafFate{Fate: message.FateIgnored, Reason: reason}, true
+	}
 	return f, told
+}
+
+// ExtensionSubID is the number that tells several observations of one code apart.
+const ExtensionSubID = "urn:stafett:sub-id"
+
+// silentExtensions are by their url those that tell a reader nothing, and why.
+var silentExtensions = map[string]string{
+	ExtensionSubID: "tells several of one code apart",
+	"http://hl7.org/fhir/StructureDefinition/data-absent-reason": "there is no value",
 }
 
 // booleanTexts are in Norwegian and in English.

@@ -96,6 +96,7 @@ var converters = map[string]convSpec{
 	"restricts":  plain(restricts, restricts, fhir.KindBool),
 	"stated":     {"the codes for yes and for no", twoCodes, alone(stated)},
 	"unreadable": {"the place of the time", oneArg, alone(unreadable)},
+	"emptied":    {"the code for what is deleted", oneArg, alone(emptied)},
 	"svarlinje":  {"answer or day", oneArgOf("answer", "day"), alone(answerLine)},
 	"answertext": {"KAN_MOTTA or KAN_IKKE_MOTTA", oneArgOf("KAN_MOTTA", "KAN_IKKE_MOTTA"), alone(answerText)},
 }
@@ -110,7 +111,7 @@ var textTypes = []string{"string", "markdown", "code", "uri", "url", "canonical"
 var makes = map[string][]string{
 	"text": textTypes, "code": textTypes, "uri": textTypes, "concept": textTypes, "names": textTypes,
 	"markup": textTypes, "prefix": textTypes, "tel": textTypes, "mailto": textTypes, "phone": textTypes, "email": textTypes,
-	"digits": textTypes, "flawed": textTypes, "kommune": textTypes, "stated": textTypes, "unreadable": textTypes, "oid": {"uri", "oid"},
+	"digits": textTypes, "flawed": textTypes, "kommune": textTypes, "stated": textTypes, "unreadable": textTypes, "emptied": textTypes, "oid": {"uri", "oid"},
 	"protects": {"boolean"}, "restricts": {"boolean"},
 	"ts": {"dateTime"}, "xmlts": {"dateTime"}, "tsdate": {"date", "dateTime"}, "xmldate": {"date", "dateTime"},
 	"tsinstant": {"instant", "dateTime"}, "xmlinstant": {"instant", "dateTime"},
@@ -367,6 +368,13 @@ func unreadable(args []string) Converter {
 	}
 	none := func(*time.Location, string) (string, Verdict, string) { return "", Absent, "" }
 	return Converter{Kind: fhir.KindString, To: to, From: none}
+}
+
+// emptied tells with a code that a value is deleted (HL7 v2.5 section 2.5.3.3).
+func emptied(args []string) Converter {
+	whole := func(n *message.Node) (string, []string) { return either(n.Text() == explicitNull, args[0], ""), nil }
+	none := func(*time.Location, string) (string, Verdict, string) { return "", Absent, "" }
+	return Converter{Kind: fhir.KindString, Whole: whole, To: none, From: none}
 }
 
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)

@@ -11,6 +11,7 @@ import (
 
 	"stafett/fhir"
 	"stafett/mappings/account"
+	"stafett/message"
 )
 
 // A law draws wire values of a converter's domain: from(to(x)) == x for each.
@@ -96,7 +97,7 @@ func TestConverterLaws(t *testing.T) {
 	all := laws()
 	for _, name := range converterNames() {
 		switch name {
-		case "concept", "names", "svarlinje", "flawed", "restricts", "unreadable":
+		case "concept", "names", "svarlinje", "flawed", "restricts", "unreadable", "emptied":
 			continue // tables below; and readings that have no way back, by their names
 		}
 		if len(all[name]) == 0 {
@@ -278,7 +279,7 @@ func FuzzConverters(f *testing.F) {
 	}
 	zone := oslo(f)
 	args := map[string][]string{"concept": {"c"}, "names": {"n"}, "yes": {"J", "N"}, "prefix": {"p:"}, "svarlinje": {"day"}, "answertext": {"KAN_MOTTA"},
-		"protects": {"Y", "N"}, "stated": {"J", "N"}, "unreadable": {"PV1-44"}}
+		"protects": {"Y", "N"}, "stated": {"J", "N"}, "unreadable": {"PV1-44"}, "emptied": {"gone"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, spec := range converters {
 			conv, err := spec.of(args[name], concepts)
@@ -309,6 +310,12 @@ func TestFlagsThatCannotBeRead(t *testing.T) {
 		}
 		if out, _, _ := conv.To(nil, c.in); out != c.out {
 			t.Errorf("%s(%s) = %s, want %s", c.conv, c.in, out, c.out)
+		}
+	}
+	deleted, _ := converters["emptied"].of([]string{"gone"}, nil)
+	for in, want := range map[string]string{explicitNull: "gone", "PEN": "", "": ""} {
+		if out, _ := deleted.Whole(&message.Node{Value: in}); out != want {
+			t.Errorf("emptied(%s) = %q", in, out)
 		}
 	}
 	conv, _ := converters["unreadable"].of([]string{"PV1-44"}, nil)

@@ -42,13 +42,17 @@ var predicates = map[string]Predicate{
 	"dialled":    func(_, n *message.Node) bool { return !mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
 	// An address (XAD) in Norway, or in no country that is named.
 	"norwegian": func(_, n *message.Node) bool { return norway[strings.ToUpper(value(n, "6"))] },
-	// A document that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
-	"deleted":  isDeletedDocument,
+	// A segment that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
+	"deleted":  func(_, n *message.Node) bool { return isDeleted(n) },
 	"deletion": func(_, n *message.Node) bool { return n.Text() == "D" },
 	"stated":   func(_, n *message.Node) bool { return !notStated[n.Text("11")] },
-	// An OBX that holds a document, another one.
-	"document": isDocument,
-	"result":   func(parent, n *message.Node) bool { return !isDocument(parent, n) && !isDeletedDocument(parent, n) },
+	// An OBX that holds a document, one that did, another one.
+	"document":         isDocument,
+	"deleted-document": isDeletedDocument,
+	"result":           func(parent, n *message.Node) bool { return !isDocument(parent, n) && !isDeletedDocument(parent, n) },
+	// An allergy (AL1), and one whose substance is deleted.
+	"allergy": func(_, n *message.Node) bool { return !isEmptied(n) },
+	"emptied": func(_, n *message.Node) bool { return isEmptied(n) },
 	// An access restriction (ARV, 2.7 and later) that holds.
 	"restriction": func(_, n *message.Node) bool { return value(n, "2") != "D" && value(n, "3") != "NO" },
 }
@@ -63,9 +67,12 @@ func predicateNamed(in *reading, name string) Predicate {
 	return p
 }
 
-// value is the value at a place below n, where "" in quotes is none.
+// explicitNull says that a value is deleted (HL7 v2.5 section 2.5.3.3).
+const explicitNull = `""`
+
+// value is the value at a place below n, where an explicit null is none.
 func value(n *message.Node, names ...string) string {
-	if v := n.Text(names...); v != `""` {
+	if v := n.Text(names...); v != explicitNull {
 		return strings.TrimSpace(v)
 	}
 	return ""
@@ -216,10 +223,15 @@ var norway = map[string]bool{"": true, "NO": true, "NOR": true, "NORGE": true, "
 // notStated are the statuses (HL7 table 0085) of what is not, or no longer, the case.
 var notStated = map[string]bool{"D": true, "W": true, "X": true, "N": true}
 
-func isDeletedDocument(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" }
+// isDeleted: what was sent before was wrong (table 0085).
+func isDeleted(n *message.Node) bool { return n.Text("11") == "D" || n.Text("11") == "W" }
+
+func isEmptied(n *message.Node) bool { return n.Text("3") == explicitNull && value(n, "3", "2") == "" }
+
+func isDeletedDocument(_, n *message.Node) bool { return isDeleted(n) && n.Text("2") == "ED" }
 
 func isDocument(_, n *message.Node) bool {
-	if n.Text("2") != "ED" || n.Text("11") == "D" || !strings.EqualFold(value(n, "5", "4"), "Base64") {
+	if n.Text("2") != "ED" || isDeleted(n) || !strings.EqualFold(value(n, "5", "4"), "Base64") {
 		return false
 	}
 	data, err := base64.StdEncoding.DecodeString(withoutBlanks(value(n, "5", "5")))
