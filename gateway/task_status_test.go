@@ -318,3 +318,58 @@ func TestTask_NextAfterADecline(t *testing.T) {
 		})
 	}
 }
+
+// TestTask_SaysOfWhichKindItIs: what a Task asks for is told by its kind; a kind that is none is refused.
+func TestTask_SaysOfWhichKindItIs(t *testing.T) {
+	const kind, system = `"code":"referral"`, `"system":"urn:stafett:handover-kind"`
+	for name, c := range map[string]struct {
+		code, system, says string
+		kind               handover.Kind
+	}{
+		"referral":         {kind, system, "har sendt en henvisning.", handover.KindReferral},
+		"discharge":        {`"code":"discharge"`, system, "har sendt en forespørsel om å ta imot pasienten etter utskrivning.", handover.KindDischarge},
+		"coordination":     {`"code":"coordination"`, system, "har sendt en forespørsel om samordning.", handover.KindCoordination},
+		"another system's": {kind, `"system":"urn:dalvik:oppgavetype"`, "har sendt en henvisning.", handover.KindReferral},
+		"second":           {`"code":"x"},{` + system + `,"code":"coordination"`, `"system":"urn:dalvik:oppgavetype"`, "har sendt en forespørsel om samordning.", handover.KindCoordination},
+		"unknown":          {`"code":"transfer"`, system, "", ""},
+		"in capitals":      {`"code":"Referral"`, system, "", ""},
+		"no code":          {`"display":"x"`, system, "", ""},
+		"two":              {kind + `},{` + system + `,"code":"discharge"`, system, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			res, err := b.writeBundle(asKommune, strings.Replace(referralBundle, system+","+kind, c.system+","+c.code, 1))
+			if c.kind == "" {
+				if f := isFault(t, err, handover.FaultInvalid); f.Path != "Task.code" {
+					t.Error(f.Path)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.deliver()
+			if h := b.handoverOf(res.Entries[4].ID); h.Kind != c.kind || !b.leaks(institusjon, c.says) {
+				t.Errorf("%s, told %s", h.Kind, b.lastBundle(institusjon).JSON())
+			}
+		})
+	}
+}
+
+// TestTask_WhatIsWantedIsNoReadiness: the period in which a referral is wanted is told as that.
+func TestTask_WhatIsWantedIsNoReadiness(t *testing.T) {
+	for kind, want := range map[handover.Kind]string{
+		handover.KindReferral: "- Ønsket til: 2026-04-01 (nytt)", handover.KindCoordination: "- Ønsket til: 2026-04-01 (nytt)",
+		handover.KindDischarge: "- Ikke lenger utskrivningsklar fra: 2026-04-01 (nytt)"} {
+		b := newBench(t)
+		r := b.refer(`"code":"referral"`, `"code":"`+string(kind)+`"`)
+		b.deliver()
+		b.mustChange(asKommune, r.task, func(n *fhir.Node) {
+			n.Set("restriction", fhir.Obj("period", fhir.Obj("end", "2026-04-01")))
+		})
+		b.deliver()
+		if text := string(b.lastBundle(institusjon).JSON()); !strings.Contains(text, want) {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}

@@ -21,10 +21,9 @@ func (w Writing) newReferral(s *Snapshot, e *Entry) (handover.Handover, error) {
 	if err != nil {
 		return handover.Handover{}, err
 	}
-	_, code := fhir.FirstCoding(task.Code)
-	kind := handover.Kind(code)
-	if !slices.Contains(handover.Kinds(), kind) {
-		kind = handover.KindReferral
+	kind, err := kindOfTask(e.Resource)
+	if err != nil {
+		return handover.Handover{}, err
 	}
 	owner, ok := s.PartyOf(task.Owner)
 	if !ok {
@@ -35,6 +34,23 @@ func (w Writing) newReferral(s *Snapshot, e *Entry) (handover.Handover, error) {
 			Text: "a new handover begins as requested", Allowed: []handover.EventName{handover.EventRequested}}
 	}
 	return handover.Handover{ID: handover.ID(e.ID), Kind: kind, Sender: w.Party, Receiver: owner}, nil
+}
+
+// kindOfTask is the kind of handover that a new Task asks for, by its code of the gateway's system; a
+// referral where it has none.
+func kindOfTask(task *fhir.Node) (handover.Kind, error) {
+	var kind handover.Kind
+	for _, c := range task.Get("code").Each("coding") {
+		if fhir.SystemMeant(c.Str("system")) != fhir.SystemMeant(systemHandoverKind) {
+			continue
+		}
+		said := handover.Kind(c.Str("code"))
+		if !slices.Contains(handover.Kinds(), said) || kind != "" && kind != said {
+			return "", &handover.Fault{Kind: handover.FaultInvalid, Op: "act.kindOfTask", Path: "Task.code", Text: "the handover is of one kind: referral, discharge or coordination"}
+		}
+		kind = said
+	}
+	return cmp.Or(kind, handover.KindReferral), nil
 }
 
 // ReadTask reads a Task that conformance let pass.

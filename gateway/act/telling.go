@@ -241,6 +241,7 @@ func (d *decision) patientOf(task *fhir.Node) *fhir.Node {
 // tells of a merge, of which no notice holds the numbers; else what is new stands in the message
 // itself.
 func (d *decision) worthSaying(t Telling, all []Change) []Change {
+	all = d.labelled(all)
 	repeats := slices.ContainsFunc(d.s.standing(d.before.ID, t.To), func(n ledger.Delivery) bool { return n.Event == t.Event })
 	repeats = repeats || saidAnew[d.before.State] == t.Event
 	if repeats || slices.Contains(contentOnly, t.Event) || t.Event == handover.EventMerged {
@@ -318,4 +319,16 @@ func (s *Snapshot) standing(id handover.ID, p handover.PartyID) []ledger.Deliver
 // it was sent.
 func neverLeaves(d ledger.Delivery) bool {
 	return len(d.Raw) == 0 || d.State == ledger.DeliveryClosed && d.SentAt.IsZero()
+}
+
+// labelled are changes by the labels of the handover's kind.
+func (d *decision) labelled(all []Change) []Change {
+	if d.next.Kind == handover.KindDischarge {
+		return all
+	}
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Label = account.RequestLabel(all[i].Label)
+	}
+	return all
 }

@@ -66,8 +66,14 @@ func (o *outgoing) notice() string {
 	if leave, ok := leaveTexts[o.Content.Facts["leave"]]; ok && o.Event == handover.EventLeave {
 		text = leave
 	}
-	if o.Event == handover.EventRequested && len(o.Handover.Hops) > 0 {
-		return fmt.Sprintf("%s har sendt videre en henvisning fra %s.", by, o.name(o.Handover.Sender))
+	what := asked[o.Handover.Kind]
+	switch {
+	case o.Event == handover.EventRequested && len(o.Handover.Hops) > 0:
+		return fmt.Sprintf("%s har sendt videre %s fra %s.", by, what.one, o.name(o.Handover.Sender))
+	case o.Event == handover.EventRequested:
+		return fmt.Sprintf("%s har sendt %s.", by, what.one)
+	case o.Event == handover.EventForwarded:
+		return fmt.Sprintf("%s har sendt %s videre.", by, what.the)
 	}
 	if text == "" {
 		return fmt.Sprintf("%s: %s.", by, o.Event)
@@ -79,6 +85,13 @@ func (o *outgoing) notice() string {
 var datedTexts = map[handover.EventName]string{
 	handover.EventAccepted: "%s kan ta imot pasienten %s.",
 	handover.EventDeferred: "%s kan ikke ta imot pasienten nå, men fra %s.",
+}
+
+// asked names what a handover of each kind asks for.
+var asked = map[handover.Kind]struct{ one, the string }{
+	handover.KindReferral:     {"en henvisning", "henvisningen"},
+	handover.KindDischarge:    {"en forespørsel om å ta imot pasienten etter utskrivning", "forespørselen"},
+	handover.KindCoordination: {"en forespørsel om samordning", "forespørselen"},
 }
 
 // leaveTexts are by what the message says of the leave.
@@ -100,11 +113,9 @@ var noticeTexts = map[handover.EventName]string{
 	handover.EventReady:               "%s melder pasienten utskrivningsklar.",
 	handover.EventAccepted:            "%s kan ta imot pasienten.",
 	handover.EventDeferred:            "%s kan ikke ta imot pasienten nå. Dagen er ikke kjent.",
-	handover.EventRequested:           "%s har sendt en henvisning.",
 	handover.EventAnsweredUnclearly:   "%s har svart i fritekst. Svaret må leses av en person og registreres.",
 	handover.EventDeclined:            "%s har avslått.",
 	handover.EventMisaddressed:        "%s melder at meldingen er feiladressert.",
-	handover.EventForwarded:           "%s har sendt henvisningen videre.",
 	handover.EventRetracted:           "%s trekker tilbake at pasienten kan tas imot.",
 	handover.EventTakenBack:           "%s tar ansvaret for overføringen tilbake.",
 	handover.EventNotReady:            "%s melder at pasienten ikke lenger er utskrivningsklar.",

@@ -36,6 +36,7 @@ func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate,
 	for i := range resources {
 		n := &resources[i]
 		a.typ, a.name, a.revoked = n.Resource.ResourceType(), n.Name, IsRevoked(n.Resource)
+		a.requests = isRequest(n.Resource)
 		if n.Name != CarriedName || !a.carried(n.Resource) {
 			a.walk(n.Resource, n.Name, "", 0)
 		}
@@ -43,10 +44,18 @@ func Of(resources []Named, told map[*fhir.Node]LeafFate) ([]message.ElementFate,
 	return a.fates, a.left
 }
 
+// isRequest reports a Task of another kind than a discharge.
+func isRequest(n *fhir.Node) bool {
+	return slices.ContainsFunc(n.Get("code").Each("coding"), func(c *fhir.Node) bool {
+		return c.Str("system") == "urn:stafett:handover-kind" && c.Str("code") != "discharge"
+	})
+}
+
 type accountant struct {
 	told      map[*fhir.Node]LeafFate
 	typ, name string
 	revoked   bool
+	requests  bool // a Task that is about no discharge
 	// contentType is that of the attachment being walked, extension the url of the
 	// outermost extension, innermost that of the one around a value.
 	contentType, extension, innermost string
@@ -164,6 +173,9 @@ func attachmentText(contentType, data string) string {
 // add notes what is left over; value is in Norwegian, and in English where that differs.
 func (a *accountant) add(path, bare string, value [2]string) {
 	nb, en := label(a.typ, bare)
+	if l, ok := requestLabels[a.typ+"."+bare]; ok && a.requests {
+		nb, en = l[0], l[1]
+	}
 	if l, ok := extensionLabels[a.extension]; ok {
 		nb, en = l[0], l[1]
 	}

@@ -195,6 +195,22 @@ var elementLabels = map[string][2]string{
 	".name":                                          {"Navn", "Name"},
 }
 
+// requestLabels are of the elements of a Task that say something else where it is about no discharge.
+var requestLabels = map[string][2]string{
+	"Task.restriction.period.start": {"Ønsket fra", "Wanted from"},
+	"Task.restriction.period.end":   {"Ønsket til", "Wanted until"},
+}
+
+// RequestLabel is a label in bokmål as it reads of a Task that is about no discharge.
+func RequestLabel(nb string) string {
+	for path, l := range requestLabels {
+		if elementLabels[path][0] == nb {
+			return l[0]
+		}
+	}
+	return nb
+}
+
 // extensionLabels are by the extension's url.
 var extensionLabels = map[string][2]string{
 	"urn:stafett:expected-ready":                                 {"Ventet utskrivningsklar", "Expected ready for discharge"},
