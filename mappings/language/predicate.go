@@ -40,6 +40,10 @@ var predicates = map[string]Predicate{
 	"numberless": isNumberless,
 	"mailto":     func(_, n *message.Node) bool { return mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
 	"dialled":    func(_, n *message.Node) bool { return !mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
+	// Who wrote a note of a Dialogmelding: named first, as a health professional and for no unit.
+	"author": isAuthor,
+	// A person of a Hodemelding in the place of a service.
+	"addressee": func(parent, _ *message.Node) bool { return parent.Child("Organisation") == nil },
 	// An address (XAD) in Norway, or in no country that is named.
 	"norwegian": func(_, n *message.Node) bool { return norway[strings.ToUpper(value(n, "6"))] },
 	// A document that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
@@ -215,6 +219,10 @@ var norway = map[string]bool{"": true, "NO": true, "NOR": true, "NORGE": true, "
 
 // notStated are the statuses (HL7 table 0085) of what is not, or no longer, the case.
 var notStated = map[string]bool{"D": true, "W": true, "X": true, "N": true}
+
+func isAuthor(parent, n *message.Node) bool {
+	return parent.Child(n.Name) == n && n.Child("HealthcareProfessional") != nil && n.Child("TilknyttetEnhet") == nil
+}
 
 func isDeletedDocument(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" }
 
