@@ -40,7 +40,7 @@ var predicates = map[string]Predicate{
 	"numberless": isNumberless,
 	"mailto":     func(_, n *message.Node) bool { return mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
 	"dialled":    func(_, n *message.Node) bool { return !mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
-	// Who wrote a note of a Dialogmelding: named first, as a health professional and for no unit.
+	// Who wrote a note of a Dialogmelding: named first, as a health professional.
 	"author": isAuthor,
 	// A person of a Hodemelding in the place of a service.
 	"addressee": func(parent, _ *message.Node) bool { return parent.Child("Organisation") == nil },
@@ -221,7 +221,8 @@ var norway = map[string]bool{"": true, "NO": true, "NOR": true, "NORGE": true, "
 var notStated = map[string]bool{"D": true, "W": true, "X": true, "N": true}
 
 func isAuthor(parent, n *message.Node) bool {
-	return parent.Child(n.Name) == n && n.Child("HealthcareProfessional") != nil && n.Child("TilknyttetEnhet") == nil
+	person := n.Child("HealthcareProfessional")
+	return parent.Child(n.Name) == n && person != nil && len(person.Children) > 0
 }
 
 func isDeletedDocument(_, n *message.Node) bool { return n.Text("11") == "D" && n.Text("2") == "ED" }
