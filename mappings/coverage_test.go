@@ -63,6 +63,14 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 		{"kith", "DIALOG_NOTAT", "dialog 1.0", "svarlinje-1", "kith/dialog-notat-svarlinje-1-1.0", nil},
 		{"kith", "DIALOG_NOTAT", "dialog 1.1", "svarlinje-1", "kith/dialog-notat-svarlinje-1", []handover.EventName{handover.EventAnsweredUnclearly, handover.EventAccepted, handover.EventDeferred, handover.EventAnsweredUnclearly}},
 		{"kith", "DIALOG_HELSEFAGLIG", "", "", "kith/dialog-helsefaglig", nil},
+		{"kith", "DIALOG_HELSEFAGLIG", "dialog 1.0", "", "kith/dialog-helsefaglig-1.0", nil},
+		{"kith", "DIALOG_FORESPORSEL", "", "", "kith/dialog-foresporsel", []handover.EventName{handover.EventUpdated}},
+		{"kith", "DIALOG_FORESPORSEL", "dialog 1.1", "", "kith/dialog-foresporsel-1.1", nil},
+		{"kith", "DIALOG_SVAR", "dialog 1.0", "", "kith/dialog-svar", []handover.EventName{handover.EventUpdated}},
+		{"kith", "DIALOG_SVAR", "dialog 1.1", "", "kith/dialog-svar-1.1", nil},
+		{"kith", "DIALOG_AVVIK", "dialog 1.0", "", "kith/dialog-avvik", []handover.EventName{handover.EventAnsweredUnclearly}},
+		{"kith", "DIALOG_AVVIK", "dialog 1.1", "", "kith/dialog-avvik-1.1", nil},
+		{"kith", "DIALOG_STATUS_HENVISNING", "dialog 1.1", "", "kith/dialog-status-henvisning", []handover.EventName{handover.EventAnsweredUnclearly}},
 	} {
 		m, ok := set.For(c.wire, c.typ, c.version, c.over)
 		if !ok || m.Name != c.name {
