@@ -126,7 +126,9 @@ func TestPredicates_TelecomsAreWhole(t *testing.T) {
 
 func TestPredicates_PersonsOfADialogue(t *testing.T) {
 	person := &message.Node{Name: "HealthcareProfessional", Children: []*message.Node{{Name: "FamilyName", Value: "Lie"}}}
-	role := func(in ...*message.Node) *message.Node { return &message.Node{Name: "RollerRelatertNotat", Children: in} }
+	role := func(in ...*message.Node) *message.Node {
+		return &message.Node{Name: "RollerRelatertNotat", Children: in}
+	}
 	first, second, other := role(person), role(person), role(&message.Node{Name: "Person"})
 	for _, c := range []struct {
 		name      string
