@@ -81,7 +81,7 @@ func laws() map[string][]law {
 		"yes":        {{args: []string{"J", "N"}, draw: constant("J", "N")}},
 		"prefix":     {{args: []string{"urn:stafett:visit:"}, draw: text(`.{1,20}`)}},
 		"markup":     {{draw: text(`.{1,40}`)}},
-		"divtext":    {{draw: text(`[^\s](.{0,40}[^\s])?`)}},
+		"divtext":    {{draw: text(`[!-~æøåÆØÅ]([ -~æøåÆØÅ\n]{0,40}[!-~æøåÆØÅ])?`)}},
 		"mailto":     {{draw: text(`mailto:[a-z]{1,9}@[a-z]{1,9}\.no`)}},
 		"phone":      {{draw: text(`[0-9 ]{8,12}`)}},
 		"email":      {{draw: text(`[a-z]{1,9}@[a-z]{1,9}\.no`)}},
