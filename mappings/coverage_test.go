@@ -162,6 +162,9 @@ func lossy(path string, m *language.Program) bool {
 	// A time told as the event's own, since the format must have one.
 	case path == "task.authoredOn":
 		return true
+	// A name in one text, whose given and middle names are one there.
+	case strings.HasPrefix(path, "patient.name[0]"):
+		return m.Root.Name == "Message"
 	// A fallback name of a topic, or a unit named by its identifier.
 	case strings.HasPrefix(path, "communication.topic"):
 		return m.Wire == handover.WireKITH

@@ -99,7 +99,7 @@ func TestOfficialDialogueMessages_ComeBackWhole(t *testing.T) {
 // TestDialogueMessages_ComeBackWhole: our own messages have what the samples have not: each element
 // of the schema, and several of what there can be several of.
 func TestDialogueMessages_ComeBackWhole(t *testing.T) {
-	for _, name := range []string{"foresporsel", "foresporsel-1.1", "svar", "svar-1.1", "avvik", "avvik-1.1", "status-henvisning", "helsefaglig-1.0", "helsefaglig-attached"} {
+	for _, name := range []string{"foresporsel", "foresporsel-1.1", "svar", "svar-1.1", "avvik", "avvik-1.1", "status-henvisning", "helsefaglig-1.0", "helsefaglig-attached", "svar-xhtml"} {
 		t.Run(name, func(t *testing.T) {
 			raw, _ := readGolden(t, filepath.Join("testdata", "dialog-"+name+".txtar")).section("message")
 			validateXML(t, handover.WireKITH, raw)

@@ -17,7 +17,8 @@ import (
 const typeNotice = "DIALOG_HELSEFAGLIG"
 
 // dischargeTypes are the national messages by which a hospital tells a municipality what
-// happens to a stay (HIS 1149:2014). Cancellations repeat the type with status C.
+// happens to a stay (HIS 1149:2014), and what is to be known of the patient (HIS 1144:2014,
+// HIS 1148:2014). Cancellations repeat the type with status C.
 var dischargeTypes = map[handover.EventName]string{
 	handover.EventAdmitted:           "LOG_INNLAGT",
 	handover.EventReady:              "LOG_UTSKRIVNINGSKLAR",
@@ -27,6 +28,8 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventDischarged:         "LOG_UTSKREVET",
 	handover.EventDischargeCancelled: "LOG_UTSKREVET",
 	handover.EventDied:               "LOG_UTSKREVET", // with Uttilstand 2 (Volven 8431)
+	handover.EventHealthInfoSent:     "HELSEOPPL_SOKNAD",
+	handover.EventReportSent:         "UTSKRIVNINGSRAPPORT",
 }
 
 // Schemes returns http and https.

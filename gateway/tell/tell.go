@@ -136,14 +136,25 @@ func (t *Teller) address(o *outgoing) bool {
 	}
 	bySender := o.Actor.Role == handover.RoleSender
 	for _, w := range o.s.Wires(o.Handover.Kind) {
-		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, cmp.Or(o.TakesBack, o.Event), bySender)
-		service, ok := o.party.ServiceFor(w, o.typ)
-		if ok {
-			o.service, o.rules = service, t.Rules[w]
-			return true
+		for _, event := range inWordsToo(cmp.Or(o.TakesBack, o.Event)) {
+			o.typ = t.Rules[w].TypeFor(o.Handover.Kind, event, bySender)
+			service, ok := o.party.ServiceFor(w, o.typ)
+			if ok {
+				o.service, o.rules = service, t.Rules[w]
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// inWordsToo lists how an event may be told: what is to be known of a patient reaches a party that
+// takes no message of its own for it in words, as an update does.
+func inWordsToo(event handover.EventName) []handover.EventName {
+	if event == handover.EventHealthInfoSent || event == handover.EventReportSent {
+		return []handover.EventName{event, handover.EventUpdated}
+	}
+	return []handover.EventName{event}
 }
 
 // addressContact finds where the contact of an escalation step is reached; the operator

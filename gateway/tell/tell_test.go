@@ -220,6 +220,18 @@ func TestTelling_EachEventOnEachWire(t *testing.T) {
 	}
 }
 
+// TestTelling_WhatIsToBeKnown: health information and the report at discharge are messages of
+// their own, to a municipality that takes them.
+func TestTelling_WhatIsToBeKnown(t *testing.T) {
+	for event, typ := range map[handover.EventName]string{handover.EventHealthInfoSent: "HELSEOPPL_SOKNAD", handover.EventReportSent: "UTSKRIVNINGSRAPPORT"} {
+		r := newRoom(t, "takes: [LOG_INNLAGT,", "takes: [HELSEOPPL_SOKNAD, UTSKRIVNINGSRAPPORT, LOG_INNLAGT,")
+		r.stored(stay())
+		if d := r.made(telling(stay(), hospital, event)); d.Type != typ || d.State != ledger.DeliveryPending || !strings.Contains(string(d.Raw), `Hendelsekode V="1"`) {
+			t.Errorf("%s: %s, %s: %s %s", event, d.Type, d.State, d.Error, d.Raw)
+		}
+	}
+}
+
 // TestTelling_TheSendersOwnMessage: its own content goes on, with the Task as the handover
 // now stands, and whatever is stored of it besides stays where it is.
 func TestTelling_TheSendersOwnMessage(t *testing.T) {
