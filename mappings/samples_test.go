@@ -20,7 +20,7 @@ import (
 func TestOfficialSamples_Share(t *testing.T) {
 	root := filepath.Join(standards(t), "norway", "examples")
 	set := embedded(t)
-	for _, pattern := range []string{"epikrise/*/*.xml"} {
+	for _, pattern := range []string{"epikrise/*/*.xml", "henvisning/*_v1-1/*.xml"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no official samples at %s: %v", pattern, err)
