@@ -165,6 +165,12 @@ func lossy(path string, m *language.Program) bool {
 	// A name in one text, whose given and middle names are one there.
 	case strings.HasPrefix(path, "patient.name[0]"):
 		return m.Root.Name == "Message"
+	// The place among siblings, where there are fewer of them.
+	case strings.HasSuffix(path, ".valueInteger"):
+		return m.Wire == handover.WireKITH
+	// A name of what has no code, told as that of one.
+	case strings.HasSuffix(path, "ode.text"), strings.HasSuffix(path, "Concept.text"):
+		return m.Wire == handover.WireKITH
 	// A fallback name of a topic, or a unit named by its identifier.
 	case strings.HasPrefix(path, "communication.topic"):
 		return m.Wire == handover.WireKITH

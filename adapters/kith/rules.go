@@ -32,6 +32,13 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventReportSent:         "UTSKRIVNINGSRAPPORT",
 }
 
+// ownKinds are the messages whose content is told in no other: what is to be known of a patient.
+var ownKinds = map[string]bool{"HELSEOPPL_SOKNAD": true, "UTSKRIVNINGSRAPPORT": true, "INNLEGGELSESRAPPORT": true,
+	"ORIENTERING_TJENESTETILBUD": true, "MEDISINSKE_OPPLYSNINGER": true, "HELSEOPPLYSNINGER_LEGE": true}
+
+// OwnKind is true of the messages of PLO about care.
+func (Codec) OwnKind(typ string) bool { return ownKinds[typ] }
+
 // Schemes returns http and https.
 func (Codec) Schemes() (plain, encrypted string) { return "http", "https" }
 

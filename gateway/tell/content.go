@@ -130,7 +130,7 @@ func keepOf(said, note *fhir.Node) {
 func (o *outgoing) canonical() account.Canonical {
 	patient := o.Content.Resource(act.NamePatient)
 	switch {
-	case patient != nil && o.Actor.Role == handover.RoleSender:
+	case patient != nil && (o.own || o.Actor.Role == handover.RoleSender):
 		return o.sendersOwn()
 	case o.Task != nil && act.TakesPart(o.party.ID, o.Handover):
 		c := o.asItStands()

@@ -72,6 +72,7 @@ func laws() map[string][]law {
 		"tsinstant":  {{draw: localTime(hl7)}},
 		"xmlts":      {{draw: oneOf(localTime("2006"), localTime("2006-01"), localTime("2006-01-02"), localTime(xml), withFraction(localTime(xml)))}},
 		"xmlinstant": {{draw: localTime(xml)}},
+		"xmlmoment":  {{draw: oneOf(localTime(xml), withFraction(localTime(xml)))}},
 		"xmldate":    {{draw: localTime("2006-01-02")}},
 		"oid":        {{draw: text(`[0-2](\.[1-9][0-9]{0,8}){1,9}`)}},
 		"tel":        {{draw: text(`tel:\+?[0-9]{3,15}`)}},
