@@ -50,3 +50,17 @@ func TestInvariant3_NoDialogueMovesCustody(t *testing.T) {
 		})
 	}
 }
+
+// TestKITH_AQuestionStaysOne: between two that speak KITH a question about a handover is told as one,
+// in its conversation, with all that it holds.
+func TestKITH_AQuestionStaysOne(t *testing.T) {
+	b, klar := ready(t, withKITHHospital)
+	b.out.answer = accepts
+	b.must(b.kith(dialogue("DIALOG_FORESPORSEL", "q1", klar.ID, `<Foresporsel><TypeForesp V="4" DN="Legemiddelopplysninger" S="2.16.578.1.12.4.1.1.9154"/><Sporsmal>Hvilke bruker hun?</Sporsmal><Begrunnelse>Kommer i morgen</Begrunnelse></Foresporsel>`)))
+	b.deliver()
+	told := b.ofType(sykehus, "DIALOG_FORESPORSEL")
+	if len(told) != 1 || !strings.Contains(string(told[0].Raw), "<Begrunnelse>Kommer i morgen</Begrunnelse>") {
+		t.Fatalf("told %d times: %q", len(told), told)
+	}
+	b.balanced()
+}

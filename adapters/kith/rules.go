@@ -34,9 +34,11 @@ var dischargeTypes = map[handover.EventName]string{
 
 // ownKinds are the messages whose content is told in no other: what is to be known of a patient.
 var ownKinds = map[string]bool{"HELSEOPPL_SOKNAD": true, "UTSKRIVNINGSRAPPORT": true, "INNLEGGELSESRAPPORT": true,
-	"ORIENTERING_TJENESTETILBUD": true, "MEDISINSKE_OPPLYSNINGER": true, "HELSEOPPLYSNINGER_LEGE": true}
+	"ORIENTERING_TJENESTETILBUD": true, "MEDISINSKE_OPPLYSNINGER": true, "HELSEOPPLYSNINGER_LEGE": true,
+	"DIALOG_FORESPORSEL": true, "DIALOG_SVAR": true, "DIALOG_AVVIK": true, "DIALOG_STATUS_HENVISNING": true}
 
-// OwnKind is true of the messages of PLO about care.
+// OwnKind is true of the messages of PLO about care, and of questions, answers and what is said of
+// another message.
 func (Codec) OwnKind(typ string) bool { return ownKinds[typ] }
 
 // Schemes returns http and https.
