@@ -103,9 +103,12 @@ type instance struct {
 	chance int
 	rand   *rand.Rand
 	count  int
+	inside []xml.Name
 }
 
 func (g *instance) element(name xml.Name) *message.Node {
+	g.inside = append(g.inside, name)
+	defer func() { g.inside = g.inside[:len(g.inside)-1] }()
 	n := g.schemas["element"][name]
 	return g.declared(n, name)
 }
@@ -177,6 +180,9 @@ func (g *instance) group(out *message.Node, n *schemaNode) {
 		}
 		if c.attr("minOccurs") == "0" && c.attr("name") != "Funksjonsvariabel" && g.rand.IntN(100) >= g.chance {
 			continue
+		}
+		if slices.Contains(g.inside, c.named(c.attr("ref"))) {
+			continue // no element stands inside one of its own
 		}
 		for range times {
 			switch {
@@ -252,8 +258,9 @@ func withoutLast(n *schemaNode) *schemaNode {
 	return &c
 }
 
-// oneList are the groups that hold nothing but a list: several come back as one.
-var oneList = []string{"po:InfoMedisinskDiagnose", "po:InfoInformasjonGitt", "po:InfoReservasjon"}
+// oneList are the groups that hold nothing but a list, of which several come back as one, and
+// the event of an Epikrise, of which the first is the stay.
+var oneList = []string{"dis:Event", "po:InfoMedisinskDiagnose", "po:InfoInformasjonGitt", "po:InfoReservasjon"}
 
 // coded gives elements of closed lists codes that there are.
 func (g *instance) coded(parent, n *message.Node) {
