@@ -20,6 +20,7 @@ var referralMessages = []struct {
 }{
 	{"EPIKRISE", "epikrise 1.2", "Epikrise-v1.2", "poKomponent-v1.5", xml.Name{Space: "http://www.kith.no/xmlstds/epikrise/2012-02-15", Local: "Message"}},
 	{"EPIKRISE", "epikrise 1.1", "Epikrise-v1.1", "poKomponent-v1.5", xml.Name{Space: "http://www.kith.no/xmlstds/epikrise/2006-09-23", Local: "Message"}},
+	{"HENVISNING", "henvisning 1.0", "Henvisning-v1.0", "poKomponent-v1.5", xml.Name{Space: "http://www.kith.no/xmlstds/henvisning/2005-07-08", Local: "Message"}},
 	{"HENVISNING", "henvisning 1.1", "Henvisning-v1.1", "poKomponent-v1.5", xml.Name{Space: "http://www.kith.no/xmlstds/henvisning/2012-02-15", Local: "Message"}},
 	{"HENVISNING_NYTILSTAND", "henvisning 2.0", "Henvisning-v2.0", "poKomponent-v2.0", xml.Name{Space: "http://ehelse.no/xmlstds/henvisning/2017-11-30", Local: "Henvisning"}},
 }
@@ -168,6 +169,10 @@ func realistic(n *message.Node) {
 		if id := n.Child("Id"); id != nil {
 			id.Value = "7"
 		}
+	case "Sex":
+		set("2", "Kvinne")
+	case "DateOfBirth":
+		set("1969-11-13", "")
 	case "ServType":
 		set("N", "Ny")
 	case "InfItem":

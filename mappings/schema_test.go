@@ -241,6 +241,10 @@ func (g *instance) typed(out *message.Node, typ xml.Name) {
 		out.Value = day + "T08:30:00"
 	case "gYear":
 		out.Value = strconv.Itoa(1990 + g.count%30)
+	case "BL":
+		set("V", strconv.FormatBool(g.count%2 == 0))
+	case "INT":
+		out.Value = strconv.Itoa(g.count)
 	case "integer":
 		out.Value = strconv.Itoa(g.count % 10)
 	case "decimal", "double":
