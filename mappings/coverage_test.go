@@ -168,6 +168,9 @@ func lossy(path string, m *language.Program) bool {
 	// The place among siblings, where there are fewer of them.
 	case strings.HasSuffix(path, ".valueInteger"):
 		return m.Wire == handover.WireKITH
+	// A day told with a time, where the format has no day.
+	case strings.HasPrefix(m.Version, "2.0"):
+		return dayTold.MatchString(path)
 	// A name of what has no code, told as that of one.
 	case strings.HasSuffix(path, "ode.text"), strings.HasSuffix(path, "Concept.text"):
 		return m.Wire == handover.WireKITH
@@ -177,6 +180,8 @@ func lossy(path string, m *language.Program) bool {
 	}
 	return false
 }
+
+var dayTold = regexp.MustCompile(`([Pp]eriod\.(start|end)|Date|DateTime|authoredOn|dateAsserted)$`)
 
 func values(r account.Named, f func(path, value string)) {
 	leavesOf(r.Resource, r.Name, func(path, value string) { f(indexes.ReplaceAllString(path, ""), value) })

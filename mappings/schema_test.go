@@ -103,9 +103,12 @@ type instance struct {
 	chance int
 	rand   *rand.Rand
 	count  int
+	inside []xml.Name
 }
 
 func (g *instance) element(name xml.Name) *message.Node {
+	g.inside = append(g.inside, name)
+	defer func() { g.inside = g.inside[:len(g.inside)-1] }()
 	n := g.schemas["element"][name]
 	return g.declared(n, name)
 }
@@ -178,6 +181,9 @@ func (g *instance) group(out *message.Node, n *schemaNode) {
 		if c.attr("minOccurs") == "0" && c.attr("name") != "Funksjonsvariabel" && g.rand.IntN(100) >= g.chance {
 			continue
 		}
+		if slices.Contains(g.inside, c.named(c.attr("ref"))) {
+			continue // no element stands inside one of its own
+		}
 		for range times {
 			switch {
 			case c.XMLName.Local != "element":
@@ -235,6 +241,10 @@ func (g *instance) typed(out *message.Node, typ xml.Name) {
 		out.Value = day + "T08:30:00"
 	case "gYear":
 		out.Value = strconv.Itoa(1990 + g.count%30)
+	case "BL":
+		set("V", strconv.FormatBool(g.count%2 == 0))
+	case "INT":
+		out.Value = strconv.Itoa(g.count)
 	case "integer":
 		out.Value = strconv.Itoa(g.count % 10)
 	case "decimal", "double":
@@ -252,8 +262,9 @@ func withoutLast(n *schemaNode) *schemaNode {
 	return &c
 }
 
-// oneList are the groups that hold nothing but a list: several come back as one.
-var oneList = []string{"po:InfoMedisinskDiagnose", "po:InfoInformasjonGitt", "po:InfoReservasjon"}
+// oneList are the groups that hold nothing but a list, of which several come back as one, and
+// the event of an Epikrise, of which the first is the stay.
+var oneList = []string{"dis:Event", "po:InfoMedisinskDiagnose", "po:InfoInformasjonGitt", "po:InfoReservasjon"}
 
 // coded gives elements of closed lists codes that there are.
 func (g *instance) coded(parent, n *message.Node) {
