@@ -162,6 +162,9 @@ func lossy(path string, m *language.Program) bool {
 	// A fallback name of a topic, or a unit named by its identifier.
 	case strings.HasPrefix(path, "communication.topic"):
 		return m.Wire == handover.WireKITH
+	// A code system by its OID, which is another name of the same.
+	case strings.HasPrefix(path, "condition-") && strings.HasSuffix(path, ".code.coding[0].system"):
+		return m.Wire == handover.WireKITH
 	}
 	return false
 }
