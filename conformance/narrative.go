@@ -17,6 +17,9 @@ var narrativeElements = func() map[string]bool {
 	return m
 }()
 
+// Narrative reports whether s can stand as Narrative.div.
+func Narrative(s string) bool { return isDiv(s) }
+
 // isDiv reports whether s is one well-formed XHTML div of the elements allowed, without
 // event attributes and script URLs.
 func isDiv(s string) bool {

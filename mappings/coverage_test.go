@@ -58,11 +58,25 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 		{"kith", "LOG_INNLAGT", "pasientlogistikk 1.5", "", "kith/log-innlagt-1.5", []handover.EventName{handover.EventVoided, handover.EventAdmitted}},
 		{"kith", "LOG_INNLAGT", "", "", "kith/log-innlagt", nil},
 		{"kith", "LOG_UTSKREVET", "", "", "kith/log-utskrevet", []handover.EventName{handover.EventDischargeCancelled, handover.EventDischarged}},
+		{"kith", "HELSEOPPL_SOKNAD", "helseopplysninger 1.6", "", "kith/helseopplysninger", []handover.EventName{handover.EventUpdated, handover.EventHealthInfoSent}},
+		{"kith", "UTSKRIVNINGSRAPPORT", "utskrivningsrapport 1.6", "", "kith/utskrivningsrapport", []handover.EventName{handover.EventUpdated, handover.EventReportSent}},
+		{"kith", "INNLEGGELSESRAPPORT", "innleggelsesrapport 1.6", "", "kith/innleggelsesrapport", []handover.EventName{handover.EventUpdated}},
+		{"kith", "ORIENTERING_TJENESTETILBUD", "orientering 1.6", "", "kith/orientering-tjenestetilbud", []handover.EventName{handover.EventUpdated}},
+		{"kith", "MEDISINSKE_OPPLYSNINGER", "medisinske-opplysninger 1.6", "", "kith/medisinske-opplysninger", []handover.EventName{handover.EventUpdated}},
+		{"kith", "HELSEOPPLYSNINGER_LEGE", "helseopplysninger-til-lege 1.6", "", "kith/helseopplysninger-lege", []handover.EventName{handover.EventUpdated}},
 		{"kith", "DIALOG_NOTAT", "dialog 1.1", "", "kith/dialog-notat", []handover.EventName{handover.EventAnsweredUnclearly}},
 		{"kith", "DIALOG_NOTAT", "dialog 1.0", "", "kith/dialog-notat-1.0", nil},
 		{"kith", "DIALOG_NOTAT", "dialog 1.0", "svarlinje-1", "kith/dialog-notat-svarlinje-1-1.0", nil},
 		{"kith", "DIALOG_NOTAT", "dialog 1.1", "svarlinje-1", "kith/dialog-notat-svarlinje-1", []handover.EventName{handover.EventAnsweredUnclearly, handover.EventAccepted, handover.EventDeferred, handover.EventAnsweredUnclearly}},
 		{"kith", "DIALOG_HELSEFAGLIG", "", "", "kith/dialog-helsefaglig", nil},
+		{"kith", "DIALOG_HELSEFAGLIG", "dialog 1.0", "", "kith/dialog-helsefaglig-1.0", nil},
+		{"kith", "DIALOG_FORESPORSEL", "", "", "kith/dialog-foresporsel", []handover.EventName{handover.EventUpdated}},
+		{"kith", "DIALOG_FORESPORSEL", "dialog 1.1", "", "kith/dialog-foresporsel-1.1", nil},
+		{"kith", "DIALOG_SVAR", "dialog 1.0", "", "kith/dialog-svar", []handover.EventName{handover.EventUpdated}},
+		{"kith", "DIALOG_SVAR", "dialog 1.1", "", "kith/dialog-svar-1.1", nil},
+		{"kith", "DIALOG_AVVIK", "dialog 1.0", "", "kith/dialog-avvik", []handover.EventName{handover.EventAnsweredUnclearly}},
+		{"kith", "DIALOG_AVVIK", "dialog 1.1", "", "kith/dialog-avvik-1.1", nil},
+		{"kith", "DIALOG_STATUS_HENVISNING", "dialog 1.1", "", "kith/dialog-status-henvisning", []handover.EventName{handover.EventAnsweredUnclearly}},
 	} {
 		m, ok := set.For(c.wire, c.typ, c.version, c.over)
 		if !ok || m.Name != c.name {
@@ -90,7 +104,8 @@ func TestScenarioMessagesHaveMappings(t *testing.T) {
 	}
 }
 
-var indexes = regexp.MustCompile(`\[[0-9]+\]`)
+// indexes are numbers of items and of resources: a format that cannot tell them all counts the others anew.
+var indexes = regexp.MustCompile(`\[[0-9]+\]|-[0-9]+`)
 
 // What FHIR -> message says it mapped, message -> FHIR finds again, for every mapping that
 // can make the message.
@@ -153,12 +168,29 @@ func lossy(path string, m *language.Program) bool {
 	// A time told as the event's own, since the format must have one.
 	case path == "task.authoredOn":
 		return true
+	// A name in one text, whose given and middle names are one there.
+	case strings.HasPrefix(path, "patient.name[0]"):
+		return m.Root.Name == "Message"
+	// The place among siblings, where there are fewer of them.
+	case strings.HasSuffix(path, ".valueInteger"):
+		return m.Wire == handover.WireKITH
+	// A day told with a time, where the format has no day.
+	case strings.HasPrefix(m.Version, "2.0"):
+		return dayTold.MatchString(path)
+	// A name of what has no code, told as that of one.
+	case strings.HasSuffix(path, "ode.text"), strings.HasSuffix(path, "Concept.text"):
+		return m.Wire == handover.WireKITH
 	// A fallback name of a topic, or a unit named by its identifier.
 	case strings.HasPrefix(path, "communication.topic"):
+		return m.Wire == handover.WireKITH
+	// A code system by its OID, which is another name of the same.
+	case strings.HasPrefix(path, "condition-") && strings.HasSuffix(path, ".code.coding[0].system"):
 		return m.Wire == handover.WireKITH
 	}
 	return false
 }
+
+var dayTold = regexp.MustCompile(`([Pp]eriod\.(start|end)|Date|DateTime|authoredOn|dateAsserted)$`)
 
 func values(r account.Named, f func(path, value string)) {
 	leavesOf(r.Resource, r.Name, func(path, value string) { f(indexes.ReplaceAllString(path, ""), value) })

@@ -59,6 +59,7 @@ var prefixes = map[string]string{
 	xmlstds + "epj/epj1/2008-02-20":             "epj1",
 	xmlstds + "epj/epj2/2008-02-20":             "epj2",
 	xmlstds + "epj/epj3/2008-02-20":             "epj3",
+	xmlstds + "epj/meta/2008-02-20":             "m1",
 	nsSignature:                                 "ds",
 	"http://www.w3.org/2001/XMLSchema-instance": "xsi",
 	namespaceXML:                                "xml",

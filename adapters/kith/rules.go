@@ -17,7 +17,8 @@ import (
 const typeNotice = "DIALOG_HELSEFAGLIG"
 
 // dischargeTypes are the national messages by which a hospital tells a municipality what
-// happens to a stay (HIS 1149:2014). Cancellations repeat the type with status C.
+// happens to a stay (HIS 1149:2014), and what is to be known of the patient (HIS 1144:2014,
+// HIS 1148:2014). Cancellations repeat the type with status C.
 var dischargeTypes = map[handover.EventName]string{
 	handover.EventAdmitted:           "LOG_INNLAGT",
 	handover.EventReady:              "LOG_UTSKRIVNINGSKLAR",
@@ -27,7 +28,18 @@ var dischargeTypes = map[handover.EventName]string{
 	handover.EventDischarged:         "LOG_UTSKREVET",
 	handover.EventDischargeCancelled: "LOG_UTSKREVET",
 	handover.EventDied:               "LOG_UTSKREVET", // with Uttilstand 2 (Volven 8431)
+	handover.EventHealthInfoSent:     "HELSEOPPL_SOKNAD",
+	handover.EventReportSent:         "UTSKRIVNINGSRAPPORT",
 }
+
+// ownKinds are the messages whose content is told in no other: what is to be known of a patient.
+var ownKinds = map[string]bool{"HELSEOPPL_SOKNAD": true, "UTSKRIVNINGSRAPPORT": true, "INNLEGGELSESRAPPORT": true,
+	"ORIENTERING_TJENESTETILBUD": true, "MEDISINSKE_OPPLYSNINGER": true, "HELSEOPPLYSNINGER_LEGE": true,
+	"DIALOG_FORESPORSEL": true, "DIALOG_SVAR": true, "DIALOG_AVVIK": true, "DIALOG_STATUS_HENVISNING": true}
+
+// OwnKind is true of the messages of PLO about care, and of questions, answers and what is said of
+// another message.
+func (Codec) OwnKind(typ string) bool { return ownKinds[typ] }
 
 // Schemes returns http and https.
 func (Codec) Schemes() (plain, encrypted string) { return "http", "https" }

@@ -34,6 +34,8 @@ func TestRules_TypeFor(t *testing.T) {
 		{handover.KindDischarge, handover.EventStarted, true, "LOG_UTSKREVET", false},
 		{handover.KindDischarge, handover.EventVoided, true, "LOG_INNLAGT", true},
 		{handover.KindDischarge, handover.EventDischargeCancelled, true, "LOG_UTSKREVET", true},
+		{handover.KindDischarge, handover.EventHealthInfoSent, true, "HELSEOPPL_SOKNAD", false},
+		{handover.KindDischarge, handover.EventReportSent, true, "UTSKRIVNINGSRAPPORT", false},
 		{handover.KindDischarge, handover.EventStarted, false, "DIALOG_HELSEFAGLIG", false},
 		{handover.KindDischarge, handover.EventAccepted, false, "DIALOG_HELSEFAGLIG", false},
 		{handover.KindReferral, handover.EventReady, true, "DIALOG_HELSEFAGLIG", false},

@@ -70,9 +70,28 @@ func (o *outgoing) said(c *account.Canonical) *fhir.Node {
 	return c.Resources[at].Resource
 }
 
-// wordsOf are a Communication's texts and the remarks on them, word for word.
+// volven starts the names of the national code lists.
+const volven = "urn:oid:2.16.578.1.12.4.1.1."
+
+// isNote are themes of a text that only say that it is one.
+var isNote = map[string]bool{volven + "9155": true, volven + "7322": true, volven + "7321": true}
+
+// themeOf is the theme of a text, where its code says more than that it is one: a wrong address, a
+// referral that was sent on.
+func themeOf(said *fhir.Node) string {
+	coding := said.At("category", "coding")
+	if system := coding.Str("system"); !strings.HasPrefix(system, volven) || isNote[system] {
+		return ""
+	}
+	return coding.Str("display")
+}
+
+// wordsOf are a Communication's theme, its texts and the remarks on them, word for word.
 func wordsOf(said *fhir.Node) []string {
 	var out []string
+	if theme := themeOf(said); theme != "" {
+		out = append(out, theme)
+	}
 	for _, p := range said.Each("payload") {
 		if s := p.Str("contentString"); s != "" {
 			out = append(out, s)
@@ -111,7 +130,7 @@ func keepOf(said, note *fhir.Node) {
 func (o *outgoing) canonical() account.Canonical {
 	patient := o.Content.Resource(act.NamePatient)
 	switch {
-	case patient != nil && o.Actor.Role == handover.RoleSender:
+	case patient != nil && (o.own || o.Actor.Role == handover.RoleSender):
 		return o.sendersOwn()
 	case o.Task != nil && act.TakesPart(o.party.ID, o.Handover):
 		c := o.asItStands()

@@ -119,6 +119,9 @@ func (t *Teller) header(d *ledger.Delivery, o *outgoing) {
 		h.Status = "C"
 	}
 	h.Parent, h.Conversation = o.thread()
+	if o.own && (h.Parent != "" || o.Content.Header.Status == "C") {
+		h.Status = cmp.Or(o.Content.Header.Status, h.Status) // of what it changes or takes back
+	}
 	facts := map[string]string{}
 	maps.Copy(facts, o.content.Facts)
 	facts["status"] = h.Status

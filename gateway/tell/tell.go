@@ -43,6 +43,12 @@ type Bundler interface {
 	Bundle(id string, at time.Time, resources []*fhir.Node) []byte
 }
 
+// OwnKinds is what rules add whose wire has messages that say what no event does: such a message
+// is told in its own kind to a party that takes it, whatever event it is here.
+type OwnKinds interface {
+	OwnKind(typ string) bool
+}
+
 // AddDeliveries adds to the plan's rows the deliveries of its tellings and receipts. What
 // no telling can be blamed for is a failure of s.
 func (t *Teller) AddDeliveries(s *act.Snapshot, p *act.Plan) {
@@ -66,6 +72,7 @@ type outgoing struct {
 	rules   adapters.Rules
 	codec   adapters.Codec // of rules; set where a mapping makes the message
 	typ     string
+	own     bool // the message is told in its own kind
 	content account.Canonical
 	// unreadable is why the Task could not be read.
 	unreadable error
@@ -119,7 +126,7 @@ func (o *outgoing) toldInFull(u *ledger.Unit) bool {
 
 // addChanges adds the text that says what has changed.
 func (t *Teller) addChanges(s *act.Snapshot, u *ledger.Unit, telling act.Telling) {
-	telling.Event = handover.EventUpdated
+	telling.Event, telling.Content.Header.Type = handover.EventUpdated, ""
 	t.addTelling(s, u, telling)
 }
 
@@ -134,16 +141,49 @@ func (t *Teller) address(o *outgoing) bool {
 	if !known {
 		return false
 	}
+	if t.addressOwn(o) {
+		return true
+	}
 	bySender := o.Actor.Role == handover.RoleSender
 	for _, w := range o.s.Wires(o.Handover.Kind) {
-		o.typ = t.Rules[w].TypeFor(o.Handover.Kind, cmp.Or(o.TakesBack, o.Event), bySender)
-		service, ok := o.party.ServiceFor(w, o.typ)
-		if ok {
-			o.service, o.rules = service, t.Rules[w]
+		for _, event := range inWordsToo(cmp.Or(o.TakesBack, o.Event)) {
+			o.typ = t.Rules[w].TypeFor(o.Handover.Kind, event, bySender)
+			service, ok := o.party.ServiceFor(w, o.typ)
+			if ok {
+				o.service, o.rules = service, t.Rules[w]
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addressOwn finds the service that takes the act's own message in its kind; false for none.
+func (t *Teller) addressOwn(o *outgoing) bool {
+	typ := o.Content.Header.Type
+	if o.Purpose != ledger.PurposeTell || o.TakesBack != "" || o.Event != o.Content.Event {
+		return false
+	}
+	for _, w := range o.s.Wires(o.Handover.Kind) {
+		kinds, ok := t.Rules[w].(OwnKinds)
+		if !ok || !kinds.OwnKind(typ) {
+			continue
+		}
+		if service, ok := o.party.ServiceFor(w, typ); ok {
+			o.typ, o.own, o.service, o.rules = typ, true, service, t.Rules[w]
 			return true
 		}
 	}
 	return false
+}
+
+// inWordsToo lists how an event may be told: what is to be known of a patient reaches a party that
+// takes no message of its own for it in words, as an update does.
+func inWordsToo(event handover.EventName) []handover.EventName {
+	if event == handover.EventHealthInfoSent || event == handover.EventReportSent {
+		return []handover.EventName{event, handover.EventUpdated}
+	}
+	return []handover.EventName{event}
 }
 
 // addressContact finds where the contact of an escalation step is reached; the operator

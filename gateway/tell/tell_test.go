@@ -229,6 +229,50 @@ func TestTelling_EachEventOnEachWire(t *testing.T) {
 	}
 }
 
+// TestTelling_WhatIsToBeKnown: health information and the report at discharge are messages of
+// their own, to a municipality that takes them.
+func TestTelling_WhatIsToBeKnown(t *testing.T) {
+	for event, typ := range map[handover.EventName]string{handover.EventHealthInfoSent: "HELSEOPPL_SOKNAD", handover.EventReportSent: "UTSKRIVNINGSRAPPORT"} {
+		r := newRoom(t, "takes: [LOG_INNLAGT,", "takes: [HELSEOPPL_SOKNAD, UTSKRIVNINGSRAPPORT, LOG_INNLAGT,")
+		r.stored(stay())
+		if d := r.made(telling(stay(), hospital, event)); d.Type != typ || d.State != ledger.DeliveryPending || !strings.Contains(string(d.Raw), `Hendelsekode V="1"`) {
+			t.Errorf("%s: %s, %s: %s %s", event, d.Type, d.State, d.Error, d.Raw)
+		}
+	}
+}
+
+// TestTelling_InItsOwnKind: what no event says is told as it was, whoever of the two says it: to a
+// party that takes the kind, with its own status where it follows another; else in words.
+func TestTelling_InItsOwnKind(t *testing.T) {
+	ref := func(name string) *fhir.Node { return fhir.Obj("reference", account.ReferencePrefix+name) }
+	report := telling(stay(), municipality, handover.EventUpdated)
+	report.Content = account.Canonical{Kind: handover.KindDischarge, Event: handover.EventUpdated, Header: account.Header{Type: "INNLEGGELSESRAPPORT", Status: "M"}, Resources: []account.Named{
+		{Name: "patient", Resource: fhir.Obj("resourceType", "Patient", "identifier", []*fhir.Node{fhir.Identifier(fhir.SystemFNR, "12034800241")},
+			"name", []*fhir.Node{fhir.Obj("family", "Myrvang", "given", []*fhir.Node{fhir.Str("Solveig")})})},
+		{Name: "unit", Resource: fhir.Obj("resourceType", "Organization", "name", "Hjemmesykepleien nord")},
+		{Name: "condition-1", Resource: fhir.Obj("resourceType", "Condition", "subject", ref("patient"), "code", fhir.Obj("text", "Falt hjemme"))},
+		{Name: "task", Resource: fhir.Obj("resourceType", "Task", "intent", "order", "for", ref("patient"))}}}
+	for _, c := range []struct{ takes, earlier, typ, says string }{
+		{`["*"]`, "", "INNLEGGELSESRAPPORT", `Forsendelsesstatus V="N"`},
+		{`["*"]`, "INNLEGGELSESRAPPORT", "INNLEGGELSESRAPPORT", `Forsendelsesstatus V="M"`},
+		{`[DIALOG_HELSEFAGLIG]`, "", "DIALOG_HELSEFAGLIG", "har sendt oppdaterte opplysninger"},
+	} {
+		r := newRoom(t, `wire: hl7v2, url: "mllp://127.0.0.1:2575", takes: ["*"]`, `wire: kith, url: "http://127.0.0.1:8089/", takes: `+c.takes)
+		r.stored(stay())
+		if c.earlier != "" {
+			r.s.Sent.Put("h1", []ledger.Delivery{{Receiver: hospital, Wire: handover.WireKITH, Type: c.earlier, ExternalID: "earlier"}}, true)
+		}
+		d := r.made(report)
+		raw := string(d.Raw)
+		if d.Type != c.typ || d.State != ledger.DeliveryPending || !strings.Contains(raw, c.says) {
+			t.Errorf("%s, %s: %s %s", d.Type, d.State, d.Error, raw)
+		}
+		if own := strings.Contains(raw, "Hjemmesykepleien nord") && strings.Contains(raw, "DiagnoseBeskrivelse>Falt hjemme<"); own != (c.typ == "INNLEGGELSESRAPPORT") {
+			t.Errorf("%s without its own content: %s", c.typ, raw)
+		}
+	}
+}
+
 // TestTelling_TheSendersOwnMessage: its own content goes on, with the Task as the handover
 // now stands, and whatever is stored of it besides stays where it is.
 func TestTelling_TheSendersOwnMessage(t *testing.T) {

@@ -31,6 +31,10 @@ type Address struct {
 	// Application and Facility are MSH-3/4 or MSH-5/6.
 	Application, Facility string
 	Name, ServiceName     string
+	// Family, Middle and Given name the person whom the message names in a service's place.
+	Family string `json:",omitempty"`
+	Middle string `json:",omitempty"`
+	Given  string `json:",omitempty"`
 }
 
 // headerValues are the closed set of names after "header." in mapping files.
@@ -52,6 +56,9 @@ var addressValues = map[string]func(*Address) *string{
 	"facility":    func(a *Address) *string { return &a.Facility },
 	"name":        func(a *Address) *string { return &a.Name },
 	"serviceName": func(a *Address) *string { return &a.ServiceName },
+	"family":      func(a *Address) *string { return &a.Family },
+	"middle":      func(a *Address) *string { return &a.Middle },
+	"given":       func(a *Address) *string { return &a.Given },
 }
 
 func withAddresses(values map[string]func(*Header) *string) map[string]func(*Header) *string {

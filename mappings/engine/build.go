@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -12,6 +13,8 @@ import (
 type builder struct {
 	how  *notation
 	root *message.Node
+	// positions are the places among their siblings that elements had in the message.
+	positions map[*message.Node]int
 }
 
 func newBuilder(m *language.Program) builder {
@@ -20,7 +23,7 @@ func newBuilder(m *language.Program) builder {
 	if how.root != "" {
 		root.Name = how.root
 	}
-	return builder{how, root}
+	return builder{how, root, map[*message.Node]int{}}
 }
 
 // from is what a message place starts from.
@@ -181,6 +184,10 @@ func (b *builder) write(p *language.MsgPath, base *message.Node, text string) wr
 	for b.how.firstPart != "" && !isWhole(n) {
 		n = b.made(n, &language.MsgStep{Name: b.how.firstPart})
 	}
+	// The same text stands there with its markup.
+	if b.how.firstPart == "" && !isWhole(n) && language.TextOf(n) == text {
+		return equal
+	}
 	return fill(&n.Value, text)
 }
 
@@ -190,7 +197,39 @@ func (b *builder) finish(m *language.Program) *message.Node {
 		b.number(&m.Numbers[i])
 	}
 	b.how.arrange(b.root, m.Shape)
+	if len(b.positions) > 0 {
+		b.restore(b.root)
+	}
 	return b.root
+}
+
+// restore puts repetitions that different blocks have written where they stood: each name's
+// take the places that they have among their siblings, those without a position last.
+func (b *builder) restore(n *message.Node) {
+	at := map[[2]string][]int{}
+	for i, c := range n.Children {
+		b.restore(c)
+		if name := [2]string{c.Space, c.Name}; b.positions[c] > 0 || at[name] != nil {
+			at[name] = append(at[name], i)
+		}
+	}
+	for _, places := range at {
+		own := make([]*message.Node, len(places))
+		for k, i := range places {
+			own[k] = n.Children[i]
+		}
+		slices.SortStableFunc(own, func(x, y *message.Node) int { return b.position(x) - b.position(y) })
+		for k, i := range places {
+			n.Children[i] = own[k]
+		}
+	}
+}
+
+func (b *builder) position(n *message.Node) int {
+	if p := b.positions[n]; p > 0 {
+		return p
+	}
+	return math.MaxInt32
 }
 
 // number writes into a segment's field which of its repetitions it is.

@@ -87,6 +87,7 @@ func (r *consumer) fixed(s *language.Step, src *fhir.Node) {
 	if s.Ref != nil {
 		for _, ref := range references(src, s.Place.Steps) {
 			r.consume(ref, fate)
+			r.consumeFilters(&s.Place, src, s.Place.Text)
 		}
 		return
 	}

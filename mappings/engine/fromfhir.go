@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func init() {
 		language.StepEach: (*fromRun).each, language.StepEachResource: (*fromRun).eachResource,
 		language.StepFHIR:       func(r *fromRun, s *language.Step, _ *message.Node, src *fhir.Node) { r.fixed(s, src) },
 		language.StepIgnoreFHIR: func(r *fromRun, s *language.Step, _ *message.Node, src *fhir.Node) { r.ignore(s, src) },
-		language.StepMessage:    later, language.StepIgnore: later,
+		language.StepMessage:    later, language.StepIgnore: later, language.StepPosition: (*fromRun).position,
 	}
 }
 
@@ -72,6 +73,14 @@ func (r *fromRun) run(steps []language.Step, base *message.Node, src *fhir.Node)
 }
 
 func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
+	switch {
+	case s.Converter.Decompose != nil:
+		r.decompose(s, base, src)
+		return
+	case s.Converter.Build != nil:
+		r.markup(s, base, src)
+		return
+	}
 	text, node := r.source(&s.Place, src)
 	out, how := r.convert(s.Converter, text)
 	if out == "" {
@@ -86,6 +95,46 @@ func (r *fromRun) line(s *language.Step, base *message.Node, src *fhir.Node) {
 	if how == language.Converted {
 		r.consume(node, mappedTo(s))
 	}
+	r.consumeFilters(&s.Place, src, s.Message.Text)
+}
+
+// decompose writes an element of several values as one text.
+func (r *fromRun) decompose(s *language.Step, base *message.Node, src *fhir.Node) {
+	n := r.at(&s.Place, src)
+	if !isObject(n) {
+		r.otherwise(s, base, src)
+		return
+	}
+	text, told := s.Converter.Decompose(n)
+	if text == "" {
+		r.otherwise(s, base, src)
+		return
+	}
+	w := r.write(&s.Message, base, text)
+	r.writes += content[w]
+	if w == occupied {
+		return
+	}
+	for _, leaf := range told {
+		r.consume(leaf, mappedTo(s))
+	}
+}
+
+// markup writes a text with its markup as the content of an element.
+func (r *fromRun) markup(s *language.Step, base *message.Node, src *fhir.Node) {
+	text, node := r.source(&s.Place, src)
+	value, children, ok := s.Converter.Build(text)
+	if text == "" || !ok {
+		r.otherwise(s, base, src)
+		return
+	}
+	n := r.reach(r.from(&s.Message, base), s.Message.Steps)
+	if n.Value != "" || len(n.Children) > 0 {
+		return
+	}
+	n.Value, n.Children = value, children
+	r.writes++
+	r.consume(node, mappedTo(s))
 	r.consumeFilters(&s.Place, src, s.Message.Text)
 }
 
@@ -192,6 +241,16 @@ func (r *fromRun) eachResource(s *language.Step, base *message.Node, _ *fhir.Nod
 		if made && s.Once {
 			return
 		}
+	}
+}
+
+// position notes which of its siblings an element is to be.
+func (r *fromRun) position(s *language.Step, base *message.Node, src *fhir.Node) {
+	text, node := r.source(&s.Place, src)
+	if rank, err := strconv.Atoi(text); err == nil {
+		r.positions[base] = rank
+		r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: base.Name})
+		r.consumeFilters(&s.Place, src, base.Name)
 	}
 }
 

@@ -270,40 +270,12 @@ func (t *sourceTree) appendPath(b []byte, id int32, as func(name string) string)
 	return b
 }
 
-// blockElements end a line of text in XHTML (the markup that Dialogmelding allows).
-var blockElements = map[string]bool{"p": true, "div": true, "br": true, "li": true, "tr": true, "h1": true,
-	"h2": true, "h3": true, "h4": true, "ul": true, "ol": true, "table": true, "pre": true}
-
-// text returns an element's text without its markup.
-func (t *sourceTree) text(id int32) string {
-	if n := t.nodes[id].n; n.Value != "" {
-		return n.Value
-	}
-	var b strings.Builder
-	t.gather(id, &b)
-	return strings.TrimSpace(b.String())
-}
-
 // valueOf is a leaf's value, or with subtree an element's text, without layout around it.
 func (t *sourceTree) valueOf(leaf int32, subtree bool) string {
 	if subtree {
-		return t.trimmed(t.text(leaf))
+		return t.trimmed(language.TextOf(t.nodes[leaf].n))
 	}
 	return t.trimmed(t.nodes[leaf].n.Value)
-}
-
-func (t *sourceTree) gather(id int32, b *strings.Builder) {
-	for k := t.nodes[id].first; k >= 0; k = t.nodes[k].next {
-		n := t.nodes[k].n
-		if strings.HasPrefix(n.Name, "@") {
-			continue
-		}
-		b.WriteString(n.Value)
-		t.gather(k, b)
-		if blockElements[strings.ToLower(n.Name)] {
-			b.WriteByte('\n')
-		}
-	}
 }
 
 // nearest returns the element that is there and whose path goes furthest along path.

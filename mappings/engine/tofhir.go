@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,8 +91,9 @@ func init() {
 	toSteps = [...]func(r *toRun, s *language.Step, base int32, dst *fhir.Node){
 		language.StepLine: (*toRun).line, language.StepIn: (*toRun).in, language.StepJoin: (*toRun).join,
 		language.StepEach: (*toRun).each, language.StepEachResource: (*toRun).eachResource,
-		language.StepMessage: func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.fixed(s, base) },
-		language.StepIgnore:  func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.drop(s, base) },
+		language.StepMessage:  func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.fixed(s, base) },
+		language.StepIgnore:   func(r *toRun, s *language.Step, base int32, _ *fhir.Node) { r.drop(s, base) },
+		language.StepPosition: (*toRun).position,
 		// What constants does when the lines are read, and what concerns FHIR alone.
 		language.StepFHIR: later, language.StepIgnoreFHIR: later,
 	}
@@ -167,7 +169,10 @@ func (r *toRun) convert(s *language.Step, leaf int32, dst *fhir.Node) (language.
 	case r.null:
 		return language.Unconvertible, explicitNull
 	}
-	out, how, reason := s.Converter.To(r.zone, v)
+	if s.Converter.Compose != nil {
+		return r.compose(s, s.Converter.Compose(v), dst)
+	}
+	out, how, reason := r.converted(s.Converter, leaf, v)
 	if how > language.Partly {
 		return how, reason
 	}
@@ -175,6 +180,26 @@ func (r *toRun) convert(s *language.Step, leaf int32, dst *fhir.Node) (language.
 		return language.Unconvertible, "another value has this place"
 	}
 	return how, reason
+}
+
+// converted is what a leaf, or with its markup an element, becomes.
+func (r *toRun) converted(conv *language.Converter, id int32, v string) (string, language.Verdict, string) {
+	if conv.Read != nil {
+		return conv.Read(r.nodes[id].n)
+	}
+	return conv.To(r.zone, v)
+}
+
+// compose writes an element of several values.
+func (r *toRun) compose(s *language.Step, made, dst *fhir.Node) (language.Verdict, string) {
+	if s.Place.Root == language.RootResource {
+		dst = r.resource(s.Place.Resource)
+	}
+	if lookup(dst, s.Place.Steps) != nil || put(dst, s.Place.Steps, made) != wrote {
+		return language.Unconvertible, "another value has this place"
+	}
+	r.writes++
+	return language.Converted, ""
 }
 
 func (r *toRun) in(s *language.Step, base int32, dst *fhir.Node) {
@@ -253,6 +278,13 @@ func (r *toRun) content(s *language.Step, id int32, node *fhir.Node) bool {
 	}
 	r.constants(s.Body, node)
 	return true
+}
+
+// position writes which of its siblings a repetition is; it is no content.
+func (r *toRun) position(s *language.Step, base int32, dst *fhir.Node) {
+	if rep := r.nodes[base].rep; rep > 0 {
+		r.putText(dst, s.Place.Steps, fhir.KindNumber, strconv.Itoa(int(rep)))
+	}
 }
 
 // join makes one text of all repetitions, a line of each.

@@ -76,15 +76,13 @@ func (c *compiler) asResource(m *match, st *Step, s *statement, sc, inner scope)
 	}
 	r := &c.m.Resources[i]
 	c.lib.use(r.pos)
-	if first, dup := c.blocks[i]; dup {
-		c.fail(pos.errorf("%s has its block in line %d: one block makes a resource, or the way back would write it twice", name, first.line))
-	}
-	c.blocks[i] = pos
 	st.Once = st.Kind == StepIn
 	st.Kind, st.Resource, st.Place = StepEachResource, i, Place{Text: name}
 	inner.relative, inner.base = true, name
 	inner.typ, _ = conformance.ResourceType(r.Type)
-	b := &block{resource: i, name: name, pos: pos, once: st.Once}
+	b := &block{resource: i, name: name, pos: pos, parent: sc.block, once: st.Once}
+	c.fail(b.beside(c.blocks[i]))
+	c.blocks[i] = append(c.blocks[i], b)
 	if st.Once && sc.block == nil {
 		c.fail(pos.errorf("%s would be one alone: in … as stands in a group that repeats", name))
 	}
@@ -93,6 +91,17 @@ func (c *compiler) asResource(m *match, st *Step, s *statement, sc, inner scope)
 		st.Link = b.link
 	}
 	return c.repeated(b, st, s, sc, inner)
+}
+
+// beside refuses a second block of a resource, unless each hangs on another block around it:
+// the way back could not tell whose a resource is, and would write it twice.
+func (b *block) beside(others []*block) error {
+	for _, first := range others {
+		if b.parent == nil || first.parent == nil || b.parent == first.parent {
+			return b.pos.errorf("%s has its block in line %d: one block makes a resource, or the way back would write it twice", b.name, first.pos.line)
+		}
+	}
+	return nil
 }
 
 // repeated compiles the lines of a block and then what they refer to.

@@ -15,7 +15,7 @@ type compiler struct {
 	*references
 	*lines
 	*rules
-	blocks map[int]position // where each repeated resource has its block
+	blocks map[int][]*block // those of each repeated resource
 	uses   int
 }
 
@@ -31,7 +31,7 @@ func newCompiler(l *library, src *source) *compiler {
 	fhirPlaces, msgPaths, refs := &places{d}, &paths{d}, &references{d}
 	return &compiler{declarations: d, places: fhirPlaces, paths: msgPaths, references: refs,
 		lines: &lines{d, fhirPlaces, msgPaths, refs, &conversions{declarations: d, mapped: map[string][]*Converter{}}},
-		rules: &rules{declarations: d, places: fhirPlaces, paths: msgPaths}, blocks: map[int]position{}}
+		rules: &rules{declarations: d, places: fhirPlaces, paths: msgPaths}, blocks: map[int][]*block{}}
 }
 
 // compile makes the mapping that src declares.

@@ -58,7 +58,7 @@ func (v *conversions) converter(g *match, t target) *Converter {
 
 // fits refuses a converter whose values a place cannot hold.
 func (v *conversions) fits(pos position, conv *Converter, t target) {
-	if !t.typ.Primitive() || slices.Contains(conv.makes(), t.typ.Name()) {
+	if !t.typ.Primitive() && conv.Compose == nil || slices.Contains(conv.makes(), t.typ.Name()) {
 		return
 	}
 	if conv == textConverter {

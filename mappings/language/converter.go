@@ -44,6 +44,14 @@ type Converter struct {
 	// Whole, where it is set, reads a value of several parts in place of To, and says of
 	// which: none where n itself is it.
 	Whole func(n *message.Node) (out string, parts []string)
+	// Read, where it is set, reads all of an element in place of To, markup included, and
+	// Build makes the element's content in place of From.
+	Read  func(n *message.Node) (out string, how Verdict, reason string)
+	Build func(v string) (value string, children []*message.Node, ok bool)
+	// Compose, where it is set, makes a FHIR element of several values in place of To, and
+	// Decompose spells one in place of From, with the values that the text says.
+	Compose   func(v string) *fhir.Node
+	Decompose func(n *fhir.Node) (text string, told []*fhir.Node)
 	// To and From say in reason why a value is partly convertible or not at all. zone is
 	// the party's, for times that name none.
 	To, From func(zone *time.Location, v string) (out string, how Verdict, reason string)
@@ -75,6 +83,7 @@ var converters = map[string]convSpec{
 	"tsinstant":  plain(hl7ToInstant, dateTimeToHL7, fhir.KindString),
 	"xmlts":      plain(xmlToDateTime, dateTimeToXML, fhir.KindString),
 	"xmlinstant": plain(xmlToInstant, dateTimeToXML, fhir.KindString),
+	"xmlmoment":  plain(xmlToDateTime, dateTimeToXMLMoment, fhir.KindString),
 	"xmldate":    plain(xmlToDate, dateTimeToXMLDate, fhir.KindString),
 	"oid":        plain(oidToURI, uriToOID, fhir.KindString),
 	"tel":        plain(telToText, textToTel, fhir.KindString),
@@ -82,6 +91,10 @@ var converters = map[string]convSpec{
 	"base64":     plain(toBase64, same, fhir.KindString),
 	"boolean":    plain(twoValues("true", "false", "true", "false"), twoValues("true", "false", "true", "false"), fhir.KindBool),
 	"markup":     {"no arguments", noArgs, alone(markup)},
+	"xhtml":      {"no arguments", noArgs, alone(xhtml)},
+	"div":        {"no arguments", noArgs, alone(div)},
+	"divtext":    {"no arguments", noArgs, alone(divText)},
+	"personname": {"no arguments", noArgs, alone(personName)},
 	"concept":    {"the name of a concept map", oneArg, concept},
 	"names":      {"the name of a table of names", oneArg, names},
 	"yes":        {"the codes for yes and for no", twoCodes, alone(yesNo)},
@@ -113,11 +126,12 @@ var makes = map[string][]string{
 	"markup": textTypes, "prefix": textTypes, "tel": textTypes, "mailto": textTypes, "phone": textTypes, "email": textTypes,
 	"digits": textTypes, "flawed": textTypes, "kommune": textTypes, "stated": textTypes, "unreadable": textTypes, "emptied": textTypes, "oid": {"uri", "oid"},
 	"protects": {"boolean"}, "restricts": {"boolean"},
-	"ts": {"dateTime"}, "xmlts": {"dateTime"}, "tsdate": {"date", "dateTime"}, "xmldate": {"date", "dateTime"},
+	"ts": {"dateTime"}, "xmlts": {"dateTime"}, "xmlmoment": {"dateTime"}, "tsdate": {"date", "dateTime"}, "xmldate": {"date", "dateTime"},
 	"tsinstant": {"instant", "dateTime"}, "xmlinstant": {"instant", "dateTime"},
 	"number": {"decimal", "integer", "positiveInt", "unsignedInt"}, "base64": {"base64Binary"},
 	"svarlinje": {"string", "date"}, "answertext": {"date"},
 	"yes": {"boolean"}, "boolean": {"boolean"},
+	"xhtml": {"string", "markdown"}, "div": {"xhtml"}, "divtext": {"xhtml"}, "personname": {"HumanName"},
 }
 
 // makes lists the FHIR types that can hold what the converter makes.

@@ -196,6 +196,17 @@ func dateTimeToXMLDate(zone *time.Location, v string) (string, Verdict, string) 
 	return local[:len(time.DateOnly)], Partly, "only the date has a place"
 }
 
+// dateTimeToXMLMoment writes what must have a time of day: a day is its first moment.
+func dateTimeToXMLMoment(zone *time.Location, v string) (string, Verdict, string) {
+	if !isDate(v) {
+		return dateTimeToXML(zone, v)
+	}
+	return v + firstOf[len(v)] + "T00:00:00", Converted, ""
+}
+
+// firstOf completes a date of a length to its first day.
+var firstOf = map[int]string{len("2006"): "-01-01", len("2006-01"): "-01"}
+
 func isDay(v string) bool { return len(v) == len(time.DateOnly) && isDate(v) }
 
 // isDate reports whether v is a FHIR date: yyyy, yyyy-mm or yyyy-mm-dd.

@@ -26,11 +26,14 @@ func (l *lines) correspondence(m *match, kind StepKind, sc scope) []Step {
 	if st.Message.Steps != nil {
 		l.holdsValue(m, below)
 	}
-	t := l.value(m.pos("FHIR"), l.single(m.pos("FHIR"), m.token("FHIR"), sc))
+	t := l.single(m.pos("FHIR"), m.token("FHIR"), sc)
 	st.Place = t.Place
 	only := m.group("only")
 	st.ToOnly, st.FromOnly, st.Reason = only.text("to|from") == "to", only.text("to|from") == "from", only.text("REASON")
 	st.Converter = l.lineConverter(m, t, st.FromOnly)
+	if st.Converter.Compose == nil {
+		l.value(m.pos("FHIR"), t)
+	}
 	for g := range m.each("else") {
 		st.Else = append(st.Else, l.elsePart(g, &st, sc))
 	}
@@ -131,6 +134,18 @@ func (l *lines) carry(m *match, sc scope) []Step {
 	st := Step{Kind: StepIgnore, Always: true, Reason: m.group("REASON").text("REASON")}
 	st.Message, _ = l.path(m.pos("MESSAGE"), m.text("MESSAGE"), sc)
 	return []Step{st}
+}
+
+// position compiles: position FHIR PLACE, which is the block's number among its siblings.
+func (l *lines) position(m *match, sc scope) []Step {
+	t := l.value(m.pos("FHIR"), l.single(m.pos("FHIR"), m.token("FHIR"), sc))
+	if sc.block == nil || t.Root != RootRelative {
+		l.fail(m.pos("FHIR").errorf("position stands in a group that repeats, and is an element of its resource or item"))
+	}
+	if name := t.typ.Name(); name != "integer" && name != "positiveInt" && name != "" {
+		l.fail(m.pos("FHIR").errorf("%s is a %s: a position is an integer", t.Text, name))
+	}
+	return []Step{{Kind: StepPosition, Place: t.Place, HasPlace: true}}
 }
 
 // number compiles: number PLACE "reason"; the place counts the repetitions of its parent.

@@ -137,11 +137,14 @@ func reportedER7(r *paths, pos position, path string) error {
 
 // enterXML checks an element, or an attribute, of the namespace that its prefix means.
 func enterXML(r *paths, in *reading, s *MsgStep, at origin) origin {
-	if prefix, local, prefixed := strings.Cut(s.Name, ":"); prefixed {
-		s.Name, s.Space = local, r.spaceOf(in, prefix)
+	own, attribute := strings.CutPrefix(s.Name, "@")
+	if attribute {
+		s.Space = "" // an attribute inherits no namespace
 	}
-	if strings.HasPrefix(s.Name, "@") {
-		s.Space = ""
+	if prefix, local, prefixed := strings.Cut(own, ":"); prefixed {
+		s.Name, s.Space = either(attribute, "@", "")+local, r.spaceOf(in, prefix)
+	}
+	if attribute {
 		in.note(listed(in.pos, "attribute", s.Name, elementsOf()[attributes]))
 		return at
 	}

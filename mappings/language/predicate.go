@@ -31,6 +31,33 @@ var predicates = map[string]Predicate{
 	"ident-duf":    isIdent(numberDUF),
 	"ident-flawed": isIdent(numberFlawed),
 	"ident-other":  isIdent(""),
+	// The official number of the patient in a Henvisning 1.x or Epikrise, and one beside it.
+	"offid-fnr":    isOfficial(fhir.NumberFNR),
+	"offid-dnr":    isOfficial(fhir.NumberDNR),
+	"offid-fhn":    isOfficial(fhir.NumberFHN),
+	"offid-duf":    isOfficial(numberDUF),
+	"offid-other":  isOfficial(""),
+	"offid-flawed": isOfficial(numberFlawed),
+	"addid-fnr":    isAdditional(fhir.NumberFNR),
+	"addid-dnr":    isAdditional(fhir.NumberDNR),
+	"addid-fhn":    isAdditional(fhir.NumberFHN),
+	"addid-duf":    isAdditional(numberDUF),
+	"addid-other":  isAdditional(""),
+	"addid-flawed": isAdditional(numberFlawed),
+	// The person of an institution that a message is to or from: where no department is (HITS 1168:2016).
+	"addressed": func(parent, n *message.Node) bool {
+		return parent.Child("Dept") == nil && parent.Child("HCPerson") == n
+	},
+	// A clinical item (InfItem) of a Henvisning or Epikrise, by its choice and its type (Volven 8233).
+	"item-medication": func(_, n *message.Node) bool { return n.Child("Medication") != nil },
+	"item-result":     func(_, n *message.Node) bool { return n.Child("ResultItem") != nil },
+	"item-allergy":    isItem("CAVE"),
+	"item-diagnosis":  isItem("H", "B", "ART"),
+	"item-procedure":  isItem("MPRS", "OPIN", "PRS"),
+	"item-drug":       isItem("MEDB"),
+	"item-other": func(_, n *message.Node) bool {
+		return n.Child("Observation") != nil && !itemTypes[n.Text("Type", "@V")]
+	},
 	// A person's name (XPN): the legal one, else the one in use, else the first.
 	"main-name":  func(parent, n *message.Node) bool { return mainName(parent, n.Name) == n },
 	"other-name": func(parent, n *message.Node) bool { return mainName(parent, n.Name) != n },
@@ -40,6 +67,10 @@ var predicates = map[string]Predicate{
 	"numberless": isNumberless,
 	"mailto":     func(_, n *message.Node) bool { return mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
 	"dialled":    func(_, n *message.Node) bool { return !mailtoPattern.MatchString(n.Text("TeleAddress", "@V")) },
+	// Who wrote a note of a Dialogmelding: named first, as a health professional.
+	"author": isAuthor,
+	// A person of a Hodemelding in the place of a service.
+	"addressee": func(parent, _ *message.Node) bool { return parent.Child("Organisation") == nil },
 	// An address (XAD) in Norway, or in no country that is named.
 	"norwegian": func(_, n *message.Node) bool { return norway[strings.ToUpper(value(n, "6"))] },
 	// A segment that is deleted (OBX-11), the action (table 0206) that deletes; a segment that states what is.
@@ -128,14 +159,34 @@ func numberOf(n *message.Node) string {
 	return byDigits
 }
 
-func isIdent(kind string) Predicate {
-	return func(_, n *message.Node) bool { return identOf(n) == kind }
+// itemTypes are the types of clinical items that have predicates of their own.
+var itemTypes = map[string]bool{"CAVE": true, "H": true, "B": true, "ART": true, "MPRS": true, "OPIN": true, "PRS": true, "MEDB": true}
+
+// isItem is a clinical item in words or by a code, of some types.
+func isItem(types ...string) Predicate {
+	return func(_, n *message.Node) bool {
+		return n.Child("Observation") != nil && slices.Contains(types, n.Text("Type", "@V"))
+	}
 }
 
-// identOf is numberOf for an Ident of a Hodemelding (Volven 8116).
-func identOf(n *message.Node) string {
-	byDigits := fhir.PersonNumber(withoutBlanks(n.Text("Id")))
-	switch typ := n.Text("TypeId", "@V"); typ {
+func isOfficial(kind string) Predicate {
+	return func(_, n *message.Node) bool {
+		return n.Text("OffId") != "" && typedNumber(n.Text("OffId"), n.Text("TypeOffId", "@V")) == kind
+	}
+}
+
+func isAdditional(kind string) Predicate {
+	return func(_, n *message.Node) bool { return typedNumber(n.Text("Id"), n.Text("Type", "@V")) == kind }
+}
+
+func isIdent(kind string) Predicate {
+	return func(_, n *message.Node) bool { return typedNumber(n.Text("Id"), n.Text("TypeId", "@V")) == kind }
+}
+
+// typedNumber is numberOf for a number with a type of Volven 8116.
+func typedNumber(number, typ string) string {
+	byDigits := fhir.PersonNumber(withoutBlanks(number))
+	switch typ {
 	case fhir.NumberFNR, fhir.NumberDNR, fhir.NumberFHN:
 		return cmp.Or(byDigits, numberFlawed)
 	case fhir.NumberHNR, numberDUF:
@@ -229,6 +280,11 @@ func isDeleted(n *message.Node) bool { return n.Text("11") == "D" || n.Text("11"
 func isEmptied(n *message.Node) bool { return n.Text("3") == explicitNull && value(n, "3", "2") == "" }
 
 func isDeletedDocument(_, n *message.Node) bool { return isDeleted(n) && n.Text("2") == "ED" }
+
+func isAuthor(parent, n *message.Node) bool {
+	person := n.Child("HealthcareProfessional")
+	return parent.Child(n.Name) == n && person != nil && len(person.Children) > 0
+}
 
 func isDocument(_, n *message.Node) bool {
 	if n.Text("2") != "ED" || isDeleted(n) || !strings.EqualFold(value(n, "5", "4"), "Base64") {

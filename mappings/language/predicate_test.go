@@ -123,3 +123,32 @@ func TestPredicates_TelecomsAreWhole(t *testing.T) {
 		}
 	}
 }
+
+func TestPredicates_PersonsOfADialogue(t *testing.T) {
+	person := &message.Node{Name: "HealthcareProfessional", Children: []*message.Node{{Name: "FamilyName", Value: "Lie"}}}
+	role := func(in ...*message.Node) *message.Node {
+		return &message.Node{Name: "RollerRelatertNotat", Children: in}
+	}
+	first, second, other := role(person), role(person), role(&message.Node{Name: "Person"})
+	for _, c := range []struct {
+		name      string
+		parent, n *message.Node
+		want      bool
+	}{
+		{"the first", &message.Node{Children: []*message.Node{first, second}}, first, true},
+		{"another", &message.Node{Children: []*message.Node{first, second}}, second, false},
+		{"the first health professional, not the first named", &message.Node{Children: []*message.Node{other, second}}, second, false},
+		{"a relative", &message.Node{Children: []*message.Node{other}}, other, false},
+		{"nobody", &message.Node{}, role(&message.Node{Name: "HealthcareProfessional"}), false},
+	} {
+		if got := predicates["author"](c.parent, c.n); got != c.want {
+			t.Errorf("%s is author: %v", c.name, got)
+		}
+	}
+	if unit := (&message.Node{Children: []*message.Node{{Name: "Organisation"}, person}}); predicates["addressee"](unit, person) {
+		t.Error("a person beside a service is the addressee")
+	}
+	if !predicates["addressee"](&message.Node{Children: []*message.Node{person}}, person) {
+		t.Error("a person without a service is not the addressee")
+	}
+}

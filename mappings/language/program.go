@@ -136,6 +136,7 @@ const (
 	StepFHIR
 	StepMessage
 	StepIgnore // also carry
+	StepPosition
 	StepIgnoreFHIR
 )
 

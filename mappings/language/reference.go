@@ -42,6 +42,9 @@ func (r *references) refer(m *match, name string, st *Step, t target, sc scope) 
 		st.Constant = localReference(name)
 		return []Step{*st}
 	}
+	if t.Root == RootResource && repeats(t.Steps) && r.all(name, st) {
+		return []Step{*st}
+	}
 	if sc.block == nil || t.Root != RootRelative {
 		r.fail(r.outOfReach(pos, name))
 		return nil
@@ -49,6 +52,21 @@ func (r *references) refer(m *match, name string, st *Step, t target, sc scope) 
 	st.Ref, r.m.Linked = &Ref{}, true
 	sc.block.refs = append(sc.block.refs, &reference{pos, name, -1, slices.Concat(sc.steps, t.Steps), st.Ref})
 	return []Step{*st}
+}
+
+// all lets a resource that is one alone refer to all of a repeated one; false where there is none.
+func (r *references) all(name string, st *Step) bool {
+	i, ok := r.byName[plainName(name)]
+	if ok {
+		r.lib.use(r.m.Resources[i].pos)
+		st.Ref = &Ref{Resource: i, Many: true}
+	}
+	return ok
+}
+
+// repeats reports whether a place means every item of a list.
+func repeats(steps []FHIRStep) bool {
+	return slices.ContainsFunc(steps, func(s FHIRStep) bool { return s.Append })
 }
 
 // outOfReach is the mistake of a reference to what is not one alone, outside of its blocks.
@@ -77,7 +95,7 @@ func (r *references) resolve(b *block, to *reference) {
 		r.fail(to.pos.errorf("there is no resource %q%s", name, r.hintResource(to.name)))
 		return
 	}
-	many := slices.ContainsFunc(to.steps, func(s FHIRStep) bool { return s.Append })
+	many := repeats(to.steps)
 	to.resource = i
 	*to.ref = Ref{Resource: i, Many: many}
 	switch reach := b.reach(i); {

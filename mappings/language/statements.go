@@ -58,6 +58,7 @@ func init() {
 		"each":      {forms: forms("each MESSAGE = FHIR"+ifForm+" {", "each MESSAGE as RESOURCE"+ifForm+" {"), steps: (*compiler).each},
 		"join":      {forms: forms("join " + linePart), steps: (*compiler).join},
 		"number":    {forms: forms("number MESSAGE \"REASON\""), steps: (*compiler).number},
+		"position":  {forms: forms("position FHIR"), steps: (*compiler).position},
 		"fhir":      {forms: forms("fhir FHIR = VALUE [: CONVERTER]" + ifForm), steps: (*compiler).fhir},
 		"message":   {forms: forms("message MESSAGE = VALUE [\"REASON\"]" + ifForm), steps: (*compiler).message},
 		"ignore": {forms: forms("ignore MESSAGE \"REASON\"", "ignore fhir FHIR \"REASON\"", "ignore anywhere NAME \"REASON\""),
