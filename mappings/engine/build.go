@@ -23,7 +23,7 @@ func newBuilder(m *language.Program) builder {
 	if how.root != "" {
 		root.Name = how.root
 	}
-	return builder{how, root, map[*message.Node]int{}}
+	return builder{how: how, root: root}
 }
 
 // from is what a message place starts from.

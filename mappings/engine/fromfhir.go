@@ -248,6 +248,9 @@ func (r *fromRun) eachResource(s *language.Step, base *message.Node, _ *fhir.Nod
 func (r *fromRun) position(s *language.Step, base *message.Node, src *fhir.Node) {
 	text, node := r.source(&s.Place, src)
 	if rank, err := strconv.Atoi(text); err == nil {
+		if r.positions == nil {
+			r.positions = map[*message.Node]int{}
+		}
 		r.positions[base] = rank
 		r.consume(node, account.LeafFate{Fate: message.FateMapped, Target: base.Name})
 		r.consumeFilters(&s.Place, src, base.Name)
