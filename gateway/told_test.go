@@ -275,7 +275,7 @@ func TestInvariant6_ToldWheneverTheContentDiffers(t *testing.T) {
 		{"a document in error that was never told", []string{edited("A01", "1") + epikrise}, edited("A08", "2") + deleted(strings.Replace(epikrise, "JVBERi0xLjQKJSVFT0YK", "JVBERi0xLjQKbm9l", 1)), "", nil},
 		{"a fact in error", []string{edited("A01", "1")}, edited("A08", "2", known, unknown), "INNLAGT N", []string{"Mottar kommunale tjenester: Ja (oppgis ikke lenger)"}},
 		{"a fact in error and there again", []string{edited("A01", "1"), edited("A08", "2", known, unknown)}, edited("A08", "3"), "INNLAGT N", []string{"Mottar kommunale tjenester: Ja (nytt)"}},
-		{"another remark", []string{edited("A01", "1") + "NTE|1||Trenger tolk\r"}, edited("A08", "2") + "NTE|1||Bor i 3. etasje\r", "INNLAGT N", []string{"Endret:\n- Melding, Tekst (contentString): Bor i 3. etasje (nytt)\n"}},
+		{"another remark", []string{edited("A01", "1") + "NTE|1||Trenger tolk\r"}, edited("A08", "2") + "NTE|1||Bor i 3. etasje\r", "INNLAGT N", []string{"Endret:\n- Melding, Tekst: Bor i 3. etasje (nytt)\n"}},
 		{"remarks in another order", []string{edited("A01", "1") + "NTE|1||Trenger tolk\rNTE|2||Bor i 3. etasje\r"}, edited("A08", "2") + "NTE|1||Bor i 3. etasje\r", "", nil},
 		{"another address", []string{edited("A01", "1")}, edited("A01", "2", "Storgata 1", "Bakken 3"), "INNLAGT N", []string{"Gateadresse: Bakken 3 (tidligere Storgata 1)"}},
 		{"another unit", []string{edited("A01", "1")}, edited("A01", "2", "SLAG^201", "REHAB^301"), "INNLAGT N", []string{"REHAB (tidligere SLAG)"}},

@@ -331,12 +331,6 @@ func Regranted(s *Snapshot, id handover.ID) (*Plan, error) {
 	return &v.plan, nil
 }
 
-// handoverOf is the handover for which party has a resource: of several, one that is open before
-// one that is not, then the one that was changed last. Zero for none.
-func (s *Snapshot) handoverOf(key ledger.ResourceKey, party handover.PartyID) handover.Handover {
-	return latest(s.handoversOf(key, party))
-}
-
 // handoversOf are the handovers for which party has a resource: those whose Task names it or that it
 // was written into; where there are none, those for which it was shown. What is only shown there
 // makes nothing else a part of a handover.
@@ -369,6 +363,8 @@ func (s *Snapshot) taskNames(id handover.ID, key ledger.ResourceKey) bool {
 	return found && !task.Deleted && slices.Contains(LocalReferences(s.Parse(task)), key)
 }
 
+// latest is, of several, one that is open before one that is not, then the one that was changed last;
+// zero for none.
 func latest(all []handover.Handover) handover.Handover {
 	var found handover.Handover
 	for _, h := range all {

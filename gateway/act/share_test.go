@@ -320,7 +320,7 @@ func TestHandoverOf(t *testing.T) {
 	key := ledger.ResourceKey{Type: asked.Type, ID: asked.ID}
 	s.Grants.Put(key, given(asked.Grants), true)
 	for party, want := range map[handover.PartyID]handover.ID{institution: "h1", another: "h2", municipality: "h2", hospital: ""} {
-		if got := s.handoverOf(key, party).ID; got != want {
+		if got := latest(s.handoversOf(key, party)).ID; got != want {
 			t.Errorf("%s has it for %q, want %q", party, got, want)
 		}
 	}

@@ -116,7 +116,9 @@ func changesOf(was, now []line) []Change {
 	old, seen, known := map[string]string{}, map[string]bool{}, groupsOf(was)
 	holds := groupsOf(now)
 	was, now = unlike(was, now), unlike(now, was)
-	was = withoutNames(was, func(l line, more int) bool { return holds[l.group] || more == 1 && strings.HasPrefix(l.group, "Observation|") })
+	was = withoutNames(was, func(l line, more int) bool {
+		return holds[l.group] || more == 1 && strings.HasPrefix(l.group, "Observation|")
+	})
 	now = withoutNames(now, func(l line, more int) bool { return known[l.group] || more > 0 })
 	for _, l := range was {
 		old[l.place] = l.value
