@@ -280,7 +280,7 @@ func TestTask_NextAfterADecline(t *testing.T) {
 		return `{"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"urn:stafett:handover-kind","code":"referral"}]},` +
 			`"partOf":[{"reference":"Task/` + task + `"}],"for":{"reference":"Patient/` + patient + `"},"owner":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.2","value":"80004"}}}`
 	}
-	another := `{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"13116900216"}],"name":[{"family":"Annen","given":["Testdatter"]}]}`
+	another := `{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.578.1.12.4.1.4.1","value":"05906500134"}],"name":[{"family":"Annen","given":["Testdatter"]}]}`
 	for name, c := range map[string]struct {
 		names func(b *bench, r referral) (next string)
 		owed  bool
