@@ -2,12 +2,10 @@ package mappings_test
 
 import (
 	"encoding/xml"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"stafett/handover"
-	"stafett/mappings/engine"
 	"stafett/message"
 )
 
@@ -29,7 +27,6 @@ var referralMessages = []struct {
 // at least 95 in a hundred mapped, and come back valid and the same.
 func TestReferralMessages_TheWholeVocabulary(t *testing.T) {
 	set := embedded(t)
-	const seed = 20261128
 	for _, c := range referralMessages {
 		t.Run(c.typ+" "+c.version, func(t *testing.T) {
 			all := readSchemas(t, c.component, "felleskomponent1", "kith", c.schema)
@@ -37,13 +34,9 @@ func TestReferralMessages_TheWholeVocabulary(t *testing.T) {
 			if !ok {
 				t.Fatal("no mapping")
 			}
-			notMapped, otherwise := map[string]int{}, map[string]int{}
-			for i := range 9 {
-				g := &instance{schemas: all, repeats: 1 + i%3, turn: i, chance: 100, rand: rand.New(rand.NewPCG(seed, uint64(i)))}
-				if i > 3 {
-					g.chance = 60
-				}
-				root := g.element(c.root)
+			said := newComparison()
+			for i := range generatedMessages {
+				root := generated(all, i).element(c.root)
 				var m *message.Message
 				if root.Name == "Message" {
 					envelopeOf(root, c.typ)
@@ -52,54 +45,9 @@ func TestReferralMessages_TheWholeVocabulary(t *testing.T) {
 					realistic(root)
 					m = withBody(t, c.typ, root)
 				}
-				validateXML(t, handover.WireKITH, encode(t, handover.WireKITH, m.Root))
-				env, err := codecs[handover.WireKITH].Envelope(m)
-				if err != nil {
-					t.Fatal(err)
-				}
-				content, report, err := engine.ToFHIR(mapping, m, engine.Context{Header: headerOf(env)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				accounted(t, c.typ, m, report)
-				validResources(t, content)
-				mapped, carried := 0, 0
-				for _, f := range report.Fates {
-					switch f.Fate {
-					case message.FateMapped:
-						mapped++
-					case message.FateCarried:
-						carried++
-						notMapped[withoutNumbers(f.Path)+" "+f.Reason]++
-					}
-				}
-				t.Logf("%d of %d mapped: %.1f %%", mapped, mapped+carried, 100*float64(mapped)/float64(mapped+carried))
-				if 100*mapped < 95*(mapped+carried) {
-					t.Errorf("only %d of %d values are mapped", mapped, mapped+carried)
-				}
-				tree, left, err := engine.FromFHIR(mapping, withoutCarried(content), engine.Context{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, l := range left.Leftover {
-					otherwise["left over: "+withoutNumbers(l.Path)]++
-				}
-				raw := encode(t, handover.WireKITH, tree)
-				validateXML(t, handover.WireKITH, raw)
-				back, _ := decode(t, handover.WireKITH, raw)
-				before, after := leaves(m), leaves(back)
-				for _, f := range report.Fates {
-					if f.Fate == message.FateMapped && before[f.Path] != after[f.Path] {
-						otherwise["changed: "+withoutNumbers(f.Path)]++
-					}
-				}
+				said.whole(t, mapping, m)
 			}
-			for _, path := range sorted(notMapped) {
-				t.Logf("carried %d: %s", notMapped[path], path)
-			}
-			for _, path := range sorted(otherwise) {
-				t.Errorf("%d: %s", otherwise[path], path)
-			}
+			said.report(t)
 		})
 	}
 }

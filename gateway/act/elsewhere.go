@@ -18,7 +18,7 @@ func (in Incoming) tellElsewhere(d *decision, p placed) error {
 	write := d.plan.Unit.Resource("Patient", id)
 	others := p.also
 	if write != nil && write.Expect > 0 {
-		others = append(others, in.openWith(d.s, ledger.ResourceKey{Type: "Patient", ID: id})...)
+		others = append(others, d.s.openWith(in.Row.Sender, ledger.ResourceKey{Type: "Patient", ID: id})...)
 	}
 	told := []handover.ID{d.next.ID}
 	for _, h := range others {
@@ -31,18 +31,6 @@ func (in Incoming) tellElsewhere(d *decision, p placed) error {
 		}
 	}
 	return nil
-}
-
-// openWith are the open handovers in which the sender has a resource.
-func (in Incoming) openWith(s *Snapshot, key ledger.ResourceKey) []handover.Handover {
-	grants, _ := s.Grants.Get(key)
-	var out []handover.Handover
-	for _, g := range grants {
-		if h, _ := s.Handovers.Get(g.Handover); g.Party == in.Row.Sender && h.State.Open() && TakesPart(in.Row.Sender, h) {
-			out = append(out, h)
-		}
-	}
-	return out
 }
 
 // tellOne tells one of them. The Patient is the one of the act, which it writes, or which is stored.

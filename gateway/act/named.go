@@ -234,7 +234,9 @@ func (w Writing) ofPatient(s *Snapshot) (handover.Handover, error) {
 	for _, e := range w.which((*Entry).writes) {
 		for _, ref := range LocalReferences(e.Resource) {
 			if isPatient(ref) && !w.isOfRequest(s, e) {
-				w.openWith(s, ref, open)
+				for _, h := range s.openWith(w.Party, ref) {
+					open[h.ID] = h
+				}
 				said = said && slices.Contains(begun, e.Type)
 			}
 		}
@@ -254,16 +256,6 @@ func (w Writing) ofPatient(s *Snapshot) (handover.Handover, error) {
 // begun are the types of what a further handover may be begun with: with several open ones they
 // are of none.
 var begun = []string{"CarePlan", "Encounter", "EpisodeOfCare", "CareTeam", "Consent", "Patient", "RelatedPerson"}
-
-// openWith adds the open handovers in which the writer has a Patient.
-func (w Writing) openWith(s *Snapshot, patient ledger.ResourceKey, open map[handover.ID]handover.Handover) {
-	grants, _ := s.Grants.Get(patient)
-	for _, g := range grants {
-		if h, _ := s.Handovers.Get(g.Handover); h.State.Open() && TakesPart(w.Party, h) {
-			open[h.ID] = h
-		}
-	}
-}
 
 // isOfRequest reports whether an entry is a new request, which is nobody's before a Task names it, or
 // is based on a request that says where it belongs, or that it belongs nowhere yet.

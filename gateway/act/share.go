@@ -357,6 +357,19 @@ func (s *Snapshot) handoversOf(key ledger.ResourceKey, party handover.PartyID) [
 	return shown
 }
 
+// openWith are the open handovers of which a resource is, and in which party takes part; one may stand
+// there more than once.
+func (s *Snapshot) openWith(party handover.PartyID, key ledger.ResourceKey) []handover.Handover {
+	grants, _ := s.Grants.Get(key)
+	var out []handover.Handover
+	for _, g := range grants {
+		if h, _ := s.Handovers.Get(g.Handover); h.State.Open() && TakesPart(party, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
 // taskNames reports whether the Task of a handover names a resource.
 func (s *Snapshot) taskNames(id handover.ID, key ledger.ResourceKey) bool {
 	task, found := s.Resources.Get(ledger.ResourceKey{Type: "Task", ID: string(id)})

@@ -110,8 +110,7 @@ func (in Incoming) metBefore() ledger.Message {
 }
 
 // planMeeting counts what a message has become: one more that meets a handover, or one fewer;
-// the last one ends the attention that it raised. The decision d is the message's own, nil
-// where it made none.
+// the last one ends the attention that it raised.
 func (in Incoming) planMeeting(s *Snapshot, p *Plan) {
 	was, is := in.metBefore(), p.message()
 	switch {
